@@ -1,0 +1,17 @@
+using System.Text.Json.Serialization;
+
+namespace Weft.Tensors;
+
+/// <summary>Element types of dense weights, of the key/value cache and of activations.</summary>
+[JsonConverter(typeof(DataTypeJsonConverter))]
+public enum DataType
+{
+    /// <summary>IEEE 754 binary32.</summary>
+    Float32,
+
+    /// <summary>IEEE 754 binary16.</summary>
+    Float16,
+
+    /// <summary>The upper half of a binary32: 8 exponent bits, 7 mantissa bits.</summary>
+    BFloat16,
+}

@@ -1,0 +1,49 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Weft.Tensors;
+
+/// <summary>Sizes and the short names (<c>f32</c>, <c>f16</c>, <c>bf16</c>) that files and command lines use.</summary>
+public static class DataTypes
+{
+    /// <summary>Bytes of one element.</summary>
+    public static int Size(this DataType type) => type == DataType.Float32 ? 4 : 2;
+
+    /// <summary>The short name, as written in packed files.</summary>
+    public static string Name(this DataType type) => type switch
+    {
+        DataType.Float32 => "f32",
+        DataType.Float16 => "f16",
+        DataType.BFloat16 => "bf16",
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
+    };
+
+    /// <summary>Reads a short name.</summary>
+    /// <returns>False when <paramref name="name"/> is none of <c>f32</c>, <c>f16</c>, <c>bf16</c>.</returns>
+    public static bool TryParse(string? name, out DataType type)
+    {
+        (type, var known) = name switch
+        {
+            "f32" => (DataType.Float32, true),
+            "f16" => (DataType.Float16, true),
+            "bf16" => (DataType.BFloat16, true),
+            _ => (default, false),
+        };
+        return known;
+    }
+}
+
+/// <summary>Writes a <see cref="DataType"/> as its short name.</summary>
+public sealed class DataTypeJsonConverter : JsonConverter<DataType>
+{
+    /// <inheritdoc/>
+    public override DataType Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        var name = reader.GetString();
+        return DataTypes.TryParse(name, out var type) ? type : throw new JsonException($"unknown data type '{name}'");
+    }
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, DataType value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.Name());
+}
