@@ -1,0 +1,138 @@
+namespace Weft.Sampling;
+
+/// <summary>Draws one sequence's tokens from its logits.</summary>
+/// <remarks>
+/// The order is that of Hugging Face and vLLM: penalties, temperature, top-k, top-p on the probabilities renormalised over what top-k
+/// kept, min-p against the largest probability, draw. Min-p comes after the temperature, as in Hugging Face: its threshold is a share
+/// of the probability that the draw will use, so that a hotter distribution keeps more tokens.
+/// <para>
+/// Every truncation keeps a prefix of the tokens in order of falling logit (rising id among equals), so one bound on the logits
+/// describes what is kept. The draw inverts the cumulative distribution over the kept tokens in order of their ids with the number
+/// that <see cref="Philox.Uniform"/> gives for (seed, index of the token): another backend can repeat it. Not thread-safe.
+/// </para>
+/// </remarks>
+public sealed class Sampler
+{
+    private const int ChunkSize = 512; // 4 KiB of weights at a time stay in the first-level cache
+
+    private readonly SamplingOptions options;
+    private readonly int vocabularySize;
+    private readonly TokenPenalties? penalties;
+    private readonly TopSelection selection = new();
+    private readonly double[] weights = new double[ChunkSize];
+    private readonly double[] chunkSums;
+    private ulong step;
+
+    /// <summary>Creates the sampler of a new sequence.</summary>
+    /// <param name="options">How to draw.</param>
+    /// <param name="vocabularySize">V, at least 1.</param>
+    /// <exception cref="WeftException">An option is outside its range.</exception>
+    public Sampler(SamplingOptions options, int vocabularySize)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfLessThan(vocabularySize, 1);
+        options.Validate();
+        this.options = options;
+        this.vocabularySize = vocabularySize;
+        Seed = options.Seed ?? (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue);
+        chunkSums = new double[(vocabularySize + ChunkSize - 1) / ChunkSize];
+        if (TokenPenalties.AreAskedFor(options))
+            penalties = new TokenPenalties(options, vocabularySize);
+    }
+
+    /// <summary>The seed in use: the one asked for, or the random one taken instead.</summary>
+    public ulong Seed { get; }
+
+    /// <summary>Tells the sampler the prompt's tokens, which the repetition penalty counts.</summary>
+    /// <exception cref="WeftException">An id is outside the vocabulary.</exception>
+    public void Observe(ReadOnlySpan<int> prompt)
+    {
+        foreach (var token in prompt)
+        {
+            if ((uint)token >= (uint)vocabularySize)
+                throw new WeftException($"Token id {token} of the prompt is outside the model's vocabulary of {vocabularySize} tokens.");
+            penalties?.AddPrompt(token);
+        }
+    }
+
+    /// <summary>Picks the next token and records it as generated. Allocates no memory.</summary>
+    /// <param name="logits">[V], changed in place. −∞ forbids a token.</param>
+    /// <returns>The token's id; with temperature 0 that of the largest logit, the lowest of equals.</returns>
+    /// <exception cref="WeftException">A logit is NaN or +∞, or all are −∞: the model or its weights are broken.</exception>
+    public int Sample(Span<float> logits)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, vocabularySize);
+        penalties?.Apply(logits);
+        var max = LogitScan.Max(logits);
+        if (!float.IsFinite(max))
+            throw Undrawable(max);
+        var token = options.Temperature == 0 ? LogitScan.NextAtLeast(logits, 0, max) : Draw(logits, max);
+        penalties?.AddGenerated(token);
+        step++;
+        return token;
+    }
+
+    private int Draw(Span<float> logits, float max)
+    {
+        var softmax = new SoftmaxWeights(max, options.Temperature);
+        var bound = Truncate(logits, softmax);
+        var target = Philox.Uniform(Seed, step) * Total(logits, bound, softmax);
+        // The last chunk and token that weigh anything take what rounding may leave beyond the sum.
+        var (chunk, before) = Find(chunkSums, target);
+        var start = chunk * ChunkSize;
+        FillChunk(logits, chunk, bound, softmax);
+        var (token, _) = Find(weights.AsSpan(0, Math.Min(ChunkSize, vocabularySize - start)), target - before);
+        return start + token;
+    }
+
+    /// <summary>The first index at which the cumulative sum exceeds <paramref name="target"/>, and the sum before it.</summary>
+    private static (int Index, double Before) Find(ReadOnlySpan<double> values, double target)
+    {
+        var (index, before) = (-1, 0.0);
+        for (var i = 0; i < values.Length && (index < 0 || before + values[index] <= target); i++)
+        {
+            if (values[i] == 0)
+                continue;
+            before += index < 0 ? 0 : values[index];
+            index = i;
+        }
+
+        return (index, before);
+    }
+
+    private float Truncate(Span<float> logits, SoftmaxWeights softmax)
+    {
+        var bound = float.MinValue; // all but −∞
+        if (options.TopK > 0 && options.TopK < vocabularySize)
+            bound = selection.Reduce(logits, bound, options.TopK, null);
+        if (options.TopP < 1)
+        {
+            // Tokens lighter than this share of what top-p may drop cannot, all together, weigh more than that: they need no look.
+            var total = Total(logits, bound, softmax);
+            bound = Math.Max(bound, softmax.LogitOf((1.0 - options.TopP) * total / (2.0 * vocabularySize)));
+            bound = selection.Reduce(logits, bound, options.TopP * total, softmax);
+        }
+
+        return options.MinP > 0 ? Math.Max(bound, softmax.LogitOf(options.MinP)) : bound;
+    }
+
+    /// <summary>The weight of all kept tokens; leaves that of each chunk in <see cref="chunkSums"/>.</summary>
+    private double Total(ReadOnlySpan<float> logits, float bound, SoftmaxWeights softmax)
+    {
+        var total = 0.0;
+        for (var chunk = 0; chunk < chunkSums.Length; chunk++)
+            total += chunkSums[chunk] = FillChunk(logits, chunk, bound, softmax);
+        return total;
+    }
+
+    private double FillChunk(ReadOnlySpan<float> logits, int chunk, float bound, SoftmaxWeights softmax)
+    {
+        var slice = logits[(chunk * ChunkSize)..Math.Min((chunk + 1) * ChunkSize, vocabularySize)];
+        return LogitScan.NextAtLeast(slice, 0, bound) == slice.Length ? 0 : softmax.Fill(slice, bound, weights);
+    }
+
+    private static WeftException Undrawable(float max) => new(
+        float.IsNaN(max) ? "The model computed a logit that is not a number, so no token can be drawn; its weights may be damaged."
+        : max > 0 ? "The model computed an infinite logit, so no token can be drawn; its weights may be damaged."
+        : "Every token of the vocabulary is forbidden, so none can be drawn.");
+}
