@@ -1,0 +1,62 @@
+using Weft.Models;
+
+namespace Weft.Reference;
+
+/// <summary>Causal attention of one sequence with grouped key/value heads.</summary>
+public static class ReferenceAttention
+{
+    /// <summary>softmax(scale · q·kᵀ) · v over the positions that a query sees: itself and those before it, at most Window of them.</summary>
+    /// <param name="q">[N, H, D].</param>
+    /// <param name="k">[T, G, D]; row t is position t.</param>
+    /// <param name="v">[T, G, D].</param>
+    /// <param name="positions">[N] position of each query, below T.</param>
+    /// <param name="attention">Sizes, scale and window.</param>
+    /// <returns>[N, H, D].</returns>
+    public static double[] Apply(
+        ReadOnlySpan<double> q, ReadOnlySpan<double> k, ReadOnlySpan<double> v, ReadOnlySpan<int> positions, AttentionDescription attention)
+    {
+        var (heads, groups, d) = (attention.QueryHeads, attention.KeyValueHeads, attention.HeadSize);
+        var result = new double[q.Length];
+        for (var n = 0; n < positions.Length; n++)
+        {
+            var last = positions[n];
+            var first = attention.Window is { } window ? Math.Max(0, last - window + 1) : 0;
+            for (var h = 0; h < heads; h++)
+            {
+                var group = h / (heads / groups);
+                var query = q.Slice(((n * heads) + h) * d, d);
+                var weights = new double[last - first + 1];
+                for (var t = first; t <= last; t++)
+                    weights[t - first] = attention.Scale * Dot(query, k.Slice(((t * groups) + group) * d, d));
+                Softmax(weights);
+                for (var t = first; t <= last; t++)
+                {
+                    for (var i = 0; i < d; i++)
+                        result[(((n * heads) + h) * d) + i] += weights[t - first] * v[(((t * groups) + group) * d) + i];
+                }
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>Replaces scores by exp(score) / Σ exp(score).</summary>
+    public static void Softmax(Span<double> scores)
+    {
+        var (max, sum) = (double.NegativeInfinity, 0.0);
+        foreach (var score in scores)
+            max = Math.Max(max, score);
+        foreach (ref var score in scores)
+            sum += score = Math.Exp(score - max);
+        foreach (ref var score in scores)
+            score /= sum;
+    }
+
+    private static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < a.Length; i++)
+            sum += a[i] * b[i];
+        return sum;
+    }
+}

@@ -1,0 +1,78 @@
+using Weft.Models;
+
+namespace Weft.Reference;
+
+/// <summary>Rotary position embedding (Su et al. 2021, arXiv 2104.09864) and its scalings, halves paired.</summary>
+public static class ReferenceRotary
+{
+    /// <summary>The frequencies [D/2] in radians per position.</summary>
+    public static double[] Frequencies(RotaryDescription rotary, int headSize)
+    {
+        var plain = new double[headSize / 2];
+        for (var i = 0; i < plain.Length; i++)
+            plain[i] = Math.Pow(rotary.Theta, -2.0 * i / headSize);
+        return rotary.Scaling switch
+        {
+            null => plain,
+            { Kind: RotaryScalingKind.Linear } s => Array.ConvertAll(plain, f => f / s.Factor),
+            { Kind: RotaryScalingKind.Llama3 } s => Array.ConvertAll(plain, f => Llama3(f, s)),
+            { Kind: RotaryScalingKind.Yarn } s => Yarn(plain, rotary.Theta, s),
+            { Kind: var kind } => throw new ArgumentOutOfRangeException(nameof(rotary), kind, null),
+        };
+    }
+
+    /// <summary>Turns each head of <paramref name="x"/> [N, heads, D] by the angles of its token's position, in place.</summary>
+    /// <param name="x">Queries or keys.</param>
+    /// <param name="positions">[N].</param>
+    /// <param name="rotary">Frequencies and the factor on cos and sin.</param>
+    /// <param name="headSize">D.</param>
+    public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize)
+    {
+        var frequencies = Frequencies(rotary, headSize);
+        var factor = rotary.Scaling is { Kind: RotaryScalingKind.Yarn } yarn ? yarn.AttentionFactor : 1;
+        var (half, width) = (headSize / 2, x.Length / positions.Length);
+        for (var start = 0; start < x.Length; start += headSize)
+        {
+            for (var i = 0; i < half; i++)
+            {
+                var angle = positions[start / width] * frequencies[i];
+                var (sin, cos) = (Math.Sin(angle) * factor, Math.Cos(angle) * factor);
+                var (a, b) = (x[start + i], x[start + half + i]);
+                x[start + i] = (a * cos) - (b * sin);
+                x[start + half + i] = (b * cos) + (a * sin);
+            }
+        }
+    }
+
+    private static double Llama3(double frequency, RotaryScaling s)
+    {
+        var wavelength = 2 * Math.PI / frequency;
+        if (wavelength < s.OriginalContextLength / s.HighFrequencyFactor)
+            return frequency;
+        if (wavelength > s.OriginalContextLength / s.LowFrequencyFactor)
+            return frequency / s.Factor;
+        var kept = ((s.OriginalContextLength / wavelength) - s.LowFrequencyFactor) / (s.HighFrequencyFactor - s.LowFrequencyFactor);
+        return ((1 - kept) * frequency / s.Factor) + (kept * frequency);
+    }
+
+    /// <summary>Dimensions that turn more than BetaFast times in the original context are kept, fewer than BetaSlow times divided.</summary>
+    private static double[] Yarn(double[] plain, double theta, RotaryScaling s)
+    {
+        var size = plain.Length * 2;
+        double Dimension(double rotations) =>
+            size * Math.Log(s.OriginalContextLength / (rotations * 2 * Math.PI)) / (2 * Math.Log(theta));
+        var low = Math.Max(Math.Floor(Dimension(s.BetaFast)), 0);
+        var high = Math.Min(Math.Ceiling(Dimension(s.BetaSlow)), size - 1);
+        if (low == high)
+            high += 0.001; // as the published code: a ramp, if a steep one
+
+        var result = new double[plain.Length];
+        for (var i = 0; i < plain.Length; i++)
+        {
+            var divided = Math.Clamp((i - low) / (high - low), 0, 1);
+            result[i] = (plain[i] / s.Factor * divided) + (plain[i] * (1 - divided));
+        }
+
+        return result;
+    }
+}
