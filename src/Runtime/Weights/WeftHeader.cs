@@ -49,7 +49,7 @@ public sealed record TensorEntry(
     IReadOnlyList<int> Shape,
     long Offset,
     long Length,
-    uint Checksum);
+    [property: JsonConverter(typeof(ChecksumConverter))] uint Checksum);
 
 /// <summary>Where a packed file came from. Deterministic: the same sources make the same bytes.</summary>
 public sealed record Provenance

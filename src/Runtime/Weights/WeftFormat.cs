@@ -1,0 +1,32 @@
+namespace Weft.Weights;
+
+/// <summary>The numbers of <c>docs/format.md</c> that reader and writer share.</summary>
+internal static class WeftFormat
+{
+    /// <summary>Format version this runtime reads and writes.</summary>
+    public const uint Version = 1;
+
+    /// <summary>Bytes before the header JSON: magic, version, header length, header checksum, zero.</summary>
+    public const int FixedLength = 24;
+
+    /// <summary>Tensors start at multiples of this: a memory page, and the widest alignment any load or transfer wants.</summary>
+    public const int Alignment = 4096;
+
+    /// <summary>Longest header accepted; the largest real one (a 250k-word tokenizer) is some 20 MB.</summary>
+    public const long MaxHeaderLength = 1L << 30;
+
+    /// <summary>The first four bytes of a packed file.</summary>
+    public static ReadOnlySpan<byte> Magic => "WEFT"u8;
+
+    /// <summary>The first multiple of <see cref="Alignment"/> at or after <paramref name="position"/>.</summary>
+    public static long Align(long position) => checked(position + Alignment - 1) & -Alignment;
+
+    /// <summary>Bytes of a row-major tensor; throws <see cref="OverflowException"/> beyond 2^63.</summary>
+    public static long ByteLength(IReadOnlyList<int> shape, int elementSize)
+    {
+        long length = elementSize;
+        foreach (var size in shape)
+            length = checked(length * size);
+        return length;
+    }
+}
