@@ -1,35 +1,137 @@
+using Weft.Backends;
+using Weft.Backends.Cpu;
+using Weft.Graph;
+using Weft.KvCache;
+using Weft.Models;
+using Weft.Scheduling;
+using Weft.Tensors;
 using Weft.Tokenizers;
 using Weft.Weights;
 
 namespace Weft;
 
-/// <summary>A packed model, loaded and ready to run.</summary>
+/// <summary>
+/// A packed model, loaded and ready to run: the file mapped, its graph fused, planned and bound to a device, and the pool of cache
+/// blocks that its sequences share. Not thread-safe: one step runs at a time.
+/// </summary>
 public sealed class Model : IDisposable
 {
-    /// <summary>Loads a packed file.</summary>
-    /// <exception cref="WeftException">The file is missing, damaged or asks for something unsupported; or a device is not there.</exception>
-    public static Model Load(string path, ModelOptions? options = null) => throw new NotImplementedException();
+    // Rows of logits that one step may ask for are bounded by memory: a step that needs all of a long prompt's runs in parts.
+    private const long LogitBytes = 64L << 20;
+
+    private readonly WeftFile file;
+
+    private Model(string path, ModelOptions options)
+    {
+        file = WeftFile.Open(path);
+        try
+        {
+            file.Verify();
+            var description = file.Header.Model;
+            ContextLength = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
+            var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : description.ContextLength;
+            var blocks = BlockPool.BlocksFor(cacheTokens);
+            MaxTokensPerStep = Math.Min(options.MaxTokensPerStep, cacheTokens);
+            MaxLogitRows = (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep));
+            Blocks = new BlockPool(blocks);
+            Program = Compile(options, blocks);
+            Tokenizer = file.Header.Tokenizer is { } tokenizer ? Tokenizer.Create(tokenizer) : null;
+            WeightBytes = file.Header.Tensors.Sum(tensor => tensor.Length);
+            (WeightBytesPerToken, MatrixOperationsPerToken) = CountWork(description);
+        }
+        catch
+        {
+            Program?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>The header of the packed file.</summary>
-    public WeftHeader Header => throw new NotImplementedException();
+    public WeftHeader Header => file.Header;
 
     /// <summary>The tokenizer, or null when the file has none.</summary>
-    public Tokenizer? Tokenizer => throw new NotImplementedException();
+    public Tokenizer? Tokenizer { get; }
+
+    /// <summary>Longest sequence, in tokens: the model's context length, or less if the cache was made smaller.</summary>
+    public int ContextLength { get; }
 
     /// <summary>What the model runs on, for people: <c>cpu (AVX-512, 2 threads)</c>.</summary>
-    public string DeviceName => throw new NotImplementedException();
+    public string DeviceName => Program.DeviceName;
+
+    /// <summary>Bytes of all weights.</summary>
+    public long WeightBytes { get; }
 
     /// <summary>Bytes of weights that one decode step reads (every matrix once; of the embedding one row).</summary>
-    public long WeightBytesPerToken => throw new NotImplementedException();
+    public long WeightBytesPerToken { get; }
 
     /// <summary>Floating-point operations of the matrix products of one token (2 per weight).</summary>
-    public long MatrixOperationsPerToken => throw new NotImplementedException();
+    public long MatrixOperationsPerToken { get; }
+
+    /// <summary>Bytes set aside for the cache, activations and scratch; the system commits them as they are used.</summary>
+    public long WorkingBytes => Program.WorkingBytes;
+
+    internal StepProgram Program { get; }
+
+    internal BlockPool Blocks { get; }
+
+    internal int MaxTokensPerStep { get; }
+
+    internal int MaxLogitRows { get; }
+
+    /// <summary>Loads a packed file.</summary>
+    /// <exception cref="WeftException">The file is missing, damaged or asks for something unsupported; or a device is not there.</exception>
+    public static Model Load(string path, ModelOptions? options = null)
+    {
+        options ??= new ModelOptions();
+        options.Validate();
+        try
+        {
+            return new Model(path, options);
+        }
+        catch (OutOfMemoryException exception)
+        {
+            throw new WeftException(
+                $"{path}: not enough memory for a key/value cache of this length; ask for a smaller context", exception);
+        }
+    }
 
     /// <summary>Starts an empty sequence.</summary>
-    public Sequence CreateSequence() => throw new NotImplementedException();
+    public Sequence CreateSequence() => new(this);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        Program.Dispose();
+        file.Dispose();
+    }
+
+    private StepProgram Compile(ModelOptions options, int blocks)
+    {
+        var batch = new StepBatch(MaxTokensPerStep, 1, BlockPool.BlocksFor(ContextLength), MaxLogitRows);
+        var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
+        var plan = MemoryPlan.Create(graph, MaxTokensPerStep, MaxLogitRows);
+        return CpuBackend.Compile(graph, plan, file, batch, new CpuOptions(
+            options.Instructions ?? InstructionSets.Best,
+            options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
+            options.CacheType,
+            blocks,
+            ContextLength));
+    }
+
+    private (long Bytes, long Operations) CountWork(ModelDescription description)
+    {
+        var embedding = file.Find(TensorSchema.Embedding);
+        var bytes = (long)description.HiddenSize * embedding.DataType.Size();
+        var operations = 0L;
+        foreach (var tensor in Header.Tensors.Where(tensor => tensor.Shape.Count == 2))
+        {
+            if (tensor.Name == TensorSchema.Embedding && !description.Head.Tied)
+                continue;
+            bytes += tensor.Length;
+            operations += 2L * tensor.Shape[0] * tensor.Shape[1];
+        }
+
+        return (bytes, operations);
     }
 }

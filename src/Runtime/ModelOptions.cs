@@ -1,3 +1,4 @@
+using Weft.Backends.Cpu;
 using Weft.Tensors;
 
 namespace Weft;
@@ -11,7 +12,7 @@ public sealed record ModelOptions
     /// <summary>Element type of the key/value cache.</summary>
     public DataType CacheType { get; init; } = DataType.Float16;
 
-    /// <summary>Worker threads; 0 takes one per processor.</summary>
+    /// <summary>Threads, the caller's included; 0 takes one per processor.</summary>
     public int Threads { get; init; }
 
     /// <summary>Tokens that the key/value cache holds over all sequences; 0 takes the model's context length.</summary>
@@ -19,4 +20,21 @@ public sealed record ModelOptions
 
     /// <summary>Largest number of tokens in one step; longer prompts are processed in chunks of this size.</summary>
     public int MaxTokensPerStep { get; init; } = 512;
+
+    /// <summary>Vectors that the CPU kernels use; null takes the widest that the machine has.</summary>
+    public InstructionSet? Instructions { get; init; }
+
+    internal void Validate()
+    {
+        if (Device is not ("auto" or "cpu"))
+            throw new WeftException($"device '{Device}' is not supported; use auto or cpu");
+        if (Threads is < 0 or > 1024)
+            throw new WeftException($"threads is {Threads}; it must be 0 (one per processor) to 1024");
+        if (CacheTokens < 0)
+            throw new WeftException($"the cache size is {CacheTokens} tokens; it must be 0 (the model's context length) or more");
+        if (MaxTokensPerStep < 1)
+            throw new WeftException($"the largest step is {MaxTokensPerStep} tokens; it must be at least 1");
+        if (Instructions is { } set && !InstructionSets.IsSupported(set))
+            throw new WeftException($"this machine does not have {set.Name()}");
+    }
 }

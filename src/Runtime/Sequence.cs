@@ -1,3 +1,5 @@
+using Weft.KvCache;
+
 namespace Weft;
 
 /// <summary>Which rows of logits a forward pass computes.</summary>
@@ -16,18 +18,88 @@ public enum LogitRows
 /// <summary>One token sequence and its share of the key/value cache.</summary>
 public sealed class Sequence : IDisposable
 {
+    private readonly Model model;
+    private readonly BlockTable table;
+
+    internal Sequence(Model model)
+    {
+        this.model = model;
+        table = new BlockTable(model.Blocks, model.ContextLength);
+    }
+
     /// <summary>T: tokens processed so far.</summary>
-    public int Length => throw new NotImplementedException();
+    public int Length => table.Length;
 
     /// <summary>Processes <paramref name="tokens"/> [N] after those already there, in chunks if they are many.</summary>
     /// <param name="tokens">Token ids, each below V.</param>
     /// <param name="rows">Which rows of logits to compute.</param>
     /// <param name="logits">Receives them: [N, V], [V] or nothing.</param>
+    /// <param name="cancellationToken">Stops between chunks; the tokens of finished chunks stay.</param>
     /// <exception cref="WeftException">The context or the cache is full, or an id is out of range.</exception>
-    public void Forward(ReadOnlySpan<int> tokens, LogitRows rows, Span<float> logits) => throw new NotImplementedException();
+    public void Forward(ReadOnlySpan<int> tokens, LogitRows rows, Span<float> logits, CancellationToken cancellationToken = default)
+    {
+        Validate(tokens, rows, logits);
+        var width = model.Header.Model.VocabularySize;
+        var chunk = rows == LogitRows.All ? Math.Min(model.MaxTokensPerStep, model.MaxLogitRows) : model.MaxTokensPerStep;
+        while (tokens.Length > 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var now = tokens[..Math.Min(chunk, tokens.Length)];
+            tokens = tokens[now.Length..];
+            Step(now, rows == LogitRows.Last && tokens.Length > 0 ? LogitRows.None : rows);
+            for (var row = 0; row < model.Program.Batch.LogitRowCount; row++)
+            {
+                model.Program.Logits(row).CopyTo(logits);
+                logits = logits[width..];
+            }
+        }
+    }
+
+    /// <summary>Forgets the tokens from <paramref name="length"/> on.</summary>
+    public void Truncate(int length) => table.Truncate(length);
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => table.Dispose();
+
+    private void Step(ReadOnlySpan<int> tokens, LogitRows rows)
     {
+        var first = table.Length;
+        if (!table.TryExtend(first + tokens.Length, out var copy))
+        {
+            throw new WeftException(
+                $"the key/value cache is full: {tokens.Length} more tokens do not fit beside the {first} of this sequence and those of others");
+        }
+
+        var program = model.Program;
+        if (copy is { } request)
+            program.CopyBlock(request);
+        program.Batch.Clear();
+        program.Batch.Add(tokens, first, table, rows);
+        program.Run();
+    }
+
+    private void Validate(ReadOnlySpan<int> tokens, LogitRows rows, Span<float> logits)
+    {
+        var vocabulary = model.Header.Model.VocabularySize;
+        foreach (var token in tokens)
+        {
+            if ((uint)token >= (uint)vocabulary)
+                throw new WeftException($"token id {token} is outside the model's vocabulary of {vocabulary}");
+        }
+
+        if (Length + tokens.Length > model.ContextLength)
+        {
+            throw new WeftException(
+                $"{Length + tokens.Length} tokens do not fit the context of {model.ContextLength}");
+        }
+
+        var needed = rows switch
+        {
+            LogitRows.All => (long)tokens.Length * vocabulary,
+            LogitRows.Last => tokens.Length > 0 ? vocabulary : 0,
+            _ => 0,
+        };
+        if (logits.Length < needed)
+            throw new ArgumentException($"{needed} floats of logits do not fit a span of {logits.Length}", nameof(logits));
     }
 }

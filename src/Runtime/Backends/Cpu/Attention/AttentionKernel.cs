@@ -1,0 +1,230 @@
+using System.Runtime.CompilerServices;
+using Weft.Backends.Cpu.Simd;
+
+namespace Weft.Backends.Cpu.Attention;
+
+/// <summary>
+/// One layer's cache and one step's queries, as the kernel sees them. A block holds 16 tokens; keys lie as [block, G, D, 16] and values
+/// as [block, G, 16, paddedD], so that scores of 16 keys and stretches of a value are both whole registers and nothing is transposed
+/// at reading time.
+/// </summary>
+internal unsafe struct AttentionArguments
+{
+    public float* Queries;
+    public nint QueryStride;
+    public float* Y;
+    public nint YStride;
+    public byte* Keys;
+    public byte* Values;
+
+    /// <summary>[N] positions of the step's tokens.</summary>
+    public int* Positions;
+
+    /// <summary>H.</summary>
+    public int QueryHeads;
+
+    /// <summary>G.</summary>
+    public int KeyValueHeads;
+
+    /// <summary>D.</summary>
+    public int HeadSize;
+    public float Scale;
+
+    /// <summary>Keys that a query sees, itself included; int.MaxValue for all.</summary>
+    public int Window;
+}
+
+internal static class AttentionKernel
+{
+    /// <summary>Tokens in a cache block.</summary>
+    public const int BlockSize = KvCache.BlockPool.BlockSize;
+
+    /// <summary>
+    /// Keys between two rescalings of the running softmax. Groups start at multiples of it in every step, so that a token's result does
+    /// not depend on how the prompt was cut into chunks.
+    /// </summary>
+    public const int KeysPerGroup = 64;
+
+    /// <summary>Rows (tokens × query heads of one key/value head) that share a pass over the cache.</summary>
+    public const int TileRows = 8;
+
+    /// <summary>D rounded up to whole registers of the widest kind.</summary>
+    public static int PaddedHeadSize(int headSize) => (headSize + 15) / 16 * 16;
+
+    /// <summary>Scratch floats that a thread needs.</summary>
+    public static int ScratchFloats(int headSize) => TileRows * ((2 * PaddedHeadSize(headSize)) + KeysPerGroup + 2);
+}
+
+/// <summary>
+/// Causal attention over the paged cache with an online softmax (Dao et al. 2022, arXiv 2205.14135): one pass over the keys in groups,
+/// running maximum and sum per row, output rescaled when the maximum moves. Prefill and decode are the same code.
+/// </summary>
+internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+    where TCache : struct, ICacheFormat
+{
+    private const int BlockSize = AttentionKernel.BlockSize;
+    private const int Group = AttentionKernel.KeysPerGroup;
+
+    /// <summary>Attends with the query heads of key/value head <paramref name="head"/> for the tokens [<paramref name="firstToken"/>, <paramref name="endToken"/>).</summary>
+    /// <param name="arguments">Layer and step.</param>
+    /// <param name="blocks">Cache blocks of the tokens' sequence.</param>
+    /// <param name="head">Key/value head.</param>
+    /// <param name="firstToken">First token, an index into the step.</param>
+    /// <param name="endToken">End of the tokens; all of one sequence.</param>
+    /// <param name="scratch"><see cref="AttentionKernel.ScratchFloats"/> floats, 64-byte aligned.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(in AttentionArguments arguments, int* blocks, int head, int firstToken, int endToken, float* scratch)
+    {
+        var rows = (endToken - firstToken) * (arguments.QueryHeads / arguments.KeyValueHeads);
+        for (var row = 0; row < rows;)
+        {
+            var tile = rows - row >= 8 ? 8 : rows - row >= 4 ? 4 : 1;
+            RunTile(arguments, blocks, head, firstToken, row, tile, scratch);
+            row += tile;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RunTile(in AttentionArguments arguments, int* blocks, int head, int firstToken, int firstRow, int rows, float* scratch)
+    {
+        var size = arguments.HeadSize;
+        var padded = AttentionKernel.PaddedHeadSize(size);
+        var q = scratch;
+        var mixed = q + (AttentionKernel.TileRows * padded);
+        var scores = mixed + (AttentionKernel.TileRows * padded);
+        var maxima = scores + (AttentionKernel.TileRows * Group);
+        var sums = maxima + AttentionKernel.TileRows;
+        var perToken = arguments.QueryHeads / arguments.KeyValueHeads;
+
+        new Span<float>(mixed, rows * padded).Clear();
+        for (var r = 0; r < rows; r++)
+        {
+            maxima[r] = float.NegativeInfinity;
+            sums[r] = 0;
+            var source = Row(arguments.Queries, arguments.QueryStride, head, firstToken, firstRow + r, perToken, size);
+            for (var d = 0; d < size; d++)
+                q[(r * padded) + d] = source[d] * arguments.Scale;
+        }
+
+        var firstPosition = arguments.Positions[firstToken + (firstRow / perToken)];
+        var lastPosition = arguments.Positions[firstToken + ((firstRow + rows - 1) / perToken)];
+        var firstKey = Math.Max(0L, (long)firstPosition - arguments.Window + 1);
+        for (var key = (int)(firstKey / Group * Group); key <= lastPosition; key += Group)
+        {
+            var groupBlocks = (Math.Min(Group, lastPosition + 1 - key) + BlockSize - 1) / BlockSize;
+            Score(arguments, blocks, head, key, groupBlocks, rows, padded, q, scores);
+            for (var r = 0; r < rows; r++)
+            {
+                var position = arguments.Positions[firstToken + ((firstRow + r) / perToken)];
+                var end = Math.Clamp(position + 1 - key, 0, groupBlocks * BlockSize);
+                var begin = (int)Math.Clamp((long)position - arguments.Window + 1 - key, 0, end);
+                Softmax(scores + (r * Group), begin, end, groupBlocks * BlockSize, maxima + r, sums + r, mixed + (r * padded), padded);
+            }
+
+            Mix(arguments, blocks, head, key, groupBlocks, rows, padded, scores, mixed);
+        }
+
+        for (var r = 0; r < rows; r++)
+        {
+            var target = Row(arguments.Y, arguments.YStride, head, firstToken, firstRow + r, perToken, size);
+            var factor = 1 / sums[r];
+            for (var d = 0; d < size; d++)
+                target[d] = mixed[(r * padded) + d] * factor;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float* Row(float* matrix, nint stride, int head, int firstToken, int row, int perToken, int size) =>
+        matrix + ((firstToken + (row / perToken)) * stride) + (((head * perToken) + (row % perToken)) * (nint)size);
+
+    /// <summary>scores[row, key] = q[row] · k[key] for all keys of the group's blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Score(
+        in AttentionArguments arguments, int* blocks, int head, int key, int groupBlocks, int rows, int padded, float* q, float* scores)
+    {
+        new Span<float>(scores, rows * Group).Clear();
+        var stride = (nint)BlockSize * TCache.ElementSize;
+        for (var block = 0; block < groupBlocks; block++)
+        {
+            var index = ((nint)blocks[(key / BlockSize) + block] * arguments.KeyValueHeads) + head;
+            var keys = arguments.Keys + (index * arguments.HeadSize * stride);
+            for (var lane = 0; lane < BlockSize; lane += TSimd.Width)
+            {
+                var b = keys + (lane * TCache.ElementSize);
+                var c = scores + (block * BlockSize) + lane;
+                Multiply(rows, q, padded, b, stride, arguments.HeadSize, c, Group);
+            }
+        }
+    }
+
+    /// <summary>mixed[row] += Σ p[row, key] · v[key].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Mix(
+        in AttentionArguments arguments, int* blocks, int head, int key, int groupBlocks, int rows, int padded, float* p, float* mixed)
+    {
+        var stride = (nint)padded * TCache.ElementSize;
+        for (var block = 0; block < groupBlocks; block++)
+        {
+            var index = ((nint)blocks[(key / BlockSize) + block] * arguments.KeyValueHeads) + head;
+            var values = arguments.Values + (index * BlockSize * stride);
+            for (var d = 0; d < padded; d += TSimd.Width)
+                Multiply(rows, p + (block * BlockSize), Group, values + (d * TCache.ElementSize), stride, BlockSize, mixed + d, padded);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(int rows, float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
+    {
+        if (rows == 8)
+            OuterProduct<TSimd, TVector, TCache>.Rows8(a, aStride, b, bStride, n, c, cStride);
+        else if (rows == 4)
+            OuterProduct<TSimd, TVector, TCache>.Rows4(a, aStride, b, bStride, n, c, cStride);
+        else
+            OuterProduct<TSimd, TVector, TCache>.Rows1(a, b, bStride, n, c);
+    }
+
+    /// <summary>
+    /// Turns the scores of keys [begin, end) into exponentials relative to the running maximum and all others into zero, and brings sum
+    /// and output to that maximum.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Softmax(float* scores, int begin, int end, int count, float* maximum, float* sum, float* mixed, int padded)
+    {
+        if (begin >= end)
+        {
+            new Span<float>(scores, count).Clear();
+            return;
+        }
+
+        new Span<float>(scores, begin).Fill(float.NegativeInfinity);
+        new Span<float>(scores + end, count - end).Fill(float.NegativeInfinity);
+        var highest = TSimd.Broadcast(*maximum);
+        for (var i = 0; i < count; i += TSimd.Width)
+            highest = TSimd.Max(highest, TSimd.Load(scores + i));
+        var now = TSimd.MaxAcross(highest);
+
+        var shift = TSimd.Broadcast(now);
+        for (var i = 0; i < count; i += TSimd.Width)
+            TSimd.Store(scores + i, VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Load(scores + i), shift)));
+        new Span<float>(scores, begin).Clear();
+        new Span<float>(scores + end, count - end).Clear();
+        var added = TSimd.Zero;
+        for (var i = 0; i < count; i += TSimd.Width)
+            added = TSimd.Add(added, TSimd.Load(scores + i));
+
+        if (*maximum == now)
+        {
+            *sum += TSimd.Sum(added);
+            return;
+        }
+
+        var correction = float.IsNegativeInfinity(*maximum) ? 0 : MathF.Exp(*maximum - now);
+        *sum = (*sum * correction) + TSimd.Sum(added);
+        *maximum = now;
+        var factor = TSimd.Broadcast(correction);
+        for (var d = 0; d < padded; d += TSimd.Width)
+            TSimd.Store(mixed + d, TSimd.Multiply(TSimd.Load(mixed + d), factor));
+    }
+}

@@ -1,0 +1,41 @@
+using System.Runtime.Intrinsics;
+using Weft.Backends.Cpu.Attention;
+using Weft.Backends.Cpu.Simd;
+using Weft.Graph;
+using Weft.Scheduling;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Backends.Cpu;
+
+/// <summary>What a CPU program is made for.</summary>
+/// <param name="Instructions">Vectors to use.</param>
+/// <param name="Threads">Threads, the caller's included.</param>
+/// <param name="CacheType">Element type of the key/value cache.</param>
+/// <param name="CacheBlocks">Blocks of the cache.</param>
+/// <param name="MaxPositions">Longest sequence.</param>
+internal sealed record CpuOptions(InstructionSet Instructions, int Threads, DataType CacheType, int CacheBlocks, int MaxPositions);
+
+/// <summary>Chooses the compiled body of the kernels: vector width by the machine, cache format by the user.</summary>
+internal static class CpuBackend
+{
+    /// <summary>Binds a fused graph to this machine.</summary>
+    public static StepProgram Compile(StepGraph graph, MemoryPlan plan, WeftFile file, StepBatch batch, CpuOptions options) =>
+        options.Instructions switch
+        {
+            InstructionSet.Vector512 => Compile<Simd512, Vector512<float>>(graph, plan, file, batch, options),
+            InstructionSet.Vector256 => Compile<Simd256, Vector256<float>>(graph, plan, file, batch, options),
+            InstructionSet.Vector128 => Compile<Simd128, Vector128<float>>(graph, plan, file, batch, options),
+            _ => Compile<SimdScalar, float>(graph, plan, file, batch, options),
+        };
+
+    private static StepProgram Compile<TSimd, TVector>(
+        StepGraph graph, MemoryPlan plan, WeftFile file, StepBatch batch, CpuOptions options)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => options.CacheType switch
+        {
+            DataType.Float32 => new CpuProgram<TSimd, TVector, Float32Cache>(graph, plan, file, batch, options),
+            DataType.BFloat16 => new CpuProgram<TSimd, TVector, BFloat16Cache>(graph, plan, file, batch, options),
+            _ => new CpuProgram<TSimd, TVector, Float16Cache>(graph, plan, file, batch, options),
+        };
+}

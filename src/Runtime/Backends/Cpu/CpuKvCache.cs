@@ -1,0 +1,53 @@
+using Weft.Backends.Cpu.Attention;
+using Weft.KvCache;
+using Weft.Models;
+using Weft.Tensors;
+
+namespace Weft.Backends.Cpu;
+
+/// <summary>Storage of keys and values of all layers, block by block; <see cref="AttentionArguments"/> gives the order of elements.</summary>
+internal sealed unsafe class CpuKvCache : IDisposable
+{
+    private readonly List<(NativeBuffer Keys, long KeyBlock, NativeBuffer Values, long ValueBlock)> layers = [];
+
+    public CpuKvCache(ModelDescription model, DataType type, int blocks)
+    {
+        Type = type;
+        foreach (var attention in model.Layers.Select(layer => layer.Attention))
+        {
+            var rows = (long)attention.KeyValueHeads * BlockPool.BlockSize * type.Size();
+            var keyBlock = rows * attention.HeadSize;
+            var valueBlock = rows * AttentionKernel.PaddedHeadSize(attention.HeadSize);
+            layers.Add((new NativeBuffer(blocks * keyBlock), keyBlock, new NativeBuffer(blocks * valueBlock), valueBlock));
+        }
+    }
+
+    public DataType Type { get; }
+
+    public long Bytes => layers.Sum(layer => layer.Keys.Bytes + layer.Values.Bytes);
+
+    public byte* Keys(int layer) => layers[layer].Keys.Address;
+
+    public byte* Values(int layer) => layers[layer].Values.Address;
+
+    /// <summary>Copies a block's keys and values in every layer.</summary>
+    public void CopyBlock(BlockId source, BlockId destination)
+    {
+        foreach (var (keys, keyBlock, values, valueBlock) in layers)
+        {
+            Buffer.MemoryCopy(
+                keys.Address + (source.Value * keyBlock), keys.Address + (destination.Value * keyBlock), keyBlock, keyBlock);
+            Buffer.MemoryCopy(
+                values.Address + (source.Value * valueBlock), values.Address + (destination.Value * valueBlock), valueBlock, valueBlock);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var layer in layers)
+        {
+            layer.Keys.Dispose();
+            layer.Values.Dispose();
+        }
+    }
+}

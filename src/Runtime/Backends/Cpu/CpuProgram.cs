@@ -1,0 +1,154 @@
+using System.Runtime.InteropServices;
+using Weft.Backends.Cpu.Attention;
+using Weft.Backends.Cpu.MatMul;
+using Weft.Backends.Cpu.Operations;
+using Weft.Backends.Cpu.Simd;
+using Weft.Graph;
+using Weft.KvCache;
+using Weft.Models;
+using Weft.Scheduling;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Backends.Cpu;
+
+/// <summary>A graph on the CPU: every node bound to addresses once, then run in order with the items of each spread over the threads.</summary>
+internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+    where TCache : struct, ICacheFormat
+{
+    private readonly StepGraph graph;
+    private readonly MemoryPlan plan;
+    private readonly WeftFile file;
+    private readonly CpuOptions options;
+    private readonly NativeBuffer arena;
+    private readonly CpuKvCache cache;
+    private readonly Dictionary<(RotaryDescription, int), RotaryTable> rotaryTables = [];
+    private readonly ProgramContext context;
+    private readonly WorkerPool pool;
+    private readonly Operation[] operations;
+
+    public CpuProgram(StepGraph graph, MemoryPlan plan, WeftFile file, StepBatch batch, CpuOptions options)
+    {
+        this.graph = graph;
+        this.plan = plan;
+        this.file = file;
+        this.options = options;
+        Batch = batch;
+        arena = new NativeBuffer(plan.Size);
+        cache = new CpuKvCache(file.Header.Model, options.CacheType, options.CacheBlocks);
+        context = new ProgramContext(batch, options.Threads, ScratchFloats(), MatMulKernel.PackedFloats(LargestInnerSize()));
+        pool = new WorkerPool(options.Threads);
+        operations = [.. graph.Nodes.Select(Bind)];
+    }
+
+    public override StepBatch Batch { get; }
+
+    public override string DeviceName =>
+        $"cpu ({options.Instructions.Name()}, {options.Threads} {(options.Threads == 1 ? "thread" : "threads")})";
+
+    public override long WorkingBytes => arena.Bytes + cache.Bytes;
+
+    public override void Run()
+    {
+        foreach (var operation in operations)
+            pool.Run(operation, operation.Prepare());
+    }
+
+    public override Span<float> Logits(int row)
+    {
+        var width = graph.Logits.Width;
+        return new(Address(graph.Logits) + ((nint)row * width), width);
+    }
+
+    public override void CopyBlock(BlockCopy copy) => cache.CopyBlock(copy.Source, copy.Destination);
+
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing)
+            return;
+        pool.Dispose();
+        context.Dispose();
+        cache.Dispose();
+        arena.Dispose();
+        foreach (var table in rotaryTables.Values)
+            table.Dispose();
+    }
+
+    private Operation Bind(Node node) => node switch
+    {
+        EmbeddingNode n => new EmbeddingOperation<TSimd, TVector>(
+            context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Y.Width, Address(n.Y)),
+        NormNode { Norm.Kind: NormKind.Rms } n => new RmsNormOperation<TSimd, TVector>(
+            context, n.X.Rows, n.Norm.Epsilon, Vector(n.Weight), n.X.Width, Address(n.X), Address(n.Y)),
+        FusedLinearNode n => BindLinear(n),
+        RotaryCacheWriteNode n => BindRotary(n),
+        AttentionNode n => BindAttention(n),
+        GatherRowsNode n => new GatherRowsOperation(context, n.X.Width, Address(n.X), Address(n.Y)),
+        _ => throw new NotSupportedException($"the CPU backend has no kernel for a {node.GetType().Name} that was not fused"),
+    };
+
+    private LinearOperation<TSimd, TVector> BindLinear(FusedLinearNode node)
+    {
+        var first = file.Find(node.Segments[0].Weight);
+        if (node.Segments.Select(segment => file.Find(segment.Weight)).FirstOrDefault(tensor => tensor.DataType != first.DataType) is { } other)
+        {
+            throw new WeftException(
+                $"{file.Path}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}; convert with --dtype to make them alike");
+        }
+
+        var segments = node.Segments.Select(segment => new BoundSegment(
+            Kernel(first.DataType),
+            Weight(segment.Weight),
+            segment.Bias is { } bias ? Vector(bias) : null,
+            segment.Rows)).ToArray();
+        return new(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y));
+    }
+
+    private static MatMulKernel Kernel(DataType type) => type switch
+    {
+        DataType.Float32 => MatMulKernel<TSimd, TVector, Float32Weights>.Instance,
+        DataType.BFloat16 => MatMulKernel<TSimd, TVector, BFloat16Weights>.Instance,
+        _ => MatMulKernel<TSimd, TVector, Float16Weights>.Instance,
+    };
+
+    private RotaryCacheWriteOperation<TSimd, TVector, TCache> BindRotary(RotaryCacheWriteNode node)
+    {
+        var key = (node.Attention.Rotary, node.Attention.HeadSize);
+        if (!rotaryTables.TryGetValue(key, out var table))
+            rotaryTables[key] = table = new RotaryTable(node.Attention.Rotary, node.Attention.HeadSize, options.MaxPositions);
+        var joint = node.QueriesKeysValues;
+        return new(context, node.Attention, table, Address(joint), joint.Width, cache.Keys(node.Layer), cache.Values(node.Layer));
+    }
+
+    private AttentionOperation<TSimd, TVector, TCache> BindAttention(AttentionNode node) => new(context, new AttentionArguments
+    {
+        Queries = Address(node.Queries),
+        QueryStride = node.Queries.Width,
+        Y = Address(node.Y),
+        YStride = node.Y.Width,
+        Keys = cache.Keys(node.Layer),
+        Values = cache.Values(node.Layer),
+        Positions = (int*)Marshal.UnsafeAddrOfPinnedArrayElement(Batch.Positions, 0),
+        QueryHeads = node.Attention.QueryHeads,
+        KeyValueHeads = node.Attention.KeyValueHeads,
+        HeadSize = node.Attention.HeadSize,
+        Scale = node.Attention.Scale,
+        Window = node.Attention.Window ?? int.MaxValue,
+    });
+
+    private int LargestInnerSize() =>
+        graph.Nodes.OfType<FusedLinearNode>().SelectMany(node => node.Segments).Max(segment => file.Find(segment.Weight).Shape[1]);
+
+    private int ScratchFloats() => graph.Nodes.OfType<AttentionNode>()
+        .Select(node => AttentionKernel.ScratchFloats(node.Attention.HeadSize))
+        .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
+        .Max();
+
+    private float* Address(Value value) => (float*)(arena.Address + plan.Offset(value));
+
+    private byte* Weight(string name) => file.Address(file.Find(name));
+
+    private float* Vector(string name) => (float*)Weight(name);
+}

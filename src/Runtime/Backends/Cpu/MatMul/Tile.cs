@@ -1,0 +1,260 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Weft.Backends.Cpu.Simd;
+
+namespace Weft.Backends.Cpu.MatMul;
+
+/// <summary>Which bytes a tile asks the caches for while it computes: four places a step, moving on as the step does.</summary>
+/// <param name="First">The first place.</param>
+/// <param name="Lane">Bytes from one place to the next.</param>
+/// <param name="Advance">Step sizes that the places move by with each step.</param>
+internal readonly unsafe struct Prefetch(byte* First, nint Lane, int Advance)
+{
+    public readonly byte* First = First;
+    public readonly nint Lane = Lane;
+    public readonly int Advance = Advance;
+}
+
+/// <summary>
+/// The inner loops of every dense product: four rows of weights [4, K] times one, three or six tokens [t, K], in dot-product form.
+/// Every weight register serves all tokens of the tile and every activation register all four rows, so that six tokens keep both
+/// FMA units busy from 20 loads per 48 products; weights need no repacking, which is what makes small batches cheap.
+/// The sum of a (row, token) pair is formed in the same order in all three tiles: results do not depend on the batch.
+/// </summary>
+/// <remarks>Packed activations: [step][token][2·Width], see <see cref="IWeightFormat.Pack"/>. Sums: [token][4].</remarks>
+internal static unsafe class Tile<TSimd, TVector, TWeights>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+    where TWeights : struct, IWeightFormat
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tokens6(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
+    {
+        TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
+        TVector b0 = TSimd.Zero, b1 = TSimd.Zero, b2 = TSimd.Zero, b3 = TSimd.Zero;
+        TVector c0 = TSimd.Zero, c1 = TSimd.Zero, c2 = TSimd.Zero, c3 = TSimd.Zero;
+        TVector d0 = TSimd.Zero, d1 = TSimd.Zero, d2 = TSimd.Zero, d3 = TSimd.Zero;
+        TVector e0 = TSimd.Zero, e1 = TSimd.Zero, e2 = TSimd.Zero, e3 = TSimd.Zero;
+        TVector f0 = TSimd.Zero, f1 = TSimd.Zero, f2 = TSimd.Zero, f3 = TSimd.Zero;
+        var stride = (nint)(2 * TSimd.Width * TWeights.ElementSize);
+        var end = steps * stride;
+        var line = ahead.First;
+        var lane = ahead.Lane;
+        var advance = ahead.Advance * stride;
+        for (nint offset = 0; offset < end; offset += stride)
+        {
+            TSimd.Prefetch(line);
+            TSimd.Prefetch(line + lane);
+            TSimd.Prefetch(line + (2 * lane));
+            TSimd.Prefetch(line + (3 * lane));
+            line += advance;
+            var r0 = TWeights.First<TSimd, TVector>(w0 + offset);
+            var r1 = TWeights.First<TSimd, TVector>(w1 + offset);
+            var r2 = TWeights.First<TSimd, TVector>(w2 + offset);
+            var r3 = TWeights.First<TSimd, TVector>(w3 + offset);
+            var v = TSimd.Load(x);
+            a0 = TSimd.MultiplyAdd(v, r0, a0);
+            a1 = TSimd.MultiplyAdd(v, r1, a1);
+            a2 = TSimd.MultiplyAdd(v, r2, a2);
+            a3 = TSimd.MultiplyAdd(v, r3, a3);
+            v = TSimd.Load(x + (2 * TSimd.Width));
+            b0 = TSimd.MultiplyAdd(v, r0, b0);
+            b1 = TSimd.MultiplyAdd(v, r1, b1);
+            b2 = TSimd.MultiplyAdd(v, r2, b2);
+            b3 = TSimd.MultiplyAdd(v, r3, b3);
+            v = TSimd.Load(x + (4 * TSimd.Width));
+            c0 = TSimd.MultiplyAdd(v, r0, c0);
+            c1 = TSimd.MultiplyAdd(v, r1, c1);
+            c2 = TSimd.MultiplyAdd(v, r2, c2);
+            c3 = TSimd.MultiplyAdd(v, r3, c3);
+            v = TSimd.Load(x + (6 * TSimd.Width));
+            d0 = TSimd.MultiplyAdd(v, r0, d0);
+            d1 = TSimd.MultiplyAdd(v, r1, d1);
+            d2 = TSimd.MultiplyAdd(v, r2, d2);
+            d3 = TSimd.MultiplyAdd(v, r3, d3);
+            v = TSimd.Load(x + (8 * TSimd.Width));
+            e0 = TSimd.MultiplyAdd(v, r0, e0);
+            e1 = TSimd.MultiplyAdd(v, r1, e1);
+            e2 = TSimd.MultiplyAdd(v, r2, e2);
+            e3 = TSimd.MultiplyAdd(v, r3, e3);
+            v = TSimd.Load(x + (10 * TSimd.Width));
+            f0 = TSimd.MultiplyAdd(v, r0, f0);
+            f1 = TSimd.MultiplyAdd(v, r1, f1);
+            f2 = TSimd.MultiplyAdd(v, r2, f2);
+            f3 = TSimd.MultiplyAdd(v, r3, f3);
+
+            r0 = TWeights.Second<TSimd, TVector>(w0 + offset);
+            r1 = TWeights.Second<TSimd, TVector>(w1 + offset);
+            r2 = TWeights.Second<TSimd, TVector>(w2 + offset);
+            r3 = TWeights.Second<TSimd, TVector>(w3 + offset);
+            v = TSimd.Load(x + TSimd.Width);
+            a0 = TSimd.MultiplyAdd(v, r0, a0);
+            a1 = TSimd.MultiplyAdd(v, r1, a1);
+            a2 = TSimd.MultiplyAdd(v, r2, a2);
+            a3 = TSimd.MultiplyAdd(v, r3, a3);
+            v = TSimd.Load(x + (3 * TSimd.Width));
+            b0 = TSimd.MultiplyAdd(v, r0, b0);
+            b1 = TSimd.MultiplyAdd(v, r1, b1);
+            b2 = TSimd.MultiplyAdd(v, r2, b2);
+            b3 = TSimd.MultiplyAdd(v, r3, b3);
+            v = TSimd.Load(x + (5 * TSimd.Width));
+            c0 = TSimd.MultiplyAdd(v, r0, c0);
+            c1 = TSimd.MultiplyAdd(v, r1, c1);
+            c2 = TSimd.MultiplyAdd(v, r2, c2);
+            c3 = TSimd.MultiplyAdd(v, r3, c3);
+            v = TSimd.Load(x + (7 * TSimd.Width));
+            d0 = TSimd.MultiplyAdd(v, r0, d0);
+            d1 = TSimd.MultiplyAdd(v, r1, d1);
+            d2 = TSimd.MultiplyAdd(v, r2, d2);
+            d3 = TSimd.MultiplyAdd(v, r3, d3);
+            v = TSimd.Load(x + (9 * TSimd.Width));
+            e0 = TSimd.MultiplyAdd(v, r0, e0);
+            e1 = TSimd.MultiplyAdd(v, r1, e1);
+            e2 = TSimd.MultiplyAdd(v, r2, e2);
+            e3 = TSimd.MultiplyAdd(v, r3, e3);
+            v = TSimd.Load(x + (11 * TSimd.Width));
+            f0 = TSimd.MultiplyAdd(v, r0, f0);
+            f1 = TSimd.MultiplyAdd(v, r1, f1);
+            f2 = TSimd.MultiplyAdd(v, r2, f2);
+            f3 = TSimd.MultiplyAdd(v, r3, f3);
+            x += 12 * TSimd.Width;
+        }
+
+        *(Vector128<float>*)sums = TSimd.Sum4(a0, a1, a2, a3);
+        *(Vector128<float>*)(sums + 4) = TSimd.Sum4(b0, b1, b2, b3);
+        *(Vector128<float>*)(sums + 8) = TSimd.Sum4(c0, c1, c2, c3);
+        *(Vector128<float>*)(sums + 12) = TSimd.Sum4(d0, d1, d2, d3);
+        *(Vector128<float>*)(sums + 16) = TSimd.Sum4(e0, e1, e2, e3);
+        *(Vector128<float>*)(sums + 20) = TSimd.Sum4(f0, f1, f2, f3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tokens3(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
+    {
+        TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
+        TVector b0 = TSimd.Zero, b1 = TSimd.Zero, b2 = TSimd.Zero, b3 = TSimd.Zero;
+        TVector c0 = TSimd.Zero, c1 = TSimd.Zero, c2 = TSimd.Zero, c3 = TSimd.Zero;
+        var stride = (nint)(2 * TSimd.Width * TWeights.ElementSize);
+        var end = steps * stride;
+        var line = ahead.First;
+        var lane = ahead.Lane;
+        var advance = ahead.Advance * stride;
+        for (nint offset = 0; offset < end; offset += stride)
+        {
+            TSimd.Prefetch(line);
+            TSimd.Prefetch(line + lane);
+            TSimd.Prefetch(line + (2 * lane));
+            TSimd.Prefetch(line + (3 * lane));
+            line += advance;
+            var r0 = TWeights.First<TSimd, TVector>(w0 + offset);
+            var r1 = TWeights.First<TSimd, TVector>(w1 + offset);
+            var r2 = TWeights.First<TSimd, TVector>(w2 + offset);
+            var r3 = TWeights.First<TSimd, TVector>(w3 + offset);
+            var v = TSimd.Load(x);
+            a0 = TSimd.MultiplyAdd(v, r0, a0);
+            a1 = TSimd.MultiplyAdd(v, r1, a1);
+            a2 = TSimd.MultiplyAdd(v, r2, a2);
+            a3 = TSimd.MultiplyAdd(v, r3, a3);
+            v = TSimd.Load(x + (2 * TSimd.Width));
+            b0 = TSimd.MultiplyAdd(v, r0, b0);
+            b1 = TSimd.MultiplyAdd(v, r1, b1);
+            b2 = TSimd.MultiplyAdd(v, r2, b2);
+            b3 = TSimd.MultiplyAdd(v, r3, b3);
+            v = TSimd.Load(x + (4 * TSimd.Width));
+            c0 = TSimd.MultiplyAdd(v, r0, c0);
+            c1 = TSimd.MultiplyAdd(v, r1, c1);
+            c2 = TSimd.MultiplyAdd(v, r2, c2);
+            c3 = TSimd.MultiplyAdd(v, r3, c3);
+
+            r0 = TWeights.Second<TSimd, TVector>(w0 + offset);
+            r1 = TWeights.Second<TSimd, TVector>(w1 + offset);
+            r2 = TWeights.Second<TSimd, TVector>(w2 + offset);
+            r3 = TWeights.Second<TSimd, TVector>(w3 + offset);
+            v = TSimd.Load(x + TSimd.Width);
+            a0 = TSimd.MultiplyAdd(v, r0, a0);
+            a1 = TSimd.MultiplyAdd(v, r1, a1);
+            a2 = TSimd.MultiplyAdd(v, r2, a2);
+            a3 = TSimd.MultiplyAdd(v, r3, a3);
+            v = TSimd.Load(x + (3 * TSimd.Width));
+            b0 = TSimd.MultiplyAdd(v, r0, b0);
+            b1 = TSimd.MultiplyAdd(v, r1, b1);
+            b2 = TSimd.MultiplyAdd(v, r2, b2);
+            b3 = TSimd.MultiplyAdd(v, r3, b3);
+            v = TSimd.Load(x + (5 * TSimd.Width));
+            c0 = TSimd.MultiplyAdd(v, r0, c0);
+            c1 = TSimd.MultiplyAdd(v, r1, c1);
+            c2 = TSimd.MultiplyAdd(v, r2, c2);
+            c3 = TSimd.MultiplyAdd(v, r3, c3);
+            x += 6 * TSimd.Width;
+        }
+
+        *(Vector128<float>*)sums = TSimd.Sum4(a0, a1, a2, a3);
+        *(Vector128<float>*)(sums + 4) = TSimd.Sum4(b0, b1, b2, b3);
+        *(Vector128<float>*)(sums + 8) = TSimd.Sum4(c0, c1, c2, c3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tokens1(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
+    {
+        TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
+        var stride = (nint)(2 * TSimd.Width * TWeights.ElementSize);
+        var end = steps * stride;
+        var line = ahead.First;
+        var lane = ahead.Lane;
+        var advance = ahead.Advance * stride;
+        for (nint offset = 0; offset < end; offset += stride)
+        {
+            TSimd.Prefetch(line);
+            TSimd.Prefetch(line + lane);
+            TSimd.Prefetch(line + (2 * lane));
+            TSimd.Prefetch(line + (3 * lane));
+            line += advance;
+            var v = TSimd.Load(x);
+            a0 = TSimd.MultiplyAdd(v, TWeights.First<TSimd, TVector>(w0 + offset), a0);
+            a1 = TSimd.MultiplyAdd(v, TWeights.First<TSimd, TVector>(w1 + offset), a1);
+            a2 = TSimd.MultiplyAdd(v, TWeights.First<TSimd, TVector>(w2 + offset), a2);
+            a3 = TSimd.MultiplyAdd(v, TWeights.First<TSimd, TVector>(w3 + offset), a3);
+            v = TSimd.Load(x + TSimd.Width);
+            a0 = TSimd.MultiplyAdd(v, TWeights.Second<TSimd, TVector>(w0 + offset), a0);
+            a1 = TSimd.MultiplyAdd(v, TWeights.Second<TSimd, TVector>(w1 + offset), a1);
+            a2 = TSimd.MultiplyAdd(v, TWeights.Second<TSimd, TVector>(w2 + offset), a2);
+            a3 = TSimd.MultiplyAdd(v, TWeights.Second<TSimd, TVector>(w3 + offset), a3);
+            x += 2 * TSimd.Width;
+        }
+
+        *(Vector128<float>*)sums = TSimd.Sum4(a0, a1, a2, a3);
+    }
+
+    /// <summary>
+    /// One token and four chunks of rows, each with its own activations: what a batch of one reads, in the order in which it lies in
+    /// memory. The sums are those of <see cref="Tokens1"/>.
+    /// </summary>
+    /// <returns>Where the next call goes on prefetching, from <paramref name="line"/> on.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static byte* Token1(
+        byte* w0, byte* w1, byte* w2, byte* w3, float* x0, float* x1, float* x2, float* x3, nint chunkBytes, float* sums, byte* line)
+    {
+        TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
+        var stride = (nint)(2 * TSimd.Width * TWeights.ElementSize);
+        nint i = 0;
+        for (nint offset = 0; offset < chunkBytes; offset += stride, i += 2 * TSimd.Width)
+        {
+            TSimd.Prefetch(line);
+            TSimd.Prefetch(line + stride);
+            TSimd.Prefetch(line + (2 * stride));
+            TSimd.Prefetch(line + (3 * stride));
+            line += 4 * stride;
+            a0 = TSimd.MultiplyAdd(TSimd.Load(x0 + i), TWeights.First<TSimd, TVector>(w0 + offset), a0);
+            a1 = TSimd.MultiplyAdd(TSimd.Load(x1 + i), TWeights.First<TSimd, TVector>(w1 + offset), a1);
+            a2 = TSimd.MultiplyAdd(TSimd.Load(x2 + i), TWeights.First<TSimd, TVector>(w2 + offset), a2);
+            a3 = TSimd.MultiplyAdd(TSimd.Load(x3 + i), TWeights.First<TSimd, TVector>(w3 + offset), a3);
+            a0 = TSimd.MultiplyAdd(TSimd.Load(x0 + i + TSimd.Width), TWeights.Second<TSimd, TVector>(w0 + offset), a0);
+            a1 = TSimd.MultiplyAdd(TSimd.Load(x1 + i + TSimd.Width), TWeights.Second<TSimd, TVector>(w1 + offset), a1);
+            a2 = TSimd.MultiplyAdd(TSimd.Load(x2 + i + TSimd.Width), TWeights.Second<TSimd, TVector>(w2 + offset), a2);
+            a3 = TSimd.MultiplyAdd(TSimd.Load(x3 + i + TSimd.Width), TWeights.Second<TSimd, TVector>(w3 + offset), a3);
+        }
+
+        *(Vector128<float>*)sums = TSimd.Sum4(a0, a1, a2, a3);
+        return line;
+    }
+}

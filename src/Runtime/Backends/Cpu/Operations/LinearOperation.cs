@@ -1,0 +1,141 @@
+using System.Runtime.CompilerServices;
+using Weft.Backends.Cpu.MatMul;
+using Weft.Backends.Cpu.Simd;
+using Weft.Graph;
+using Weft.Models;
+
+namespace Weft.Backends.Cpu.Operations;
+
+/// <summary>One bound weight matrix of a <see cref="LinearOperation{TSimd, TVector}"/>.</summary>
+internal readonly unsafe struct BoundSegment(MatMulKernel kernel, byte* weight, float* bias, int rows)
+{
+    public readonly MatMulKernel Kernel = kernel;
+    public readonly byte* Weight = weight;
+    public readonly float* Bias = bias;
+    public readonly int Rows = rows;
+}
+
+/// <summary>
+/// <see cref="FusedLinearNode"/>: an item is a range of rows of a segment (of gate and up together when gated) for all tokens, so that
+/// each weight is read by one thread and the epilogue finds its inputs in that thread's cache. All segments have one weight type,
+/// because they share packed activations.
+/// </summary>
+internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+{
+    // Enough items that a thread delayed by the system does not hold up the others for long.
+    private const int ItemsPerThread = 8;
+
+    private readonly BoundSegment[] segments;
+    private readonly Activation? gate;
+    private readonly Rows rows;
+    private readonly MatMulArguments template;
+    private readonly int itemRows;
+    private readonly int items;
+    private int count;
+
+    public LinearOperation(ProgramContext context, FusedLinearNode node, BoundSegment[] segments, int k, float* x, float* y)
+        : base(context)
+    {
+        this.segments = segments;
+        gate = node.Gate;
+        rows = node.X.Rows;
+        template = new MatMulArguments
+        {
+            X = x,
+            XStride = node.X.Width,
+            PackedX = context.Packed,
+            Y = y,
+            YStride = node.Y.Width,
+            Accumulate = node.Accumulate,
+            K = k,
+        };
+        var total = gate is null ? segments.Sum(segment => segment.Rows) : segments[0].Rows;
+        var even = (total + (context.Threads * ItemsPerThread) - 1) / (context.Threads * ItemsPerThread);
+        itemRows = Math.Clamp((even + 3) / 4 * 4, 16, MatMulKernel.RowBlock);
+        items = gate is null ? segments.Sum(ItemsOf) : ItemsOf(segments[0]);
+    }
+
+    public override int Prepare()
+    {
+        count = rows == Rows.Tokens ? Batch.TokenCount : Batch.LogitRowCount;
+        if (count == 0)
+            return 0;
+        if (count <= MatMulKernel.FewTokens)
+        {
+            var arguments = template;
+            arguments.N = count;
+            segments[0].Kernel.Pack(arguments, Context.Packed);
+        }
+
+        return items;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void Run(int item, int thread)
+    {
+        var scratch = Context.Scratch(thread);
+        if (gate is { } activation)
+        {
+            var first = item * itemRows;
+            var end = Math.Min(first + itemRows, segments[0].Rows);
+            Multiply(segments[0], 0, first, end, scratch);
+            Multiply(segments[1], segments[0].Rows, first, end, scratch);
+            Gate(activation, first, end);
+            return;
+        }
+
+        var column = 0;
+        foreach (ref readonly var segment in segments.AsSpan())
+        {
+            if (item < ItemsOf(segment))
+            {
+                var first = item * itemRows;
+                Multiply(segment, column, first, Math.Min(first + itemRows, segment.Rows), scratch);
+                return;
+            }
+
+            item -= ItemsOf(segment);
+            column += segment.Rows;
+        }
+    }
+
+    private int ItemsOf(BoundSegment segment) => (segment.Rows + itemRows - 1) / itemRows;
+
+    private void Multiply(in BoundSegment segment, int column, int first, int end, float* scratch)
+    {
+        var arguments = template;
+        arguments.N = count;
+        arguments.W = segment.Weight;
+        arguments.Bias = segment.Bias;
+        arguments.Y += column;
+        segment.Kernel.Run(arguments, first, end, scratch);
+    }
+
+    /// <summary>y[t, i] = activation(y[t, i]) · y[t, F + i] for i in [first, end).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Gate(Activation activation, int first, int end)
+    {
+        for (var token = 0; token < count; token++)
+        {
+            var g = template.Y + (token * template.YStride);
+            var up = g + segments[0].Rows;
+            var i = first;
+            for (; i + TSimd.Width <= end; i += TSimd.Width)
+                TSimd.Store(g + i, TSimd.Multiply(Activate<TSimd, TVector>(activation, TSimd.Load(g + i)), TSimd.Load(up + i)));
+            for (; i < end; i++)
+                g[i] = Activate<SimdScalar, float>(activation, g[i]) * up[i];
+        }
+    }
+
+    private static TV Activate<TS, TV>(Activation activation, TV x)
+        where TS : struct, ISimd<TV>
+        where TV : struct => activation switch
+        {
+            Activation.Silu => VectorMath<TS, TV>.Silu(x),
+            Activation.Gelu => VectorMath<TS, TV>.Gelu(x),
+            Activation.GeluTanh => VectorMath<TS, TV>.GeluTanh(x),
+            _ => TS.Max(x, TS.Zero),
+        };
+}

@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+using Weft.Backends.Cpu.Attention;
+using Weft.Backends.Cpu.Simd;
+using Weft.Graph;
+using Weft.KvCache;
+using Weft.Models;
+
+namespace Weft.Backends.Cpu.Operations;
+
+/// <summary><see cref="RotaryCacheWriteNode"/>: turns queries in place, and stores turned keys and the values in the token's slot.</summary>
+internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
+    ProgramContext context, AttentionDescription attention, RotaryTable table, float* qkv, int stride, byte* keys, byte* values)
+    : RowOperation(context, Rows.Tokens)
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+    where TCache : struct, ICacheFormat
+{
+    private const int BlockSize = BlockPool.BlockSize;
+
+    private readonly int size = attention.HeadSize;
+    private readonly int padded = AttentionKernel.PaddedHeadSize(attention.HeadSize);
+
+    protected override void Begin()
+    {
+        for (var i = 0; i < Batch.SequenceCount; i++)
+            table.Reach(Batch.Positions[Batch.SequenceStarts[i + 1] - 1]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    protected override void RunRow(int row, int thread)
+    {
+        var q = qkv + ((nint)row * stride);
+        var k = q + ((nint)attention.QueryHeads * size);
+        var v = k + ((nint)attention.KeyValueHeads * size);
+        var angles = table.Row(Batch.Positions[row]);
+        for (var head = 0; head < attention.QueryHeads + attention.KeyValueHeads; head++)
+            Turn(q + (head * size), angles);
+
+        var (block, offset) = Math.DivRem(Batch.Slots[row], BlockSize);
+        var first = (nint)block * attention.KeyValueHeads;
+        var padding = stackalloc float[padded];
+        new Span<float>(padding, padded).Clear();
+        var column = stackalloc byte[padded * TCache.ElementSize];
+        for (var head = 0; head < attention.KeyValueHeads; head++)
+        {
+            var index = first + head;
+            Store(k + (head * size), padding, column);
+            Scatter(column, keys + (((index * size * BlockSize) + offset) * TCache.ElementSize));
+            Store(v + (head * size), padding, values + (((index * BlockSize) + offset) * padded * TCache.ElementSize));
+        }
+    }
+
+    /// <summary>(x₀, x₁) turns to (x₀·cos − x₁·sin, x₁·cos + x₀·sin), x₀ and x₁ being the halves of a head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Turn(float* x, float* angles)
+    {
+        var half = size / 2;
+        var i = 0;
+        for (; i + TSimd.Width <= half; i += TSimd.Width)
+        {
+            var cos = TSimd.Load(angles + i);
+            var sin = TSimd.Load(angles + half + i);
+            var a = TSimd.Load(x + i);
+            var b = TSimd.Load(x + half + i);
+            TSimd.Store(x + i, TSimd.Subtract(TSimd.Multiply(a, cos), TSimd.Multiply(b, sin)));
+            TSimd.Store(x + half + i, TSimd.Add(TSimd.Multiply(b, cos), TSimd.Multiply(a, sin)));
+        }
+
+        for (; i < half; i++)
+        {
+            var (a, b) = (x[i], x[half + i]);
+            x[i] = (a * angles[i]) - (b * angles[half + i]);
+            x[half + i] = (b * angles[i]) + (a * angles[half + i]);
+        }
+    }
+
+    /// <summary>Stores D floats in the cache's format, padded with zeros to whole registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Store(float* source, float* padding, byte* target)
+    {
+        if (padded != size)
+        {
+            new Span<float>(source, size).CopyTo(new Span<float>(padding, size));
+            source = padding;
+        }
+
+        for (var d = 0; d < padded; d += TSimd.Width)
+            TCache.Store<TSimd, TVector>(target + (d * TCache.ElementSize), TSimd.Load(source + d));
+    }
+
+    /// <summary>Writes a key's elements one block row apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Scatter(byte* column, byte* target)
+    {
+        if (TCache.ElementSize == 2)
+        {
+            for (var d = 0; d < size; d++)
+                ((ushort*)target)[d * BlockSize] = ((ushort*)column)[d];
+        }
+        else
+        {
+            for (var d = 0; d < size; d++)
+                ((uint*)target)[d * BlockSize] = ((uint*)column)[d];
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using Weft.Models;
+
+namespace Weft.Graph;
+
+/// <summary>One weight matrix of a fused product.</summary>
+/// <param name="Weight">Tensor name of W [M, K].</param>
+/// <param name="Bias">Tensor name of b [M], or null.</param>
+/// <param name="Rows">M.</param>
+public sealed record LinearSegment(string Weight, string? Bias, int Rows);
+
+/// <summary>
+/// One launch for several products of the same input. Without a gate, y holds the segments' results side by side. With a gate there
+/// are two segments, gate and up, and the first half of each row of y becomes activation(gate) · up. With
+/// <paramref name="Accumulate"/>, the only segment's result is added to y, the residual stream.
+/// </summary>
+public sealed record FusedLinearNode(IReadOnlyList<LinearSegment> Segments, Activation? Gate, bool Accumulate, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => Accumulate ? [X, Y] : [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>
+/// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns queries in place and writes turned keys and
+/// values to the layer's cache.
+/// </summary>
+public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [QueriesKeysValues];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [QueriesKeysValues];
+}

@@ -1,0 +1,119 @@
+using Weft.Models;
+
+namespace Weft.Graph;
+
+/// <summary>How many rows a value has in a step: one per token, or one per row of logits that the step asks for.</summary>
+public enum Rows
+{
+    /// <summary>N, the tokens of the step.</summary>
+    Tokens,
+
+    /// <summary>R, the rows of logits.</summary>
+    Logits,
+}
+
+/// <summary>A float32 matrix [rows, Width] that a step computes.</summary>
+/// <param name="Id">Unique in its graph.</param>
+/// <param name="Rows">Symbolic number of rows.</param>
+/// <param name="Width">Columns.</param>
+public sealed record Value(int Id, Rows Rows, int Width);
+
+/// <summary>One operation of a step. Reads <see cref="Inputs"/>, writes <see cref="Outputs"/>.</summary>
+public abstract record Node
+{
+    /// <summary>Values that must be complete before the node runs.</summary>
+    public abstract IReadOnlyList<Value> Inputs { get; }
+
+    /// <summary>Values that the node writes. One that is also an input is updated in place.</summary>
+    public abstract IReadOnlyList<Value> Outputs { get; }
+}
+
+/// <summary>y[n] = E[token_ids[n]].</summary>
+public sealed record EmbeddingNode(string Weight, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = norm(x) · w.</summary>
+public sealed record NormNode(NormDescription Norm, string Weight, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = x · Wᵀ + b.</summary>
+public sealed record LinearNode(string Weight, string? Bias, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = a + b; in the graphs built here a is the residual stream.</summary>
+public sealed record AddNode(Value A, Value B, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [A, B];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = activation(gate) · up.</summary>
+public sealed record GateNode(Activation Activation, Value Gate, Value Up, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Gate, Up];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = rotary(x, positions), head by head of <paramref name="HeadSize"/>.</summary>
+public sealed record RotaryNode(RotaryDescription Rotary, int HeadSize, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>Writes keys and values of the step's tokens to their slots in a layer's cache.</summary>
+public sealed record CacheWriteNode(int Layer, Value Keys, Value Values) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Keys, Values];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [];
+}
+
+/// <summary>y = softmax(scale · q · Kᵀ, causal) · V over a layer's cache. Runs after the layer's cache write.</summary>
+public sealed record AttentionNode(int Layer, AttentionDescription Attention, Value Queries, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Queries];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y[r] = x[logit_rows[r]].</summary>
+public sealed record GatherRowsNode(Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}

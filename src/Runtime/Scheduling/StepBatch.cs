@@ -1,0 +1,89 @@
+using Weft.KvCache;
+
+namespace Weft.Scheduling;
+
+/// <summary>
+/// The input of one step, in one layout for prefill, decode and any mix: the tokens of B sequences one after another. Arrays are
+/// allocated once for the largest step and pinned, so that backends may hold their addresses.
+/// </summary>
+public sealed class StepBatch
+{
+    /// <summary>Creates a batch for at most the given sizes.</summary>
+    /// <param name="maxTokens">Largest N.</param>
+    /// <param name="maxSequences">Largest B.</param>
+    /// <param name="maxBlocks">Most cache blocks of one sequence.</param>
+    /// <param name="maxLogitRows">Largest R.</param>
+    public StepBatch(int maxTokens, int maxSequences, int maxBlocks, int maxLogitRows)
+    {
+        MaxBlocks = maxBlocks;
+        TokenIds = Pinned(maxTokens);
+        Positions = Pinned(maxTokens);
+        Slots = Pinned(maxTokens);
+        SequenceStarts = Pinned(maxSequences + 1);
+        BlockTables = Pinned(maxSequences * maxBlocks);
+        LogitRows = Pinned(maxLogitRows);
+    }
+
+    /// <summary>N.</summary>
+    public int TokenCount { get; private set; }
+
+    /// <summary>B.</summary>
+    public int SequenceCount { get; private set; }
+
+    /// <summary>R.</summary>
+    public int LogitRowCount { get; private set; }
+
+    /// <summary>Row length of <see cref="BlockTables"/>.</summary>
+    public int MaxBlocks { get; }
+
+    /// <summary>[N] token ids.</summary>
+    internal int[] TokenIds { get; }
+
+    /// <summary>[N] position of each token in its sequence.</summary>
+    internal int[] Positions { get; }
+
+    /// <summary>[N] where each token's keys and values go: block · 16 + offset.</summary>
+    internal int[] Slots { get; }
+
+    /// <summary>[B + 1] first token of each sequence; the last entry is N.</summary>
+    internal int[] SequenceStarts { get; }
+
+    /// <summary>[B, MaxBlocks] cache blocks of each sequence, in order.</summary>
+    internal int[] BlockTables { get; }
+
+    /// <summary>[R] tokens whose logits are computed.</summary>
+    internal int[] LogitRows { get; }
+
+    /// <summary>Empties the batch.</summary>
+    public void Clear()
+    {
+        TokenCount = 0;
+        SequenceCount = 0;
+        LogitRowCount = 0;
+    }
+
+    /// <summary>Adds the next tokens of a sequence.</summary>
+    /// <param name="tokens">Their ids.</param>
+    /// <param name="firstPosition">Position of the first.</param>
+    /// <param name="table">The sequence's blocks, already long enough for them.</param>
+    /// <param name="rows">Which of them need logits.</param>
+    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows)
+    {
+        tokens.CopyTo(TokenIds.AsSpan(TokenCount));
+        table.Blocks.CopyTo(BlockTables.AsSpan(SequenceCount * MaxBlocks, MaxBlocks));
+        SequenceStarts[SequenceCount] = TokenCount;
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            var position = firstPosition + i;
+            Positions[TokenCount] = position;
+            Slots[TokenCount] = table.Slot(position);
+            if (rows == Weft.LogitRows.All || (rows == Weft.LogitRows.Last && i == tokens.Length - 1))
+                LogitRows[LogitRowCount++] = TokenCount;
+            TokenCount++;
+        }
+
+        SequenceStarts[++SequenceCount] = TokenCount;
+    }
+
+    private static int[] Pinned(int length) => GC.AllocateArray<int>(length, pinned: true);
+}

@@ -1,0 +1,70 @@
+using Weft.Graph;
+using Weft.Runtime.Tests.Support;
+
+namespace Weft.Runtime.Tests.Graph;
+
+[TestFixture]
+public sealed class FusionTests
+{
+    [Test]
+    public void A_layer_becomes_seven_launches()
+    {
+        var graph = Fusion.Fuse(GraphBuilder.Build(TinyModel.Describe(layers: 1)));
+        Assert.That(graph.Nodes.Select(node => node.GetType()), Is.EqualTo(new[]
+        {
+            typeof(EmbeddingNode),
+            typeof(NormNode), typeof(FusedLinearNode), typeof(RotaryCacheWriteNode), typeof(AttentionNode), typeof(FusedLinearNode),
+            typeof(NormNode), typeof(FusedLinearNode), typeof(FusedLinearNode),
+            typeof(GatherRowsNode), typeof(NormNode), typeof(FusedLinearNode),
+        }));
+    }
+
+    [Test]
+    public void Products_are_joined_gated_and_added_to_the_residual()
+    {
+        var description = TinyModel.Describe(layers: 2, bias: true);
+        var products = Fusion.Fuse(GraphBuilder.Build(description)).Nodes.OfType<FusedLinearNode>().ToList();
+        Assert.Multiple(() =>
+        {
+            Assert.That(products[0].Segments.Select(s => s.Weight), Is.EqualTo(new[]
+            {
+                "layers.0.attention.query.weight", "layers.0.attention.key.weight", "layers.0.attention.value.weight",
+            }));
+            Assert.That(products[0].Segments.Select(s => s.Bias), Has.All.Not.Null);
+            Assert.That(products[1].Accumulate, Is.True);
+            Assert.That(products[2].Gate, Is.EqualTo(description.Layers[0].FeedForward.Activation));
+            Assert.That(products[2].Y.Width, Is.EqualTo(2 * description.Layers[0].FeedForward.IntermediateSize));
+            Assert.That(products[3].Accumulate, Is.True);
+            Assert.That(products[3].Y, Is.EqualTo(products[1].Y), "the residual stream is one buffer");
+        });
+    }
+
+    [Test]
+    public void Every_input_of_a_fused_graph_was_written_before()
+    {
+        var written = new HashSet<Value>();
+        foreach (var node in Fusion.Fuse(GraphBuilder.Build(TinyModel.Describe(layers: 3))).Nodes)
+        {
+            Assert.That(node.Inputs, Is.SubsetOf(written), node.GetType().Name);
+            written.UnionWith(node.Outputs);
+        }
+    }
+
+    [Test]
+    public void A_residual_that_is_read_later_is_not_overwritten()
+    {
+        var x = new Value(0, Rows.Tokens, 8);
+        var y = new Value(1, Rows.Tokens, 8);
+        var sum = new Value(2, Rows.Tokens, 8);
+        var last = new Value(3, Rows.Tokens, 8);
+        var graph = new StepGraph(
+            [
+                new EmbeddingNode("e", x),
+                new LinearNode("w", null, x, y),
+                new AddNode(x, y, sum),
+                new AddNode(sum, x, last),
+            ],
+            last);
+        Assert.That(Fusion.Fuse(graph).Nodes.OfType<AddNode>().Count(), Is.EqualTo(2), "x has a reader after the sum");
+    }
+}

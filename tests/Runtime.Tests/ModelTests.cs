@@ -1,0 +1,181 @@
+using Weft.Backends.Cpu;
+using Weft.Models;
+using Weft.Reference;
+using Weft.Runtime.Tests.Support;
+using Weft.Tensors;
+
+namespace Weft.Runtime.Tests;
+
+/// <summary>Whole models through the public API: against the plain definition, over widths, caches, chunks and shapes.</summary>
+[TestFixture]
+public sealed class ModelTests
+{
+    private static readonly Dictionary<string, ModelDescription> Shapes = new()
+    {
+        ["grouped heads"] = TinyModel.Describe(),
+        ["multi-head"] = TinyModel.Describe(heads: 4, keyValueHeads: 4),
+        ["multi-query"] = TinyModel.Describe(heads: 8, keyValueHeads: 1),
+        ["three heads a group"] = TinyModel.Describe(heads: 6, keyValueHeads: 2, hidden: 60),
+        ["head of 100"] = TinyModel.Describe(heads: 2, keyValueHeads: 1, headSize: 100, hidden: 72),
+        ["head of 34"] = TinyModel.Describe(heads: 2, keyValueHeads: 2, headSize: 34, hidden: 36),
+        ["biases"] = TinyModel.Describe(bias: true),
+        ["window of 7"] = TinyModel.Describe(window: 7),
+        ["window of 70"] = TinyModel.Describe(window: 70),
+        ["tied"] = TinyModel.Describe(tied: true),
+        ["odd sizes"] = TinyModel.Describe(hidden: 53, intermediate: 111, vocabulary: 101),
+        ["gelu"] = TinyModel.Describe(activation: Activation.Gelu),
+        ["gelu tanh"] = TinyModel.Describe(activation: Activation.GeluTanh),
+        ["relu"] = TinyModel.Describe(activation: Activation.Relu),
+        ["yarn"] = TinyModel.Describe(scaling: new RotaryScaling
+        {
+            Kind = RotaryScalingKind.Yarn, Factor = 4, OriginalContextLength = 64, BetaFast = 32, BetaSlow = 1, AttentionFactor = 1.14,
+        }),
+    };
+
+    private static IEnumerable<string> ShapeNames => Shapes.Keys;
+
+    [TestCaseSource(nameof(ShapeNames))]
+    public void Logits_match_the_definition(string shape)
+    {
+        using var tiny = TinyModel.Create(Shapes[shape]);
+        var tokens = Tokens(tiny, 150);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
+        {
+            foreach (var (cache, tolerance) in new[] { (DataType.Float32, 3e-6), (DataType.Float16, 2e-3), (DataType.BFloat16, 2e-2) })
+            {
+                var actual = Logits(tiny, tokens, new ModelOptions { Instructions = set, CacheType = cache });
+                var error = ErrorMeasure.RelativeRms(actual, expected);
+                Assert.That(error, Is.LessThan(tolerance), $"{set}, {cache} cache");
+            }
+        }
+    }
+
+    [TestCase(DataType.Float32)]
+    [TestCase(DataType.Float16)]
+    [TestCase(DataType.BFloat16)]
+    public void Every_weight_type_matches_the_definition(DataType type)
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe(hidden: 72), type);
+        var tokens = Tokens(tiny, 40);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
+        {
+            var actual = Logits(tiny, tokens, new ModelOptions { Instructions = set, CacheType = DataType.Float32 });
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(3e-6), $"{set}");
+        }
+    }
+
+    [Test]
+    public void Logits_have_the_same_bits_however_the_prompt_is_cut([Values(1, 2, 3, 5, 6, 7, 16, 33, 64)] int chunk, [Values(1, 2, 3)] int threads)
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe(window: 50));
+        var tokens = Tokens(tiny, 140);
+        var whole = Logits(tiny, tokens, new ModelOptions { Threads = 2 });
+        var parts = Logits(tiny, tokens, new ModelOptions { Threads = threads, MaxTokensPerStep = chunk });
+        Assert.That(parts, Is.EqualTo(whole));
+    }
+
+    [Test]
+    public void Decoding_allocates_nothing()
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe());
+        using var model = Model.Load(tiny.Path);
+        using var sequence = model.CreateSequence();
+        var logits = new float[tiny.Description.VocabularySize];
+        Span<int> token = stackalloc int[1];
+        sequence.Forward(token, LogitRows.Last, logits);
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        for (var i = 0; i < 100; i++)
+        {
+            token[0] = i;
+            sequence.Forward(token, LogitRows.Last, logits);
+        }
+
+        // All threads together; the runtime's own background work may add a little, a decode step's own would add a hundredfold.
+        Assert.That(GC.GetTotalAllocatedBytes(precise: true) - before, Is.LessThan(100));
+    }
+
+    [Test]
+    public void Sequences_do_not_disturb_each_other()
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe());
+        using var model = Model.Load(tiny.Path, new ModelOptions { CacheTokens = 256 });
+        var v = tiny.Description.VocabularySize;
+        var tokens = Tokens(tiny, 60);
+        var alone = new float[v];
+        using (var sequence = model.CreateSequence())
+            sequence.Forward(tokens, LogitRows.Last, alone);
+
+        using var a = model.CreateSequence();
+        using var b = model.CreateSequence();
+        var logits = new float[v];
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            a.Forward([tokens[i]], LogitRows.Last, logits);
+            b.Forward([tokens[^(i + 1)]], LogitRows.None, []);
+        }
+
+        Assert.That(logits, Is.EqualTo(alone));
+    }
+
+    [Test]
+    public void Truncating_and_going_on_equals_never_having_been_there()
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe());
+        using var model = Model.Load(tiny.Path);
+        var tokens = Tokens(tiny, 50);
+        var expected = new float[tiny.Description.VocabularySize];
+        using var straight = model.CreateSequence();
+        straight.Forward(tokens, LogitRows.Last, expected);
+
+        using var detour = model.CreateSequence();
+        detour.Forward(tokens.AsSpan(0, 35), LogitRows.None, []);
+        detour.Forward([9, 9, 9, 9, 9, 9, 9], LogitRows.None, []);
+        detour.Truncate(35);
+        var actual = new float[expected.Length];
+        detour.Forward(tokens.AsSpan(35), LogitRows.Last, actual);
+        Assert.That(actual, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void A_full_context_a_full_cache_and_a_bad_token_are_said_in_a_sentence()
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe(context: 32));
+        using var model = Model.Load(tiny.Path);
+        using var sequence = model.CreateSequence();
+        using var other = model.CreateSequence();
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => sequence.Forward(new int[33], LogitRows.None, []), Throws.TypeOf<WeftException>().With.Message.Contains("33 tokens do not fit the context of 32"));
+            Assert.That(() => sequence.Forward([160], LogitRows.None, []), Throws.TypeOf<WeftException>().With.Message.Contains("160"));
+            Assert.That(() => sequence.Forward([-1], LogitRows.None, []), Throws.TypeOf<WeftException>());
+            Assert.That(() => other.Forward(new int[20], LogitRows.None, []), Throws.Nothing);
+            Assert.That(() => sequence.Forward(new int[20], LogitRows.None, []), Throws.TypeOf<WeftException>().With.Message.Contains("cache is full"));
+            Assert.That(sequence.Length, Is.Zero, "nothing of the refused step stays");
+        });
+    }
+
+    [TestCase("gpu")]
+    [TestCase("cuda")]
+    public void A_device_that_is_not_there_is_refused(string device)
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe());
+        Assert.That(() => Model.Load(tiny.Path, new ModelOptions { Device = device }), Throws.TypeOf<WeftException>().With.Message.Contains(device));
+    }
+
+    private static float[] Logits(TinyModel tiny, int[] tokens, ModelOptions options)
+    {
+        using var model = Model.Load(tiny.Path, options);
+        using var sequence = model.CreateSequence();
+        var logits = new float[tokens.Length * tiny.Description.VocabularySize];
+        sequence.Forward(tokens, LogitRows.All, logits);
+        return logits;
+    }
+
+    private static int[] Tokens(TinyModel tiny, int count)
+    {
+        var random = new Random(11);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(tiny.Description.VocabularySize))];
+    }
+}

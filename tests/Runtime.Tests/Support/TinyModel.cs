@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using Weft.Models;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Runtime.Tests.Support;
+
+/// <summary>A packed file of a small random model in a temporary folder, with its weights at hand in double precision.</summary>
+internal sealed class TinyModel : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("weft-tests-").FullName;
+
+    private TinyModel(ModelDescription description) => Description = description;
+
+    public ModelDescription Description { get; }
+
+    public string Path => System.IO.Path.Combine(folder, "tiny.weft");
+
+    /// <summary>Every tensor as stored, widened.</summary>
+    public Dictionary<string, double[]> Weights { get; } = [];
+
+    /// <summary>Describes a model whose layers are all alike.</summary>
+    public static ModelDescription Describe(
+        int layers = 2, int hidden = 64, int heads = 4, int keyValueHeads = 2, int headSize = 16, int intermediate = 96,
+        int vocabulary = 160, int context = 256, bool bias = false, int? window = null, RotaryScaling? scaling = null, bool tied = false,
+        Activation activation = Activation.Silu)
+    {
+        var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = 1e-5f };
+        var layer = new LayerDescription
+        {
+            AttentionNorm = norm,
+            Attention = new AttentionDescription
+            {
+                QueryHeads = heads,
+                KeyValueHeads = keyValueHeads,
+                HeadSize = headSize,
+                Scale = 1 / MathF.Sqrt(headSize),
+                InputBias = bias,
+                OutputBias = bias,
+                Window = window,
+                Rotary = new RotaryDescription { Theta = 10000, Scaling = scaling },
+            },
+            FeedForwardNorm = norm,
+            FeedForward = new FeedForwardDescription { IntermediateSize = intermediate, Activation = activation, Bias = bias },
+        };
+        return new ModelDescription
+        {
+            VocabularySize = vocabulary,
+            HiddenSize = hidden,
+            ContextLength = context,
+            Layers = [.. Enumerable.Repeat(layer, layers)],
+            FinalNorm = norm,
+            Head = new HeadDescription { Tied = tied },
+        };
+    }
+
+    /// <summary>Writes a model of this description with random weights of the given type.</summary>
+    public static TinyModel Create(ModelDescription description, DataType type = DataType.BFloat16, int seed = 1)
+    {
+        var model = new TinyModel(description);
+        var requirements = TensorSchema.Of(description).ToList();
+        var header = new WeftHeader
+        {
+            Model = description,
+            Generation = new GenerationDefaults { EosTokens = [2] },
+            Provenance = new Provenance { Architecture = "random", Converter = "tests", Sources = [] },
+            Tensors = [.. requirements.Select(r => new TensorEntry(
+                r.Name, r.IsVector ? DataType.Float32 : type, TensorLayout.RowMajor, r.Shape, 0, 0, 0))],
+        };
+        var random = new Random(seed);
+        using var writer = WeftWriter.Create(model.Path, header);
+        foreach (var tensor in header.Tensors)
+        {
+            var count = tensor.Shape.Aggregate(1, (a, b) => a * b);
+            var spread = tensor.Shape.Count == 1 ? 0.2 : 1.2 / Math.Sqrt(tensor.Shape[^1]);
+            var mean = tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal) ? 1.0 : 0.0;
+            var (bytes, values) = Encode(Enumerable.Range(0, count).Select(_ => mean + (spread * Normal(random))), tensor.DataType);
+            model.Weights[tensor.Name] = values;
+            writer.Begin(tensor.Name);
+            writer.Append(bytes);
+        }
+
+        writer.Complete(header);
+        return model;
+    }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    /// <summary>A sample of the standard normal distribution (Box–Muller).</summary>
+    public static double Normal(Random random) =>
+        Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+
+    /// <summary>Rounds numbers to a type: the bytes, and what they stand for.</summary>
+    public static (byte[] Bytes, double[] Values) Encode(IEnumerable<double> numbers, DataType type)
+    {
+        switch (type)
+        {
+            case DataType.Float32:
+                var singles = numbers.Select(x => (float)x).ToArray();
+                return (MemoryMarshal.AsBytes(singles.AsSpan()).ToArray(), [.. singles.Select(x => (double)x)]);
+            case DataType.Float16:
+                var halves = numbers.Select(x => (Half)x).ToArray();
+                return (MemoryMarshal.AsBytes(halves.AsSpan()).ToArray(), [.. halves.Select(x => (double)x)]);
+            default:
+                var words = numbers.Select(x => (ushort)(BitConverter.SingleToUInt32Bits((float)x) >> 16)).ToArray();
+                return (MemoryMarshal.AsBytes(words.AsSpan()).ToArray(), [.. words.Select(x => (double)BitConverter.Int32BitsToSingle(x << 16))]);
+        }
+    }
+}
