@@ -1,0 +1,68 @@
+using System.Text.Json;
+
+namespace Weft.Convert.Checkpoints;
+
+/// <summary>The weights of a checkpoint folder: safetensors or PyTorch, in one file or several.</summary>
+/// <param name="Tensors">Every tensor, by name.</param>
+/// <param name="Files">Paths of the weight files and of the index, in reading order.</param>
+internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tensors, IReadOnlyList<string> Files)
+{
+    private delegate IEnumerable<StoredTensor> Reader(string path);
+
+    /// <summary>Opens the weights in a folder; safetensors wins over PyTorch when both are there.</summary>
+    public static Checkpoint Open(string folder) =>
+        TryOpen(folder, "model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
+        ?? TryOpen(folder, "pytorch_model.bin", PyTorchFile.Read)
+        ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either).");
+
+    private static Checkpoint? TryOpen(string folder, string name, Reader read)
+    {
+        var index = Path.Combine(folder, name + ".index.json");
+        var single = Path.Combine(folder, name);
+        if (File.Exists(single))
+            return new(read(single).ToDictionary(tensor => tensor.Name), [single]);
+        return File.Exists(index) ? OpenShards(folder, index, read) : null;
+    }
+
+    private static Checkpoint OpenShards(string folder, string index, Reader read)
+    {
+        var places = ReadIndex(index);
+        var shards = places.Values.Distinct().Order(StringComparer.Ordinal).ToList();
+        foreach (var shard in shards)
+        {
+            if (Path.GetFileName(shard) != shard)
+                throw new WeftException($"{index}: the shard '{shard}' is not a plain file name.");
+            if (!File.Exists(Path.Combine(folder, shard)))
+                throw new WeftException($"{Path.Combine(folder, shard)}: this shard, named in {Path.GetFileName(index)}, does not exist.");
+        }
+
+        var tensors = new Dictionary<string, StoredTensor>();
+        foreach (var tensor in shards.SelectMany(shard => read(Path.Combine(folder, shard))))
+        {
+            if (!tensors.TryAdd(tensor.Name, tensor))
+                throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is also in {Path.GetFileName(tensors[tensor.Name].File)}.");
+        }
+
+        foreach (var (name, shard) in places)
+        {
+            if (!tensors.TryGetValue(name, out var tensor) || Path.GetFileName(tensor.File) != shard)
+                throw new WeftException($"{Path.Combine(folder, shard)}: tensor '{name}' is missing, though {Path.GetFileName(index)} places it here.");
+        }
+
+        return new(tensors, [index, .. shards.Select(shard => Path.Combine(folder, shard))]);
+    }
+
+    private static Dictionary<string, string> ReadIndex(string path)
+    {
+        using var document = JsonFile.Parse(path);
+        if (document.RootElement.ValueKind != JsonValueKind.Object
+            || !document.RootElement.TryGetProperty("weight_map", out var map)
+            || map.ValueKind != JsonValueKind.Object
+            || map.EnumerateObject().Any(entry => entry.Value.ValueKind != JsonValueKind.String))
+        {
+            throw new WeftException($"{path}: there is no 'weight_map' from tensor names to files.");
+        }
+
+        return map.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!);
+    }
+}

@@ -1,0 +1,66 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Weft.Convert.Checkpoints;
+
+/// <summary>A file read at given positions; every failure is a sentence that names the file.</summary>
+/// <remarks>Reads go into the caller's buffer rather than through a memory map, whose pages would count as this process's memory.</remarks>
+internal sealed class SourceReader : IDisposable
+{
+    private readonly SafeFileHandle _handle;
+
+    private SourceReader(string path, SafeFileHandle handle)
+    {
+        (Path, _handle) = (path, handle);
+        Length = RandomAccess.GetLength(handle);
+    }
+
+    public string Path { get; }
+
+    public long Length { get; }
+
+    public static SourceReader Open(string path)
+    {
+        try
+        {
+            return new SourceReader(path, File.OpenHandle(path));
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new WeftException($"{path}: this file does not exist.", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new WeftException($"{path}: the file cannot be read ({exception.Message.TrimEnd('.')}).", exception);
+        }
+    }
+
+    /// <summary>Fills <paramref name="destination"/> from <paramref name="offset"/> on.</summary>
+    public void Read(Span<byte> destination, long offset)
+    {
+        try
+        {
+            while (destination.Length > 0)
+            {
+                var read = RandomAccess.Read(_handle, destination, offset);
+                if (read == 0)
+                    throw new WeftException($"{Path}: the file ends at byte {offset}, before its contents do.");
+                destination = destination[read..];
+                offset += read;
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new WeftException($"{Path}: the file cannot be read ({exception.Message.TrimEnd('.')}).", exception);
+        }
+    }
+
+    /// <summary>Reads a small part of the file.</summary>
+    public byte[] Read(long offset, int length)
+    {
+        var bytes = new byte[length];
+        Read(bytes, offset);
+        return bytes;
+    }
+
+    public void Dispose() => _handle.Dispose();
+}
