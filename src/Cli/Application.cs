@@ -1,0 +1,113 @@
+using CommandLine;
+using Weft.Cli.Arguments;
+using Weft.Cli.Output;
+
+namespace Weft.Cli;
+
+/// <summary>Finds the verb, binds its arguments, runs it, and turns every failure into one sentence and an exit code.</summary>
+internal static class Application
+{
+    private const string Verbose = "--verbose";
+
+    /// <summary>Runs one command line; returns one of <see cref="ExitCodes"/>.</summary>
+    public static int Run(ReadOnlySpan<string> arguments, Terminal terminal, CancellationToken cancellation)
+    {
+        var end = arguments.IndexOf("--");
+        var options = end < 0 ? arguments : arguments[..end];
+        var verbose = options.Contains(Verbose);
+        string[] rest = [.. options.ToArray().Where(a => a != Verbose), .. arguments[options.Length..]];
+        try
+        {
+            return Dispatch(rest, new Session(terminal, cancellation));
+        }
+        catch (Exception failure)
+        {
+            var code = Report(failure, rest, terminal, cancellation);
+            if (verbose && code != ExitCodes.Interrupted)
+                terminal.Error.WriteLine(failure);
+            return code;
+        }
+    }
+
+    private static int Dispatch(string[] arguments, Session session)
+    {
+        switch (arguments)
+        {
+            case [] or ["--help" or "-h"] or ["help"]:
+                session.Terminal.Out.Write(HelpPage.OfProgram(VerbCatalog.All));
+                return ExitCodes.Success;
+            case ["--version"]:
+                session.Terminal.Out.WriteLine("weft " + ProductVersion.Text);
+                return ExitCodes.Success;
+            case ["help", var topic]:
+                session.Terminal.Out.Write(HelpPage.OfVerb(VerbCatalog.Find(topic)));
+                return ExitCodes.Success;
+        }
+
+        var entry = VerbCatalog.Find(arguments[0]);
+        var own = arguments.AsSpan(1);
+        var end = own.IndexOf("--");
+        if ((end < 0 ? own : own[..end]).IndexOfAny("--help", "-h") >= 0)
+        {
+            session.Terminal.Out.Write(HelpPage.OfVerb(entry));
+            return ExitCodes.Success;
+        }
+
+        return entry.Run(Bind(entry, StrictArguments.Normalise(entry.Syntax, own)), session);
+    }
+
+    private static object Bind(VerbEntry entry, List<string> arguments)
+    {
+        using var parser = new Parser(settings =>
+        {
+            settings.GetoptMode = true;
+            settings.AutoHelp = false;
+            settings.AutoVersion = false;
+            settings.CaseInsensitiveEnumValues = true;
+            settings.HelpWriter = null;
+        });
+        // With a single verb type the parser still expects the verb's name first.
+        var parsed = parser.ParseArguments([entry.Syntax.Verb.Name, .. arguments], entry.Options);
+        return parsed.Tag == ParserResultType.Parsed ? parsed.Value : throw Explain(entry, arguments, parsed.Errors.First());
+    }
+
+    private static UsageException Explain(VerbEntry entry, List<string> arguments, Error error)
+    {
+        if (error is not NamedError named)
+            return new UsageException($"'{entry.Syntax.Verb.Name}' does not understand its arguments");
+        if (string.IsNullOrEmpty(named.NameInfo.LongName))
+            return new UsageException($"'{entry.Syntax.Verb.Name}' cannot read one of its arguments (a number is expected)");
+
+        var option = "--" + named.NameInfo.LongName;
+        if (error is MissingRequiredOptionError)
+            return new UsageException($"'{entry.Syntax.Verb.Name}' needs {option}");
+        var value = arguments.FindLast(a => a.StartsWith(option + "=", StringComparison.Ordinal))?[(option.Length + 1)..];
+        return new UsageException($"'{value}' is not a value that {option} takes");
+    }
+
+    private static int Report(Exception failure, string[] arguments, Terminal terminal, CancellationToken cancellation)
+    {
+        if (failure is AggregateException { InnerExceptions: [var only] })
+            failure = only;
+        switch (failure)
+        {
+            case OperationCanceledException when cancellation.IsCancellationRequested:
+                terminal.Note("stopped");
+                return ExitCodes.Interrupted;
+            case UsageException:
+                var known = arguments is [var verb, ..] && VerbCatalog.All.Any(v => v.Syntax.Verb.Name == verb);
+                terminal.Note(failure.Message);
+                terminal.Error.WriteLine($"      See 'weft {(known ? arguments[0] + " " : "")}--help'.");
+                return ExitCodes.Usage;
+            case WeftException or IOException or UnauthorizedAccessException:
+                terminal.Note(failure.Message);
+                return ExitCodes.Failure;
+            case OutOfMemoryException:
+                terminal.Note("there is not enough memory for this");
+                return ExitCodes.Failure;
+            default:
+                terminal.Note($"internal error, please report it with the output of {Verbose}: {failure.GetType().Name}: {failure.Message}");
+                return ExitCodes.Failure;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Weft.Cli.Output;
+
+/// <summary>The JSON that verbs print with --json: snake_case names, every member always there.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
+    UseStringEnumConverter = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(InspectReport))]
+[JsonSerializable(typeof(TokenizeReport))]
+[JsonSerializable(typeof(VerifyReport))]
+internal sealed partial class CliJson : JsonSerializerContext;
+
+/// <summary>Writes reports.</summary>
+internal static class JsonOutput
+{
+    /// <summary>Writes <paramref name="report"/> and a line break; text stays readable instead of being escaped for HTML.</summary>
+    public static void WriteJson<T>(this TextWriter writer, T report, JsonTypeInfo<T> type)
+    {
+        var options = new JsonSerializerOptions(type.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        writer.WriteLine(JsonSerializer.Serialize(report, (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T))));
+    }
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using Spectre.Console;
+using Weft.Models;
+using Weft.Tensors;
+
+namespace Weft.Cli.Output;
+
+/// <summary>Shows an <see cref="InspectReport"/> to people.</summary>
+internal static class InspectTable
+{
+    /// <summary>Writes the summary and the tensor table.</summary>
+    public static void Write(Terminal terminal, InspectReport report)
+    {
+        var model = report.Model;
+        void Line(string name, FormattableString text) => terminal.Out.WriteLine($"{name,-12} {text.ToString(CultureInfo.InvariantCulture)}");
+
+        Line("file", $"{report.Path} ({Units.Bytes(report.Bytes)}{(report.ChecksumsVerified ? ", all checksums agree" : "")})");
+        Line("parameters", $"{Units.Count(report.Parameters)} ({string.Join(", ", report.BytesByDtype.Select(p => $"{Units.Bytes(p.Value)} in {p.Key}"))})");
+        Line("model", $"{model.Layers.Count} layers, hidden size {model.HiddenSize}, vocabulary {model.VocabularySize:N0}, context {model.ContextLength:N0} tokens");
+        foreach (var (layers, text) in Groups(model.Layers))
+            Line(layers, $"{text}");
+        Line("head", $"{(model.Head.Tied ? "tied to the embedding" : "a matrix of its own")}, {model.FinalNorm.Kind} norm before it");
+        Line("tokenizer", $"{(report.HasTokenizer ? "yes" : "none")}{(report.HasChatTemplate ? ", with a chat template" : "")}");
+        Line("generation", $"{Describe(report.Generation)}");
+        Line("made from", $"{report.Provenance.Architecture} by {report.Provenance.Converter}");
+        foreach (var source in report.Provenance.Sources)
+            Line("", $"{source.Name} ({Units.Bytes(source.Bytes)}, SHA-256 {source.Sha256[..Math.Min(12, source.Sha256.Length)]}…)");
+        terminal.Out.WriteLine();
+
+        var table = new Table().Border(TableBorder.Simple).AddColumns("tensor", "dtype", "shape");
+        foreach (var heading in (string[])["offset", "bytes", "CRC-32C"])
+            table.AddColumn(new TableColumn(heading).RightAligned());
+        foreach (var tensor in report.Tensors)
+        {
+            table.AddRow(
+                new Text(tensor.Name),
+                new Text(tensor.DataType.Name()),
+                new Text(string.Join(" × ", tensor.Shape)),
+                new Text(tensor.Offset.ToString(CultureInfo.InvariantCulture)),
+                new Text(tensor.Length.ToString(CultureInfo.InvariantCulture)),
+                new Text(tensor.Checksum.ToString("x8", CultureInfo.InvariantCulture)));
+        }
+
+        terminal.Rich.Write(table);
+    }
+
+    /// <summary>Runs of equal layers, described once.</summary>
+    private static IEnumerable<(string Layers, string Text)> Groups(IReadOnlyList<LayerDescription> layers)
+    {
+        for (var first = 0; first < layers.Count;)
+        {
+            var last = first;
+            while (last + 1 < layers.Count && layers[last + 1] == layers[first])
+                last++;
+            yield return ($"layer {first}–{last}", Describe(layers[first]));
+            first = last + 1;
+        }
+    }
+
+    private static string Describe(LayerDescription layer)
+    {
+        var attention = layer.Attention;
+        var window = attention.Window is { } size ? $", window {size}" : "";
+        var scaling = attention.Rotary.Scaling is { } s ? string.Create(CultureInfo.InvariantCulture, $", {s.Kind} scaling × {s.Factor}") : "";
+        var bias = attention.InputBias || attention.OutputBias ? ", with bias" : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{attention.QueryHeads} query and {attention.KeyValueHeads} key/value heads of {attention.HeadSize}{bias}{window}; rotary θ {attention.Rotary.Theta}{scaling}; " +
+            $"{layer.FeedForward.Activation}-gated feed-forward {layer.FeedForward.IntermediateSize}; {layer.AttentionNorm.Kind} norm, ε {layer.AttentionNorm.Epsilon}");
+    }
+
+    private static string Describe(GenerationDefaults defaults)
+    {
+        var parts = new List<string>();
+        void Add(string name, IFormattable? value)
+        {
+            if (value is not null)
+                parts.Add($"{name} {value.ToString(null, CultureInfo.InvariantCulture)}");
+        }
+
+        Add("BOS", defaults.BosToken);
+        if (defaults.EosTokens.Count > 0)
+            parts.Add($"EOS {string.Join(" or ", defaults.EosTokens)}");
+        Add("padding", defaults.PadToken);
+        Add("temperature", defaults.Temperature);
+        Add("top-k", defaults.TopK);
+        Add("top-p", defaults.TopP);
+        Add("repetition penalty", defaults.RepetitionPenalty);
+        return parts.Count == 0 ? "nothing recommended" : string.Join(", ", parts);
+    }
+}

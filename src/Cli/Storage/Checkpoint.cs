@@ -1,0 +1,11 @@
+namespace Weft.Cli.Storage;
+
+/// <summary>Converts checkpoints through tools/convert.</summary>
+internal static class Checkpoint
+{
+    /// <summary>Changes with the code that converts and with the format it writes.</summary>
+    public static string ConverterIdentity { get; } = $"{typeof(Model).Module.ModuleVersionId}";
+
+    /// <summary>Converts the checkpoint in <paramref name="folder"/> into the file <paramref name="packed"/>, which appears whole or not at all.</summary>
+    public static void Convert(string folder, string packed, CancellationToken cancellation) => throw new NotImplementedException(packed);
+}

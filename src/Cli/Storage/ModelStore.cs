@@ -1,0 +1,94 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Weft.Cli.Storage;
+
+/// <summary>
+/// Finds the packed file of a model. A checkpoint folder is converted once into the cache folder, under a name that changes
+/// with the folder's path, with name, size and time of each of its files, and with the converter.
+/// </summary>
+internal static class ModelStore
+{
+    /// <summary>Where converted checkpoints are kept: <c>$XDG_CACHE_HOME/weft</c>, else <c>~/.cache/weft</c>.</summary>
+    public static string CacheFolder
+    {
+        get
+        {
+            var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+            // The specification says that a relative path here is to be ignored.
+            return Path.IsPathRooted(root)
+                ? Path.Combine(root, "weft")
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "weft");
+        }
+    }
+
+    /// <summary>Returns the packed file of <paramref name="model"/>, converting a checkpoint folder if that has not been done.</summary>
+    /// <exception cref="WeftException">There is no such model, or it cannot be converted.</exception>
+    /// <exception cref="OperationCanceledException">Ctrl-C while converting; nothing is left behind.</exception>
+    public static string Resolve(string model, Session session)
+    {
+        if (File.Exists(model))
+            return model;
+        if (!Directory.Exists(model))
+            throw new WeftException($"there is no file or folder '{model}'");
+        if (!File.Exists(Path.Combine(model, "config.json")))
+            throw new WeftException($"'{model}' is not a checkpoint folder: it has no config.json");
+
+        var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
+        var name = Path.GetFileName(folder);
+        var place = Hash(Encoding.UTF8.GetBytes(folder));
+        var packed = Path.Combine(CacheFolder, $"{name}-{place}-{Fingerprint(folder)}.weft");
+        if (File.Exists(packed))
+            return packed;
+
+        CreateCacheFolder();
+        session.Terminal.Note($"converting {model} into {packed} (once)");
+        Checkpoint.Convert(folder, packed, session.Cancellation);
+        DeleteOthers(packed, $"{name}-{place}-*.weft");
+        return packed;
+    }
+
+    private static void CreateCacheFolder()
+    {
+        try
+        {
+            Directory.CreateDirectory(CacheFolder);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new WeftException($"the cache folder '{CacheFolder}' cannot be created (set XDG_CACHE_HOME to another place)", failure);
+        }
+    }
+
+    /// <summary>Changes whenever a conversion might come out differently.</summary>
+    private static string Fingerprint(string folder)
+    {
+        var state = new StringBuilder();
+        state.Append(CultureInfo.InvariantCulture, $"{Checkpoint.ConverterIdentity}\n");
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal))
+            state.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Length} {file.LastWriteTimeUtc.Ticks}\n");
+        return Hash(Encoding.UTF8.GetBytes(state.ToString()));
+    }
+
+    private static string Hash(byte[] bytes) =>
+        BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(bytes)).ToString("x16", CultureInfo.InvariantCulture);
+
+    /// <summary>Removes conversions of earlier states of the same folder; one that another process holds open stays readable to it.</summary>
+    private static void DeleteOthers(string packed, string pattern)
+    {
+        foreach (var file in Directory.EnumerateFiles(CacheFolder, pattern).Where(f => f != packed))
+        {
+            try
+            {
+                File.Delete(file);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // Left for the next conversion: a stale file costs space and nothing else.
+                continue;
+            }
+        }
+    }
+}

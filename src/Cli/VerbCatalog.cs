@@ -1,0 +1,57 @@
+using System.Diagnostics.CodeAnalysis;
+using Weft.Cli.Arguments;
+using Weft.Cli.Verbs;
+
+namespace Weft.Cli;
+
+/// <summary>One verb of the command line.</summary>
+/// <param name="Options">The class that CommandLineParser binds.</param>
+/// <param name="Run">Runs a bound instance of it; returns the exit code.</param>
+/// <param name="Examples">Command lines for the help page, tried by the tests.</param>
+internal sealed record VerbEntry(
+    [property: DynamicallyAccessedMembers(VerbEntry.Bound)] [param: DynamicallyAccessedMembers(VerbEntry.Bound)] Type Options,
+    Func<object, Session, int> Run,
+    IReadOnlyList<string> Examples)
+{
+    /// <summary>What binding needs of an options class in a trimmed build.</summary>
+    public const DynamicallyAccessedMemberTypes Bound =
+        DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor;
+
+    /// <summary>Name, options and arguments.</summary>
+    public VerbSyntax Syntax { get; } = new(Options);
+}
+
+/// <summary>All verbs, in the order in which help lists them.</summary>
+internal static class VerbCatalog
+{
+    /// <summary>The verbs.</summary>
+    public static IReadOnlyList<VerbEntry> All { get; } =
+    [
+        Of<DemoVerb>("weft demo"),
+        Of<RunVerb>(
+            "weft run models/bard \"ROMEO:\" --max-tokens 64",
+            "weft run bard.weft --file prompt.txt --greedy --stats",
+            "echo \"JULIET:\" | weft run bard.weft - --temperature 0.7 --top-p 0.9 --seed 1"),
+        Of<InspectVerb>("weft inspect bard.weft", "weft inspect bard.weft --verify"),
+        Of<TokenizeVerb>("weft tokenize models/bard \"What light is this\"", "weft tokenize models/bard --file prompt.txt --json"),
+        Of<DetokenizeVerb>("weft detokenize models/bard 52 338 12"),
+        Of<VerifyVerb>("weft verify models/bard --expected models/bard/expected.safetensors"),
+        Of<EvalVerb>("weft eval models/bard --text models/bard/heldout.txt"),
+        Of<BenchVerb>("weft bench models/bard", "weft bench model.weft --prefill 512 --decode 128 --repeat 5 --json"),
+        Of<DoctorVerb>("weft doctor"),
+    ];
+
+    /// <summary>The verb called <paramref name="name"/>.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public static VerbEntry Find(string name)
+    {
+        var entry = All.FirstOrDefault(v => v.Syntax.Verb.Name == name);
+        if (entry is not null)
+            return entry;
+        var nearest = Spelling.Nearest(name, All.Select(v => v.Syntax.Verb.Name));
+        throw new UsageException($"there is no verb '{name}'" + (nearest is null ? "" : $"; did you mean '{nearest}'?"));
+    }
+
+    private static VerbEntry Of<[DynamicallyAccessedMembers(VerbEntry.Bound)] TVerb>(params string[] examples)
+        where TVerb : IVerb => new(typeof(TVerb), (options, session) => ((TVerb)options).Execute(session), examples);
+}
