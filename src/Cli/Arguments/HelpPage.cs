@@ -12,7 +12,7 @@ internal static class HelpPage
     public static string OfProgram(IReadOnlyList<VerbEntry> verbs)
     {
         var page = new StringBuilder("Weft runs open large language models from .NET.\n\nUsage: weft VERB [arguments] [options]\n\nVerbs:\n");
-        AppendTable(page, [.. verbs.Select(v => (v.Syntax.Verb.Name, v.Syntax.Verb.HelpText))]);
+        AppendTable(page, [.. verbs.Select(v => (v.Syntax.Verb.Name, FirstClause(v.Syntax.Verb.HelpText)))]);
         page.Append("\nExamples:\n  weft demo\n  weft run models/bard \"ROMEO:\" --max-tokens 64\n");
         page.Append("\n'weft VERB --help' explains a verb; 'weft --version' prints the version.\n");
         return page.ToString();
@@ -49,6 +49,8 @@ internal static class HelpPage
         ]);
         return page.ToString();
     }
+
+    private static string FirstClause(string text) => text.Split(". ")[0].Split("; ")[0].TrimEnd('.');
 
     private static string Heading(OptionSyntax option) =>
         (option.Short is { } letter ? $"-{letter}, " : "    ") + "--" + option.Long + (option.TakesValue ? " " + option.Attribute.MetaValue : "");

@@ -13,6 +13,8 @@ internal sealed class MachineProbe(int threads)
     /// <summary>Far more than any cache holds: what is left from the previous pass does not matter.</summary>
     private const long ReadBytes = 1L << 30;
 
+    private const int CacheLine = 64;
+
     /// <summary>Independent sums in the read loop, so that many loads are in flight.</summary>
     private const int ReadUnroll = 8;
 
@@ -59,9 +61,11 @@ internal sealed class MachineProbe(int threads)
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Sum(int[] memory)
     {
-        ref var start = ref MemoryMarshal.GetArrayDataReference(memory);
-        var width = Vector512.IsHardwareAccelerated ? Vector512<int>.Count : Vector256<int>.Count;
-        var end = (nuint)(memory.Length / (width * ReadUnroll) * (width * ReadUnroll));
+        // Loads that straddle two cache lines cost twice; the data of an array starts anywhere.
+        var skip = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(memory, 0) & (CacheLine - 1)) / sizeof(int);
+        ref var start = ref memory[skip];
+        var step = (Vector512.IsHardwareAccelerated ? Vector512<int>.Count : Vector256<int>.Count) * ReadUnroll;
+        var end = (nuint)((memory.Length - skip) / step * step);
         return Vector512.IsHardwareAccelerated ? Sum512(ref start, end) : Sum256(ref start, end);
     }
 

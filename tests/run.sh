@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What `weft test` runs: builds the solution, runs every test project, shows failures, and ends with the counts that the
+# test runner wrote. Arguments go to `dotnet test` (weft test --filter Name~Tokenizer).
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$root"
+dotnet=${dotnet:-dotnet}
+say() { printf 'weft: %s\n' "$*" >&2; }
+
+if [[ ${1-} == --help || ${1-} == -h ]]; then
+    cat <<'HELP'
+Builds everything and runs all tests; the last line is 'N passed, N failed, N skipped'.
+
+Usage: weft test [arguments of dotnet test]
+
+Examples:
+  weft test
+  weft test --filter Name~Tokenizer
+HELP
+    exit 0
+fi
+
+shared=${WEFT_SHARED:-$root/../shared}
+[[ -d $shared/goldens ]] ||
+    say "there are no reference checkpoints in $shared (WEFT_SHARED names another place): tests that compare with them are skipped"
+
+say 'building everything (Release) …'
+log=$root/artifacts/test.log
+results=$root/artifacts/test-results
+rm -rf "$results"
+mkdir -p "$results"
+if ! "$dotnet" build Runtime.sln -c Release -v q --nologo >"$log" 2>&1; then
+    grep -E 'error|warning' "$log" | sort -u || cat "$log"
+    say 'the build failed'
+    exit 1
+fi
+
+say 'running the tests …'
+status=0
+# One project at a time: tests that measure time or memory are not disturbed by others.
+"$dotnet" test Runtime.sln -c Release --no-build --nologo -m:1 --logger trx --logger 'console;verbosity=quiet' \
+    --results-directory "$results" "$@" >"$log" 2>&1 || status=$?
+
+# Result files start with one <Counters …/> element each; a test that did not run is total minus executed.
+counts=$(cat "$results"/*.trx 2>/dev/null | tr '>' '\n' | awk '
+    function value(name) { return match($0, " " name "=\"[0-9]+\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) + 0 : 0 }
+    /<Counters / {
+        passed += value("passed"); skipped += value("total") - value("executed")
+        failed += value("executed") - value("passed")
+    }
+    END { printf "%d %d %d", passed, failed, skipped }')
+read -r passed failed skipped <<<"$counts"
+
+if ((failed > 0 || status != 0)); then
+    grep -vE '^\s*(Test run for|VSTest version|A total of|Starting test execution|Results File:|$)' "$log" || true
+fi
+if ((failed == 0 && status != 0)); then say 'a test run ended before its end'; fi
+if ((passed + failed == 0)); then say 'no test ran'; fi
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((failed == 0 && status == 0 && passed > 0))
