@@ -2,18 +2,31 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Weft.Models;
 
 namespace Weft.Cli.Output;
 
 /// <summary>The JSON that verbs print with --json: snake_case names, every member always there.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
-    UseStringEnumConverter = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    WriteIndented = true,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    Converters =
+    [
+        typeof(SnakeCaseWords<NormKind>),
+        typeof(SnakeCaseWords<RotaryScalingKind>),
+        typeof(SnakeCaseWords<Activation>),
+    ])]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(VerifyReport))]
 internal sealed partial class CliJson : JsonSerializerContext;
+
+/// <summary>Writes an enumeration as packed files do.</summary>
+internal sealed class SnakeCaseWords<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower)
+    where T : struct, Enum;
 
 /// <summary>Writes reports.</summary>
 internal static class JsonOutput

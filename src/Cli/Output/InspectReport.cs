@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
 using Weft.Models;
 using Weft.Tensors;
 using Weft.Weights;
@@ -27,21 +29,41 @@ internal sealed record InspectReport(
     ModelDescription Model,
     GenerationDefaults Generation,
     Provenance Provenance,
-    IReadOnlyList<TensorEntry> Tensors)
+    IReadOnlyList<TensorRow> Tensors)
 {
     /// <summary>Summarises a header.</summary>
-    public static InspectReport Of(string path, WeftHeader header, bool verified) => new(
-        path,
-        new FileInfo(path).Length,
-        verified,
-        header.Tensors.Sum(Elements),
-        header.Tensors.GroupBy(t => t.DataType.Name()).ToDictionary(g => g.Key, g => g.Sum(t => t.Length)),
-        header.Tokenizer is not null,
-        header.ChatTemplate is not null,
-        header.Model,
-        header.Generation,
-        header.Provenance,
-        header.Tensors);
+    public static InspectReport Of(WeftFile file, bool verified)
+    {
+        var header = file.Header;
+        return new(
+            file.Path,
+            file.Length,
+            verified,
+            header.Tensors.Sum(Elements),
+            header.Tensors.GroupBy(t => t.DataType.Name()).ToDictionary(g => g.Key, g => g.Sum(t => t.Length)),
+            header.Tokenizer is not null,
+            header.ChatTemplate is not null,
+            header.Model,
+            header.Generation,
+            header.Provenance,
+            [.. header.Tensors.Select(t => new TensorRow(
+                t.Name, t.DataType, t.Shape, t.Offset, t.Length, t.Checksum.ToString("x8", CultureInfo.InvariantCulture)))]);
+    }
 
     private static long Elements(TensorEntry tensor) => tensor.Shape.Aggregate(1L, (product, size) => product * size);
 }
+
+/// <summary>One tensor of a packed file.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="DataType">Element type.</param>
+/// <param name="Shape">Sizes, outermost first.</param>
+/// <param name="Offset">Bytes from the start of the file.</param>
+/// <param name="Length">Bytes.</param>
+/// <param name="Checksum">CRC-32C, eight hexadecimal digits.</param>
+internal sealed record TensorRow(
+    string Name,
+    [property: JsonPropertyName("dtype")] DataType DataType,
+    IReadOnlyList<int> Shape,
+    long Offset,
+    long Length,
+    string Checksum);

@@ -38,7 +38,7 @@ internal static class InspectTable
                 new Text(string.Join(" × ", tensor.Shape)),
                 new Text(tensor.Offset.ToString(CultureInfo.InvariantCulture)),
                 new Text(tensor.Length.ToString(CultureInfo.InvariantCulture)),
-                new Text(tensor.Checksum.ToString("x8", CultureInfo.InvariantCulture)));
+                new Text(tensor.Checksum));
         }
 
         terminal.Rich.Write(table);

@@ -1,3 +1,5 @@
+using Weft.Convert.Checkpoints;
+
 namespace Weft.Cli.Storage;
 
 /// <summary>What a reference implementation computed for a prompt: an <c>expected.safetensors</c>.</summary>
@@ -10,6 +12,26 @@ internal sealed record ExpectedOutputs(
     IReadOnlyList<int> PromptIds, float[] Logits, int Vocabulary, IReadOnlyList<int> GeneratedIds, float[] GeneratedLogits)
 {
     /// <summary>Reads the file.</summary>
-    /// <exception cref="WeftException">It is missing, damaged, or lacks prompt_ids or logits.</exception>
-    public static ExpectedOutputs Read(string path) => throw new NotImplementedException(path);
+    /// <exception cref="WeftException">It is missing, damaged, lacks prompt_ids or logits, or their shapes do not belong together.</exception>
+    public static ExpectedOutputs Read(string path)
+    {
+        var file = SafetensorsFile.Open(path);
+        var prompt = Ids(file, "prompt_ids");
+        if (prompt.Length == 0)
+            throw new WeftException($"{path}: 'prompt_ids' is empty.");
+        var logits = file.ReadSingles("logits");
+        if (file.Tensors["logits"].Shape is not [var rows, > 0 and <= int.MaxValue and var vocabulary] || rows != prompt.Length)
+            throw new WeftException($"{path}: 'logits' is not [{prompt.Length}, vocabulary], one row per prompt token.");
+        if (!file.Tensors.ContainsKey("generated_ids"))
+            return new(prompt, logits, (int)vocabulary, [], []);
+
+        var generated = Ids(file, "generated_ids");
+        var generatedLogits = file.ReadSingles("generated_logits");
+        if (generatedLogits.Length != generated.Length * vocabulary)
+            throw new WeftException($"{path}: 'generated_logits' is not [{generated.Length}, {vocabulary}], one row per generated token.");
+        return new(prompt, logits, (int)vocabulary, generated, generatedLogits);
+    }
+
+    private static int[] Ids(SafetensorsFile file, string name) =>
+        Array.ConvertAll(file.ReadIntegers(name), id => (int)Math.Clamp(id, int.MinValue, int.MaxValue));
 }

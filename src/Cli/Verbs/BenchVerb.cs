@@ -83,14 +83,11 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
         var logits = new float[model.Header.Model.VocabularySize];
         using var sequence = model.CreateSequence();
         var start = Stopwatch.GetTimestamp();
-        sequence.Forward(prompt, LogitRows.Last, logits);
+        sequence.Forward(prompt, LogitRows.Last, logits, cancellation);
         var prefill = Stopwatch.GetElapsedTime(start);
         start = Stopwatch.GetTimestamp();
         for (var i = 0; i < next.Length; i++)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            sequence.Forward(next.Slice(i, 1), LogitRows.Last, logits);
-        }
+            sequence.Forward(next.Slice(i, 1), LogitRows.Last, logits, cancellation);
 
         return (prefill, Stopwatch.GetElapsedTime(start));
     }

@@ -39,8 +39,7 @@ internal sealed class DemoVerb : IVerb
         var options = new GenerationOptions { MaxTokens = MaxTokens, Sampling = Sampling };
         var result = Generator.Generate(model, prompt, options, terminal.Out.Write, session.Cancellation);
         terminal.Out.WriteLine();
-        session.Cancellation.ThrowIfCancellationRequested();
-        var (tokens, prefill) = Prefill(model, [.. prompt, .. result.Tokens]);
+        var (tokens, prefill) = Prefill(model, [.. prompt, .. result.Tokens], session.Cancellation);
 
         rich.Write(new Rule().LeftJustified());
         var table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("").AddColumn(new TableColumn("").RightAligned()).AddColumn("");
@@ -56,12 +55,12 @@ internal sealed class DemoVerb : IVerb
     }
 
     /// <summary>Times the whole text as one prompt, with code that is compiled by now.</summary>
-    private static (int Tokens, TimeSpan Time) Prefill(Model model, int[] tokens)
+    private static (int Tokens, TimeSpan Time) Prefill(Model model, int[] tokens, CancellationToken cancellation)
     {
         using var sequence = model.CreateSequence();
         var logits = new float[model.Header.Model.VocabularySize];
         var start = Stopwatch.GetTimestamp();
-        sequence.Forward(tokens, LogitRows.Last, logits);
+        sequence.Forward(tokens, LogitRows.Last, logits, cancellation);
         return (tokens.Length, Stopwatch.GetElapsedTime(start));
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using CommandLine;
 using Weft.Cli.Arguments;
 using Weft.Cli.Storage;
+using Weft.Weights;
 
 namespace Weft.Cli.Verbs;
 
@@ -23,12 +24,13 @@ internal sealed class DetokenizeVerb : ModelVerb, IVerb
         int[] ids = [.. Ids];
         if (ids.Length == 0)
             ids = [.. Parse(session.Terminal.In.ReadToEnd())];
-        var header = PackedFile.ReadHeader(ModelStore.Resolve(Model, session));
-        var tokenizer = ModelParts.TokenizerOf(header, Model);
+        using var packed = WeftFile.Open(ModelStore.Resolve(Model, session));
+        var tokenizer = ModelParts.TokenizerOf(packed.Header, Model);
+        var vocabulary = packed.Header.Model.VocabularySize;
         foreach (var id in ids)
         {
-            if (id < 0 || id >= header.Model.VocabularySize)
-                throw new UsageException($"{id} is not a token: the vocabulary of '{Model}' has {header.Model.VocabularySize}");
+            if (id < 0 || id >= vocabulary)
+                throw new UsageException($"{id} is not a token: the vocabulary of '{Model}' has {vocabulary}");
         }
 
         session.Terminal.Out.WriteLine(tokenizer.Decode(ids, SkipSpecial));

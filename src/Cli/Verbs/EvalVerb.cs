@@ -66,10 +66,9 @@ internal sealed class EvalVerb : ExecutionVerb, IVerb
             using var sequence = model.CreateSequence();
             for (var done = 0; done < window - 1; done += chunk)
             {
-                session.Cancellation.ThrowIfCancellationRequested();
                 var count = Math.Min(chunk, window - 1 - done);
                 var start = Stopwatch.GetTimestamp();
-                sequence.Forward(inside.Slice(done, count), LogitRows.All, logits.AsSpan(0, count * vocabulary));
+                sequence.Forward(inside.Slice(done, count), LogitRows.All, logits.AsSpan(0, count * vocabulary), session.Cancellation);
                 busy += Stopwatch.GetElapsedTime(start);
                 for (var i = 0; i < count; i++)
                     sum += LogProbability.Negative(logits.AsSpan(i * vocabulary, vocabulary), inside[done + i + 1]);

@@ -1,6 +1,7 @@
 using CommandLine;
 using Weft.Cli.Output;
 using Weft.Cli.Storage;
+using Weft.Weights;
 
 namespace Weft.Cli.Verbs;
 
@@ -19,11 +20,10 @@ internal sealed class InspectVerb : ModelVerb, IVerb
     /// <inheritdoc/>
     public int Execute(Session session)
     {
-        var path = ModelStore.Resolve(Model, session);
-        var header = PackedFile.ReadHeader(path);
+        using var file = WeftFile.Open(ModelStore.Resolve(Model, session));
         if (Verify)
-            PackedFile.Verify(path, session.Cancellation);
-        var report = InspectReport.Of(path, header, Verify);
+            file.Verify(session.Cancellation);
+        var report = InspectReport.Of(file, Verify);
         if (Json)
             session.Terminal.Out.WriteJson(report, CliJson.Default.InspectReport);
         else

@@ -2,6 +2,7 @@ using CommandLine;
 using Weft.Cli.Arguments;
 using Weft.Cli.Output;
 using Weft.Cli.Storage;
+using Weft.Weights;
 
 namespace Weft.Cli.Verbs;
 
@@ -30,7 +31,8 @@ internal sealed class TokenizeVerb : ModelVerb, IVerb
     {
         var text = TextInput.Read(Text, File, session.Terminal)
             ?? throw new UsageException("'tokenize' needs TEXT, --file FILE or - for standard input");
-        var tokenizer = ModelParts.TokenizerOf(PackedFile.ReadHeader(ModelStore.Resolve(Model, session)), Model);
+        using var packed = WeftFile.Open(ModelStore.Resolve(Model, session));
+        var tokenizer = ModelParts.TokenizerOf(packed.Header, Model);
         var ids = tokenizer.Encode(text, addSpecialTokens: !NoSpecial);
         var report = new TokenizeReport(ids, [.. ids.Select(id => tokenizer.Decode([id], skipSpecialTokens: false))]);
         if (Json)

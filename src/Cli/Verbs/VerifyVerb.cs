@@ -53,7 +53,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
 
         using var sequence = model.CreateSequence();
         var logits = new float[(long)expected.PromptIds.Count * vocabulary];
-        sequence.Forward([.. expected.PromptIds], LogitRows.All, logits);
+        sequence.Forward([.. expected.PromptIds], LogitRows.All, logits, session.Cancellation);
         var prompt = LogitError.Between(logits, expected.Logits);
 
         var continuation = new LogitError();
@@ -61,7 +61,6 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
         var actual = logits.AsSpan(logits.Length - vocabulary).ToArray();
         for (var step = 0; step < expected.GeneratedIds.Count; step++)
         {
-            session.Cancellation.ThrowIfCancellationRequested();
             var row = expected.GeneratedLogits.AsSpan(step * vocabulary, vocabulary);
             continuation = continuation.With(actual, row);
             if (Argmax(actual) == expected.GeneratedIds[step])
@@ -71,7 +70,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
             else
                 wrong ??= step;
             if (step + 1 < expected.GeneratedIds.Count)
-                sequence.Forward([expected.GeneratedIds[step]], LogitRows.Last, actual);
+                sequence.Forward([expected.GeneratedIds[step]], LogitRows.Last, actual, session.Cancellation);
         }
 
         return new VerifyReport(

@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using Weft.Reference;
+
+namespace Weft.Cli.Tests;
+
+/// <summary>The <c>weft</c> script and the test runner, in a small copy of the repository with a dotnet that only pretends.</summary>
+[TestFixture]
+[Platform(Exclude = "Win", Reason = "the script is bash")]
+[UnsupportedOSPlatform("windows")]
+public sealed class ScriptTests
+{
+    private const string PretendDotnet = """
+        #!/usr/bin/env bash
+        case ${1-} in
+            --version) [[ -z ${PRETEND_OLD-} ]] && echo 10.0.100 ;;
+            build)
+                echo build >>"$PRETEND_LOG"
+                if [[ -n ${PRETEND_BROKEN-} ]]; then echo 'X.cs(1,1): error CS1002: ; expected'; exit 1; fi
+                sleep 0.3
+                mkdir -p artifacts/bin/Cli/release && touch artifacts/bin/Cli/release/weft.dll ;;
+            test)
+                echo "test $*" >>"$PRETEND_LOG"
+                printf '%s' "$PRETEND_TRX" >artifacts/test-results/a.trx
+                exit "${PRETEND_STATUS-0}" ;;
+            *) echo "ran ${*:2}" ;;
+        esac
+        """;
+
+    private string _root = "";
+
+    private string Log => Path.Combine(_root, "log");
+
+    [SetUp]
+    public void CreateCopy()
+    {
+        _root = TestModels.NewPath();
+        foreach (var folder in (string[])["src/Cli", "tools", "tests", "bin"])
+            Directory.CreateDirectory(Path.Combine(_root, folder));
+        foreach (var file in (string[])["weft", "tests/run.sh", "global.json", "Directory.Build.props", "Directory.Packages.props"])
+            File.Copy(Path.Combine(SharedData.Repository, file), Path.Combine(_root, file));
+        File.WriteAllText(Path.Combine(_root, "src/Cli/Program.cs"), "");
+        File.WriteAllText(Path.Combine(_root, "bin/dotnet"), PretendDotnet);
+        File.SetUnixFileMode(Path.Combine(_root, "bin/dotnet"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        File.WriteAllText(Log, "");
+    }
+
+    [Test]
+    public void The_first_use_builds_and_the_second_does_not()
+    {
+        var first = Run(["run", "a model", "--greedy"]);
+        Assert.That(first.ExitCode, Is.Zero, first.ToString());
+        Assert.That(first.Out, Is.EqualTo("ran run a model --greedy\n"));
+        Assert.That(first.Error, Is.EqualTo("weft: building (Release) …\n"));
+        Assert.That(Run(["doctor"]).Error, Is.Empty);
+        Assert.That(File.ReadAllLines(Log), Is.EqualTo(new[] { "build" }));
+    }
+
+    [TestCase("src/Cli/Program.cs")]
+    [TestCase("tools/New.cs")]
+    [TestCase("global.json")]
+    public void A_newer_source_is_built(string source)
+    {
+        Run(["doctor"]);
+        File.AppendAllText(Path.Combine(_root, source), "\n");
+        Assert.That(Run(["doctor"]).Error, Does.Contain("building"));
+        Assert.That(Run(["doctor"]).Error, Is.Empty);
+    }
+
+    [Test]
+    public void A_deleted_source_is_noticed()
+    {
+        Run(["doctor"]);
+        File.Delete(Path.Combine(_root, "src/Cli/Program.cs"));
+        Assert.That(Run(["doctor"]).Error, Does.Contain("building"));
+    }
+
+    [Test]
+    public void Concurrent_first_uses_build_once()
+    {
+        var processes = Enumerable.Range(0, 4).Select(_ => Start(["doctor"])).ToArray();
+        foreach (var process in processes)
+        {
+            Assert.That(WeftProcess.Finish(process), Has.Property(nameof(Outcome.ExitCode)).Zero);
+            process.Dispose();
+        }
+
+        Assert.That(File.ReadAllLines(Log), Is.EqualTo(new[] { "build" }));
+    }
+
+    [Test]
+    public void It_works_through_a_link_from_another_folder()
+    {
+        var link = Path.Combine(_root, "bin", "linked");
+        File.CreateSymbolicLink(link, Path.Combine("..", "weft"));
+        using var process = WeftProcess.StartCommand("bash", [link, "doctor"], Environment());
+        Assert.That(WeftProcess.Finish(process).Out, Is.EqualTo("ran doctor\n"));
+    }
+
+    [Test]
+    public void Compiler_errors_are_shown()
+    {
+        var outcome = Run(["doctor"], ("PRETEND_BROKEN", "1"));
+        Assert.That(outcome.ExitCode, Is.EqualTo(1));
+        Assert.That(outcome.Error, Does.Contain("error CS1002").And.Contain("weft: the build failed"));
+        Assert.That(Run(["doctor"]).ExitCode, Is.Zero, "the next use builds again");
+    }
+
+    [Test]
+    public void An_old_SDK_is_named()
+    {
+        var outcome = Run(["doctor"], ("PRETEND_OLD", "1"));
+        Assert.That(outcome.ExitCode, Is.EqualTo(1));
+        Assert.That(outcome.Error, Does.Contain("install the .NET 10 SDK"));
+    }
+
+    [Test]
+    public void A_missing_SDK_is_named()
+    {
+        // A PATH with what the script needs and no dotnet.
+        var tools = Path.Combine(_root, "tools-only");
+        Directory.CreateDirectory(tools);
+        foreach (var tool in (string[])["readlink", "dirname", "find"])
+            File.CreateSymbolicLink(Path.Combine(tools, tool), $"/usr/bin/{tool}");
+        using var process = WeftProcess.StartCommand(
+            "/bin/bash", [Path.Combine(_root, "weft"), "doctor"], ("PATH", tools), ("HOME", _root), ("DOTNET_ROOT", null));
+        var outcome = WeftProcess.Finish(process);
+        Assert.That(outcome.ExitCode, Is.EqualTo(1));
+        Assert.That(outcome.Error, Does.Match(@"\Aweft: the \.NET 10 SDK is needed[^\n]*\n\z"));
+    }
+
+    [TestCase("total=\"12\" executed=\"10\" passed=\"10\" failed=\"0\"", "0", "10 passed, 0 failed, 2 skipped", 0)]
+    [TestCase("total=\"12\" executed=\"10\" passed=\"7\" failed=\"3\"", "1", "7 passed, 3 failed, 2 skipped", 1)]
+    [TestCase("total=\"3\" executed=\"3\" passed=\"2\" failed=\"0\" error=\"1\"", "0", "2 passed, 1 failed, 0 skipped", 1)]
+    [TestCase("total=\"5\" executed=\"5\" passed=\"5\" failed=\"0\"", "1", "5 passed, 0 failed, 0 skipped", 1)]
+    [TestCase("total=\"0\" executed=\"0\" passed=\"0\" failed=\"0\"", "0", "0 passed, 0 failed, 0 skipped", 1)]
+    public void Test_counts_come_from_the_result_files(string counters, string status, string last, int exitCode)
+    {
+        var outcome = Run(["test", "--filter", "Name~X"], ("PRETEND_TRX", $"<R><Counters {counters} /></R>"), ("PRETEND_STATUS", status));
+        Assert.That(outcome.ExitCode, Is.EqualTo(exitCode), outcome.ToString());
+        Assert.That(outcome.Out.TrimEnd('\n').Split('\n')[^1], Is.EqualTo(last));
+        Assert.That(File.ReadAllText(Log), Does.Contain("--filter Name~X"));
+    }
+
+    private Outcome Run(string[] arguments, params (string Name, string? Value)[] environment)
+    {
+        using var process = Start(arguments, environment);
+        return WeftProcess.Finish(process);
+    }
+
+    private Process Start(string[] arguments, params (string Name, string? Value)[] environment) =>
+        WeftProcess.StartCommand("bash", [Path.Combine(_root, "weft"), .. arguments], [.. Environment(), .. environment]);
+
+    private (string Name, string? Value)[] Environment() =>
+        [("PATH", $"{_root}/bin:{System.Environment.GetEnvironmentVariable("PATH")}"), ("PRETEND_LOG", Log)];
+}
