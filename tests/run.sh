@@ -39,7 +39,7 @@ fi
 say 'running the tests …'
 status=0
 # One project at a time: tests that measure time or memory are not disturbed by others.
-"$dotnet" test Runtime.sln -c Release --no-build --nologo -m:1 --logger trx --logger 'console;verbosity=quiet' \
+"$dotnet" test Runtime.sln -c Release --no-build --nologo -m:1 --logger trx --logger 'console;verbosity=minimal' \
     --results-directory "$results" "$@" >"$log" 2>&1 || status=$?
 
 # Result files start with one <Counters …/> element each; a test that did not run is total minus executed.

@@ -22,7 +22,7 @@ public sealed class InterruptTests
     {
         using var process = WeftProcess.Start(["bench", TestModels.Packed, "--repeat", "100000"]);
         process.StandardInput.Close();
-        await Task.Delay(TimeSpan.FromSeconds(1));
+        await Task.Delay(TimeSpan.FromSeconds(2));
         Assert.That(Stops(process).Out, Is.Empty);
     }
 

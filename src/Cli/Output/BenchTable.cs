@@ -29,7 +29,7 @@ internal static class BenchTable
         terminal.Rich.Write(table);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"prefill reaches {report.PrefillFraction:P0} of the multiply-add rate, decode {report.DecodeFraction:P0} of the memory bandwidth (medians)"));
+            $"prefill reaches {report.PrefillFraction * 100:F0}% of the multiply-add rate, decode {report.DecodeFraction * 100:F0}% of the memory bandwidth (medians)"));
         if (report.WeightBytesPerToken < CacheSized)
             output.WriteLine("(weights this small stay in the processor's cache: decode is not bound by memory)");
     }

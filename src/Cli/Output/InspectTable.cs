@@ -19,7 +19,7 @@ internal static class InspectTable
         Line("model", $"{model.Layers.Count} layers, hidden size {model.HiddenSize}, vocabulary {model.VocabularySize:N0}, context {model.ContextLength:N0} tokens");
         foreach (var (layers, text) in Groups(model.Layers))
             Line(layers, $"{text}");
-        Line("head", $"{(model.Head.Tied ? "tied to the embedding" : "a matrix of its own")}, {model.FinalNorm.Kind} norm before it");
+        Line("head", $"{(model.Head.Tied ? "tied to the embedding" : "a matrix of its own")}, {Word(model.FinalNorm.Kind)} norm before it");
         Line("tokenizer", $"{(report.HasTokenizer ? "yes" : "none")}{(report.HasChatTemplate ? ", with a chat template" : "")}");
         Line("generation", $"{Describe(report.Generation)}");
         Line("made from", $"{report.Provenance.Architecture} by {report.Provenance.Converter}");
@@ -61,13 +61,15 @@ internal static class InspectTable
     {
         var attention = layer.Attention;
         var window = attention.Window is { } size ? $", window {size}" : "";
-        var scaling = attention.Rotary.Scaling is { } s ? string.Create(CultureInfo.InvariantCulture, $", {s.Kind} scaling × {s.Factor}") : "";
+        var scaling = attention.Rotary.Scaling is { } s ? string.Create(CultureInfo.InvariantCulture, $", {Word(s.Kind)} scaling × {s.Factor}") : "";
         var bias = attention.InputBias || attention.OutputBias ? ", with bias" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{attention.QueryHeads} query and {attention.KeyValueHeads} key/value heads of {attention.HeadSize}{bias}{window}; rotary θ {attention.Rotary.Theta}{scaling}; " +
-            $"{layer.FeedForward.Activation}-gated feed-forward {layer.FeedForward.IntermediateSize}; {layer.AttentionNorm.Kind} norm, ε {layer.AttentionNorm.Epsilon}");
+            $"{Word(layer.FeedForward.Activation)}-gated feed-forward {layer.FeedForward.IntermediateSize}; {Word(layer.AttentionNorm.Kind)} norm, ε {layer.AttentionNorm.Epsilon:0.##e+0}");
     }
+
+    private static string Word(Enum value) => value.ToString().ToLowerInvariant();
 
     private static string Describe(GenerationDefaults defaults)
     {

@@ -38,12 +38,12 @@ internal sealed record VerifyReport(
     public void Write(TextWriter output)
     {
         var invariant = CultureInfo.InvariantCulture;
-        output.WriteLine(string.Create(invariant, $"logits  relative RMS {RelativeRms:E2}, max difference {MaxDifference:E2} ({PromptTokens} tokens, cache {Cache})"));
+        output.WriteLine(string.Create(invariant, $"logits  relative RMS {RelativeRms:0.00e+0}, max difference {MaxDifference:0.00e+0} ({PromptTokens} tokens, cache {Cache})"));
         if (GreedyTokens > 0)
         {
             var near = GreedyWithinMargin > 0 ? $", {GreedyWithinMargin} differ within the error" : "";
             var wrong = FirstWrongStep is { } step ? $", wrong at step {step}" : "";
-            output.WriteLine(string.Create(invariant, $"greedy  {GreedyMatched}/{GreedyTokens}{near}{wrong}, relative RMS {GreedyRelativeRms:E2}"));
+            output.WriteLine(string.Create(invariant, $"greedy  {GreedyMatched}/{GreedyTokens}{near}{wrong}, relative RMS {GreedyRelativeRms:0.00e+0}"));
         }
 
         output.WriteLine(string.Create(invariant, $"{(Pass ? "PASS" : "FAIL")}  {Model} (tolerance {Tolerance:0e+0})"));

@@ -15,6 +15,9 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
     private const int DefaultDecode = 128;
     private const int TokenSeed = 20;
 
+    /// <summary>Long enough for the just-in-time compiler to finish with the code that steps of a small model run through.</summary>
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+
     /// <summary>Prompt tokens.</summary>
     [Option("prefill", MetaValue = "N", HelpText = "Tokens of the prompt (512, or less if the model's context is short).")]
     public int? Prefill { get; set; }
@@ -24,7 +27,7 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
     public int? Decode { get; set; }
 
     /// <summary>Repetitions.</summary>
-    [Option("repeat", MetaValue = "N", Default = 5, HelpText = "Measured repetitions after one that warms up (5).")]
+    [Option("repeat", MetaValue = "N", Default = 5, HelpText = "Measured repetitions, after a warm-up (5).")]
     public int Repeat { get; set; } = 5;
 
     /// <summary>Machine-readable output.</summary>
@@ -60,14 +63,17 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
         foreach (ref var token in tokens.AsSpan())
             token = random.Next(model.Header.Model.VocabularySize);
 
+        var warmUp = Stopwatch.StartNew();
+        do
+            Step(model, tokens.AsSpan(0, prefill), tokens.AsSpan(prefill), session.Cancellation);
+        while (warmUp.Elapsed < WarmUp);
+
         List<double> prefills = [], decodes = [], bandwidths = [], rates = [];
-        for (var repetition = -1; repetition < Repeat; repetition++)
+        for (var repetition = 0; repetition < Repeat; repetition++)
         {
             session.Cancellation.ThrowIfCancellationRequested();
             var (bandwidth, rate) = (probe.MeasureReadBandwidth(), probe.MeasureFusedMultiplyAdd());
             var (prefillTime, decodeTime) = Step(model, tokens.AsSpan(0, prefill), tokens.AsSpan(prefill), session.Cancellation);
-            if (repetition < 0)
-                continue;
             bandwidths.Add(bandwidth / 1e9);
             rates.Add(rate / 1e9);
             prefills.Add(prefill / prefillTime.TotalSeconds);
