@@ -10,10 +10,17 @@ public sealed class InterruptTests
     [Test]
     public async Task Run_stops()
     {
-        // Endless but for the signal: the text is longer than anybody waits, and a stop string never comes.
-        using var process = WeftProcess.Start(["run", TestModels.Packed, "ROMEO:", "--temperature", "1", "-n", "100000"]);
+        using var process = WeftProcess.Start(["run", Endless(), "ROMEO:", "--temperature", "1", "-n", "100000"]);
         process.StandardInput.Close();
         await process.StandardOutput.ReadAsync(new char[1]);
+        Stops(process);
+    }
+
+    [Test]
+    public async Task Waiting_for_standard_input_stops()
+    {
+        using var process = WeftProcess.Start(["run", TestModels.Packed, "-"]);
+        await Task.Delay(TimeSpan.FromSeconds(1));
         Stops(process);
     }
 
@@ -40,6 +47,24 @@ public sealed class InterruptTests
         Stops(process);
         Assert.That(Directory.GetFiles(folder), Is.Empty);
         Directory.Delete(checkpoint, recursive: true);
+    }
+
+    /// <summary>The demo model with a context that takes minutes to fill, and for its end a token that it never writes.</summary>
+    private static string Endless()
+    {
+        var folder = TestModels.NewPath();
+        Directory.CreateDirectory(folder);
+        foreach (var file in (string[])["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"])
+            File.Copy(Path.Combine(WeftProcess.Bard, file), Path.Combine(folder, file));
+        foreach (var file in (string[])["config.json", "generation_config.json"])
+        {
+            var path = Path.Combine(folder, file);
+            File.WriteAllText(path, File.ReadAllText(path)
+                .Replace("\"eos_token_id\": 1", "\"eos_token_id\": 0", StringComparison.Ordinal)
+                .Replace("\"max_position_embeddings\": 256", "\"max_position_embeddings\": 100000", StringComparison.Ordinal));
+        }
+
+        return folder;
     }
 
     private static Outcome Stops(Process process)

@@ -8,17 +8,23 @@ internal static class TextInput
     /// <summary>Reads the text, or returns null when neither an argument nor a file is given.</summary>
     /// <param name="argument">The text itself; "-" reads standard input.</param>
     /// <param name="file">A file of UTF-8 text, or null.</param>
-    /// <param name="terminal">Standard input.</param>
+    /// <param name="session">Standard input; stops on Ctrl-C even while it waits there.</param>
     /// <exception cref="WeftException">The file cannot be read.</exception>
     /// <exception cref="Arguments.UsageException">Both are given.</exception>
-    public static string? Read(string? argument, string? file, Terminal terminal)
+    public static string? Read(string? argument, string? file, Session session)
     {
         if (argument is not null && file is not null)
             throw new Arguments.UsageException("give either the text or --file, not both");
         if (file is not null)
             return WithoutFinalNewline(ReadFile(file));
-        return argument == "-" ? WithoutFinalNewline(terminal.In.ReadToEnd()) : argument;
+        return argument == "-" ? WithoutFinalNewline(ReadStandardInput(session)) : argument;
     }
+
+    /// <summary>Reads standard input to its end.</summary>
+    /// <exception cref="OperationCanceledException">Ctrl-C.</exception>
+    public static string ReadStandardInput(Session session) =>
+        // A read from a terminal cannot be cancelled; it is left alone on its thread, which does not keep the process alive.
+        Task.Run(session.Terminal.In.ReadToEnd).WaitAsync(session.Cancellation).GetAwaiter().GetResult();
 
     /// <summary>Reads a whole file of UTF-8 text.</summary>
     /// <exception cref="WeftException">It is not there, cannot be read or is not UTF-8.</exception>

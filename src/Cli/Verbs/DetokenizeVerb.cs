@@ -1,6 +1,7 @@
 using System.Globalization;
 using CommandLine;
 using Weft.Cli.Arguments;
+using Weft.Cli.Output;
 using Weft.Cli.Storage;
 using Weft.Weights;
 
@@ -23,7 +24,7 @@ internal sealed class DetokenizeVerb : ModelVerb, IVerb
     {
         int[] ids = [.. Ids];
         if (ids.Length == 0)
-            ids = [.. Parse(session.Terminal.In.ReadToEnd())];
+            ids = [.. Parse(TextInput.ReadStandardInput(session))];
         using var packed = WeftFile.Open(ModelStore.Resolve(Model, session));
         var tokenizer = ModelParts.TokenizerOf(packed.Header, Model);
         var vocabulary = packed.Header.Model.VocabularySize;

@@ -79,7 +79,7 @@ internal sealed class RunVerb : ExecutionVerb, IVerb
     public int Execute(Session session)
     {
         CheckRanges();
-        var text = TextInput.Read(Prompt, File, session.Terminal)
+        var text = TextInput.Read(Prompt, File, session)
             ?? throw new UsageException("'run' needs a PROMPT, --file FILE or - for standard input");
         using var model = Load(session, Context ?? 0);
         var tokenizer = ModelParts.TokenizerOf(model, Model);

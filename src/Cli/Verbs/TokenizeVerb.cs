@@ -29,7 +29,7 @@ internal sealed class TokenizeVerb : ModelVerb, IVerb
     /// <inheritdoc/>
     public int Execute(Session session)
     {
-        var text = TextInput.Read(Text, File, session.Terminal)
+        var text = TextInput.Read(Text, File, session)
             ?? throw new UsageException("'tokenize' needs TEXT, --file FILE or - for standard input");
         using var packed = WeftFile.Open(ModelStore.Resolve(Model, session));
         var tokenizer = ModelParts.TokenizerOf(packed.Header, Model);
