@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Weft.Cli.Arguments;
 using Weft.Cli.Verbs;
+using Weft.Convert;
 
 namespace Weft.Cli;
 
@@ -28,6 +29,7 @@ internal static class VerbCatalog
     public static IReadOnlyList<VerbEntry> All { get; } =
     [
         Of<DemoVerb>("weft demo"),
+        Of<ConvertVerb>("weft convert models/bard -o bard.weft", "weft convert ~/checkpoints/TinyLlama --dtype bf16"),
         Of<RunVerb>(
             "weft run models/bard \"ROMEO:\" --max-tokens 64",
             "weft run bard.weft --file prompt.txt --greedy --stats",

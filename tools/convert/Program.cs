@@ -1,1 +1,50 @@
-return 0;
+using CommandLine;
+using CommandLine.Text;
+using Spectre.Console;
+using Weft;
+using Weft.Convert;
+using Weft.Convert.Families;
+
+// The converter as an executable of its own; `weft convert` runs the same command.
+var verbose = args.Contains("--verbose");
+using var parser = new Parser(settings => settings.HelpWriter = null);
+var parsed = parser.ParseArguments<ConvertOptions>(args.Where(argument => argument is not ("--verbose" or "convert")));
+if (parsed.Value is not { } options)
+{
+    var help = HelpText.AutoBuild(parsed, text =>
+    {
+        text.Copyright = "";
+        text.Heading = "Converts a Hugging Face checkpoint into one packed file.";
+        text.AddPostOptionsLine("Example: Weft.Convert models/bard -o bard.weft --dtype bf16");
+        text.AddPostOptionsLine($"Supported architectures: {string.Join(", ", FamilyCatalog.Architectures)}");
+        return text;
+    });
+    var asked = parsed.Errors.All(error => error is HelpRequestedError or VersionRequestedError);
+    (asked ? Console.Out : Console.Error).WriteLine(help);
+    return asked ? 0 : 2;
+}
+
+using var cancellation = new CancellationTokenSource();
+Console.CancelKeyPress += (_, press) =>
+{
+    press.Cancel = !cancellation.IsCancellationRequested; // a second Ctrl-C ends the process
+    cancellation.Cancel();
+};
+try
+{
+    var console = Console.IsErrorRedirected ? null : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+    ConvertCommand.Run(options, Console.Out, console, cancellation.Token);
+    return 0;
+}
+catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+{
+    Console.Error.WriteLine("weft-convert: stopped");
+    return 130;
+}
+catch (Exception failure) when (failure is WeftException or IOException or UnauthorizedAccessException)
+{
+    Console.Error.WriteLine($"weft-convert: {failure.Message}");
+    if (verbose)
+        Console.Error.WriteLine(failure);
+    return 1;
+}

@@ -1,3 +1,4 @@
+using Weft.Convert;
 namespace Weft.Cli.Arguments;
 
 /// <summary>

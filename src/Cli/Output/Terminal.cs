@@ -17,7 +17,8 @@ internal sealed class Terminal
         Error = error;
         OutputIsScreen = outputIsScreen;
         ErrorIsScreen = errorIsScreen;
-        Rich = Create(output, outputIsScreen);
+        Rich = Create(output, outputIsScreen, InteractionSupport.No);
+        Bar = errorIsScreen ? Create(error, errorIsScreen, InteractionSupport.Yes) : null;
     }
 
     /// <summary>Standard input.</summary>
@@ -38,6 +39,9 @@ internal sealed class Terminal
     /// <summary>Tables and colour on standard output; plain text when it is not a screen or NO_COLOR is set.</summary>
     public IAnsiConsole Rich { get; }
 
+    /// <summary>Where a progress bar can move: standard error, or null when nobody watches it.</summary>
+    public IAnsiConsole? Bar { get; }
+
     /// <summary>The streams of this process.</summary>
     public static Terminal OfProcess() => new(
         new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false)),
@@ -51,14 +55,14 @@ internal sealed class Terminal
 
     private static StreamWriter Writer(Stream stream) => new(stream, new UTF8Encoding(false)) { AutoFlush = true };
 
-    private static IAnsiConsole Create(TextWriter writer, bool isScreen)
+    private static IAnsiConsole Create(TextWriter writer, bool isScreen, InteractionSupport interaction)
     {
         var styled = isScreen && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = styled ? AnsiSupport.Detect : AnsiSupport.No,
             ColorSystem = styled ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
+            Interactive = interaction,
             Out = new AnsiConsoleOutput(writer),
         });
         if (!isScreen)

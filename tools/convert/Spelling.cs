@@ -1,11 +1,12 @@
-namespace Weft.Cli.Arguments;
+namespace Weft.Convert;
 
 /// <summary>Finds the word that somebody probably meant.</summary>
-internal static class Spelling
+public static class Spelling
 {
     /// <summary>The candidate at the smallest edit distance from <paramref name="word"/>, or null when none is close.</summary>
     public static string? Nearest(string word, IEnumerable<string> candidates)
     {
+        ArgumentNullException.ThrowIfNull(word);
         var best = candidates
             .Select(candidate => (candidate, distance: candidate.StartsWith(word, StringComparison.Ordinal) ? 1 : Distance(word, candidate)))
             .OrderBy(pair => pair.distance)
@@ -14,8 +15,10 @@ internal static class Spelling
     }
 
     /// <summary>Levenshtein distance, one row at a time.</summary>
-    private static int Distance(string a, string b)
+    public static int Distance(string a, string b)
     {
+        ArgumentNullException.ThrowIfNull(a);
+        ArgumentNullException.ThrowIfNull(b);
         var row = Enumerable.Range(0, b.Length + 1).ToArray();
         for (var i = 1; i <= a.Length; i++)
         {

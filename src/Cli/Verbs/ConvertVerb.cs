@@ -1,0 +1,16 @@
+using CommandLine;
+using Weft.Convert;
+
+namespace Weft.Cli.Verbs;
+
+/// <summary><c>weft convert</c>: the converter's own command.</summary>
+[Verb("convert", HelpText = "Converts a Hugging Face checkpoint into one packed file.")]
+internal sealed class ConvertVerb : ConvertOptions, IVerb
+{
+    /// <inheritdoc/>
+    public int Execute(Session session)
+    {
+        ConvertCommand.Run(this, session.Terminal.Out, session.Terminal.Bar, session.Cancellation);
+        return ExitCodes.Success;
+    }
+}

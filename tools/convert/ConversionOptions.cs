@@ -1,0 +1,23 @@
+using Weft.Tensors;
+
+namespace Weft.Convert;
+
+/// <summary>What to convert.</summary>
+/// <param name="Source">Folder of the checkpoint.</param>
+/// <param name="Output">Packed file to make; replaced as a whole when it exists.</param>
+/// <param name="DataType">Type of the weight matrices; null keeps the checkpoint's.</param>
+public sealed record ConversionOptions(string Source, string Output, DataType? DataType = null);
+
+/// <summary>How far a conversion is.</summary>
+/// <param name="Tensor">The packed file's name of the tensor being written.</param>
+/// <param name="BytesDone">Bytes of the checkpoint's weights that are converted.</param>
+/// <param name="BytesTotal">Bytes of the checkpoint's weights.</param>
+public readonly record struct ConversionProgress(string Tensor, long BytesDone, long BytesTotal);
+
+/// <summary>What a conversion made.</summary>
+/// <param name="Output">The packed file.</param>
+/// <param name="Architecture">The checkpoint's name for its architecture.</param>
+/// <param name="Tensors">Tensors written.</param>
+/// <param name="SourceBytes">Bytes of weights read.</param>
+/// <param name="OutputBytes">Bytes of the packed file.</param>
+public sealed record ConversionResult(string Output, string Architecture, int Tensors, long SourceBytes, long OutputBytes);

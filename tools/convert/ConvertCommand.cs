@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using System.Globalization;
+using Spectre.Console;
+using Weft.Tensors;
+
+namespace Weft.Convert;
+
+/// <summary>Runs a conversion for a person: a progress bar on a terminal, one line at the end everywhere.</summary>
+public static class ConvertCommand
+{
+    /// <summary>Converts as <paramref name="options"/> say.</summary>
+    /// <param name="options">The parsed arguments.</param>
+    /// <param name="output">Where the result is said.</param>
+    /// <param name="console">Where a progress bar can be drawn, or null.</param>
+    /// <param name="cancellationToken">Stops it; nothing is left behind.</param>
+    /// <exception cref="WeftException">It cannot be done.</exception>
+    public static void Run(ConvertOptions options, TextWriter output, IAnsiConsole? console, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(output);
+        DataType? type = null;
+        if (options.DataType is not null)
+        {
+            type = DataTypes.TryParse(options.DataType, out var known)
+                ? known
+                : throw new WeftException($"--dtype {options.DataType} is not supported; use bf16, f16 or f32");
+        }
+
+        var target = options.Output ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Source))) + ".weft";
+        var conversion = new ConversionOptions(options.Source, target, type);
+        var clock = Stopwatch.StartNew();
+        var result = console is null
+            ? Converter.Convert(conversion, null, cancellationToken)
+            : WithProgress(console, conversion, cancellationToken);
+        var seconds = clock.Elapsed.TotalSeconds;
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{result.Output}: {result.Architecture}, {result.Tensors} tensors, {result.OutputBytes / 1e6:f1} MB in {seconds:f1} s ({result.SourceBytes / 1e9 / seconds:f2} GB/s)"));
+    }
+
+    private static ConversionResult WithProgress(IAnsiConsole console, ConversionOptions options, CancellationToken cancellationToken) => console.Progress()
+        .AutoClear(true)
+        .Columns(
+            new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn { Culture = CultureInfo.InvariantCulture },
+            new TransferSpeedColumn { Culture = CultureInfo.InvariantCulture }, new RemainingTimeColumn())
+        .Start(context =>
+        {
+            var task = context.AddTask(Path.GetFileName(options.Output).EscapeMarkup());
+            return Converter.Convert(options, new Reporter(task), cancellationToken);
+        });
+
+    /// <summary>Hands progress to the bar on the converting thread; <see cref="Progress{T}"/> would post it elsewhere, out of order.</summary>
+    private sealed class Reporter(ProgressTask task) : IProgress<ConversionProgress>
+    {
+        public void Report(ConversionProgress value)
+        {
+            task.MaxValue = Math.Max(value.BytesTotal, 1);
+            task.Value = value.BytesDone;
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using CommandLine;
+
+namespace Weft.Convert;
+
+/// <summary>The arguments of <c>weft convert</c> and of the converter's own executable.</summary>
+[Verb("convert", HelpText = "Converts a Hugging Face checkpoint into one packed file.")]
+public class ConvertOptions
+{
+    /// <summary>Folder of the checkpoint.</summary>
+    [Value(0, MetaName = "SRC", Required = true, HelpText = "Folder of the checkpoint: config.json with safetensors or PyTorch weights.")]
+    public string Source { get; set; } = "";
+
+    /// <summary>Packed file to make.</summary>
+    [Option('o', "output", MetaValue = "OUT.weft", HelpText = "Packed file to make; it is replaced as a whole when it exists. Default: the folder's name with .weft, here.")]
+    public string? Output { get; set; }
+
+    /// <summary>Type of the weight matrices.</summary>
+    [Option("dtype", MetaValue = "TYPE", HelpText = "Type of the weight matrices: bf16, f16 or f32. Default: as in the checkpoint.")]
+    public string? DataType { get; set; }
+}

@@ -1,0 +1,83 @@
+using Weft.Convert.Checkpoints;
+using Weft.Convert.Families;
+using Weft.Convert.Tokenizers;
+using Weft.Models;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Convert;
+
+/// <summary>
+/// Turns a Hugging Face checkpoint into one packed file: the family describes the model, every tensor that the description asks for is
+/// found, checked and streamed, and what is left over must be known not to be a weight.
+/// </summary>
+public static class Converter
+{
+    /// <summary>Converts a checkpoint. The output appears whole or not at all.</summary>
+    /// <exception cref="WeftException">The checkpoint is incomplete, damaged or unsupported, or the output cannot be written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
+    public static ConversionResult Convert(
+        ConversionOptions options, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var folder = options.Source;
+        if (File.Exists(folder))
+            throw new WeftException($"{folder}: this is a file; give the folder of a checkpoint");
+        if (!Directory.Exists(folder))
+            throw new WeftException($"{folder}: this folder does not exist");
+        if (Directory.Exists(options.Output))
+            throw new WeftException($"{options.Output}: this is a folder; give the name of the packed file to make");
+        var configPath = Path.Combine(folder, "config.json");
+        if (!File.Exists(configPath))
+            throw new WeftException($"{folder}: there is no config.json, so this is not a checkpoint");
+
+        var config = ConfigFile.Open(configPath);
+        var (family, architecture) = FamilyCatalog.Find(config);
+        var model = family.Describe(config);
+        if (ModelCheck.FindError(model) is { } error)
+            throw config.Error(error);
+        var checkpoint = Checkpoint.Open(folder);
+        var plan = TensorPlan.Create(family, model, checkpoint, folder, options.DataType);
+        var settings = CheckpointSettings.Read(folder);
+        string[] sources = [configPath, .. settings.Files, .. checkpoint.Files];
+        using var hashes = SourceHashes.Start(sources, cancellationToken);
+        var header = new WeftHeader
+        {
+            Model = model,
+            Tokenizer = TokenizerReader.Read(folder),
+            ChatTemplate = settings.ChatTemplate,
+            Generation = settings.Generation,
+            Provenance = new Provenance
+            {
+                Architecture = architecture,
+                Converter = $"weft {typeof(Converter).Assembly.GetName().Version?.ToString(3)}",
+                Sources = hashes.Unfinished,
+            },
+            Tensors = [.. plan.Select(tensor => new TensorEntry(tensor.Name, tensor.DataType, TensorLayout.RowMajor, tensor.Shape, 0, 0, 0))],
+        };
+
+        using var writer = WeftWriter.Create(options.Output, header);
+        var total = plan.Sum(tensor => tensor.Source.ByteLength);
+        WriteTensors(writer, plan, total, progress, cancellationToken);
+        writer.Complete(header with { Provenance = header.Provenance with { Sources = hashes.Finish() } });
+        return new(options.Output, architecture, plan.Count, total, writer.Length);
+    }
+
+    private static void WriteTensors(
+        WeftWriter writer, IReadOnlyList<PlannedTensor> plan, long total, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var reader = new TensorReader();
+        var done = 0L;
+        foreach (var tensor in plan)
+        {
+            writer.Begin(tensor.Name);
+            foreach (var (bytes, sourceBytes) in reader.Read(tensor))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                writer.Append(bytes.Span);
+                done += sourceBytes;
+                progress?.Report(new(tensor.Name, done, total));
+            }
+        }
+    }
+}

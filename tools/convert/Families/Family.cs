@@ -1,0 +1,23 @@
+using Weft.Models;
+
+namespace Weft.Convert.Families;
+
+/// <summary>
+/// One family of checkpoints: how its config and its tensor names map onto building blocks. This folder is the only place in the
+/// project that knows a family.
+/// </summary>
+internal abstract class Family
+{
+    /// <summary>Values of <c>architectures</c> in config.json that this family covers.</summary>
+    public abstract IReadOnlyList<string> Architectures { get; }
+
+    /// <summary>The model in building blocks.</summary>
+    /// <exception cref="WeftException">The config lacks something, or asks for something unsupported.</exception>
+    public abstract ModelDescription Describe(ConfigFile config);
+
+    /// <summary>The checkpoint's name of the tensor that the packed file calls <paramref name="packedName"/>.</summary>
+    public abstract string SourceName(string packedName);
+
+    /// <summary>Whether a tensor of the checkpoint is known not to be a weight.</summary>
+    public abstract bool IsIgnored(string sourceName, ModelDescription model);
+}

@@ -1,0 +1,31 @@
+namespace Weft.Convert.Families;
+
+/// <summary>All families, and the choice among them.</summary>
+internal static class FamilyCatalog
+{
+    private static readonly Family[] Families = [new Llama(), new Mistral(), new Qwen2(), new InternLm(), new Yi()];
+
+    /// <summary>Every supported architecture name, in alphabetical order.</summary>
+    public static IReadOnlyList<string> Architectures { get; } =
+        [.. Families.SelectMany(family => family.Architectures).Order(StringComparer.OrdinalIgnoreCase)];
+
+    /// <summary>The family of a checkpoint and its architecture's name.</summary>
+    /// <exception cref="WeftException">The config names none, or an unknown one.</exception>
+    public static (Family Family, string Architecture) Find(ConfigFile config)
+    {
+        var names = config.Strings("architectures");
+        foreach (var name in names)
+        {
+            if (Families.FirstOrDefault(family => family.Architectures.Contains(name)) is { } family)
+                return (family, name);
+        }
+
+        if (names.Count == 0)
+            throw config.Error("there is no 'architectures', so the model's family is unknown");
+        throw config.Error(
+            $"the architecture '{names[0]}' is not supported; the nearest supported ones are {string.Join(", ", Nearest(names[0]))}");
+    }
+
+    private static IEnumerable<string> Nearest(string name) =>
+        Architectures.OrderBy(known => Spelling.Distance(name, known)).ThenBy(known => known, StringComparer.Ordinal).Take(3);
+}

@@ -1,0 +1,147 @@
+using System.IO.MemoryMappedFiles;
+using Weft.Convert.Checkpoints;
+using Weft.Tensors;
+
+namespace Weft.Convert;
+
+/// <summary>Reads tensors piece by piece, checks that they hold numbers and converts them; memory does not grow with their size.</summary>
+internal sealed class TensorReader : IDisposable
+{
+    // Large enough that calls cost nothing, small enough that a piece is still in the cache when it is converted and checksummed.
+    private const int PieceElements = 1 << 19;
+
+    private readonly byte[] source = new byte[PieceElements * sizeof(double)];
+    private readonly float[] singles = new float[PieceElements];
+    private readonly byte[] target = new byte[PieceElements * sizeof(float)];
+    private SourceReader? file;
+    private StridedView? strided;
+
+    /// <summary>The pieces of a tensor in its target type, and how many bytes of the checkpoint each stands for. A piece is valid until the next.</summary>
+    /// <exception cref="WeftException">The file is damaged, or a number is NaN, infinite or too large for the target type.</exception>
+    public IEnumerable<(ReadOnlyMemory<byte> Bytes, long SourceBytes)> Read(PlannedTensor tensor)
+    {
+        var stored = tensor.Source;
+        for (var first = 0L; first < stored.Count; first += PieceElements)
+        {
+            var count = (int)Math.Min(PieceElements, stored.Count - first);
+            var bytes = source.AsMemory(0, count * stored.Type.Size());
+            Fill(stored, first, bytes.Span);
+            var bad = Elements.IndexOfNonFinite(stored.Type, bytes.Span);
+            if (bad >= 0)
+                throw new WeftException($"{stored.File}: tensor '{stored.Name}' holds NaN or infinity at {Index(stored, first + bad)}");
+            yield return (Convert(tensor, first, bytes), bytes.Length);
+        }
+    }
+
+    public void Dispose()
+    {
+        file?.Dispose();
+        strided?.Dispose();
+    }
+
+    private ReadOnlyMemory<byte> Convert(PlannedTensor tensor, long first, ReadOnlyMemory<byte> bytes)
+    {
+        var stored = tensor.Source;
+        if (Same(stored.Type, tensor.DataType))
+            return bytes;
+        var count = bytes.Length / stored.Type.Size();
+        var values = singles.AsSpan(0, count);
+        Elements.ToSingle(stored.Type, bytes.Span, values);
+        var converted = target.AsMemory(0, count * tensor.DataType.Size());
+        Elements.FromSingle(tensor.DataType, values, converted.Span);
+        var bad = Elements.IndexOfNonFinite(Stored(tensor.DataType), converted.Span);
+        if (bad >= 0)
+            throw new WeftException($"{stored.File}: tensor '{stored.Name}' holds a number at {Index(stored, first + bad)} that is too large for {tensor.DataType.Name()}");
+        return converted;
+    }
+
+    private void Fill(StoredTensor tensor, long first, Span<byte> bytes)
+    {
+        if (!tensor.IsContiguous)
+        {
+            Gather(tensor, first, bytes);
+            return;
+        }
+
+        if (file?.Path != tensor.File)
+        {
+            file?.Dispose();
+            file = SourceReader.Open(tensor.File);
+        }
+
+        file.Read(bytes, tensor.Offset + (first * tensor.Type.Size()));
+    }
+
+    /// <summary>Collects a stretch of a tensor whose elements are not in row-major order; its file is mapped, because reads would be tiny.</summary>
+    private unsafe void Gather(StoredTensor tensor, long first, Span<byte> bytes)
+    {
+        if (strided?.Tensor != tensor)
+        {
+            strided?.Dispose();
+            strided = new StridedView(tensor);
+        }
+
+        var size = tensor.Type.Size();
+        for (var i = 0; i * size < bytes.Length; i++)
+        {
+            var (rest, element) = (first + i, 0L);
+            for (var d = tensor.Shape.Count - 1; d >= 0; d--)
+            {
+                element += rest % tensor.Shape[d] * tensor.Strides[d];
+                rest /= tensor.Shape[d];
+            }
+
+            new ReadOnlySpan<byte>(strided.Start + (element * size), size).CopyTo(bytes[(i * size)..]);
+        }
+    }
+
+    private static string Index(StoredTensor tensor, long element)
+    {
+        var index = new long[tensor.Shape.Count];
+        for (var d = index.Length - 1; d >= 0; d--)
+        {
+            index[d] = element % tensor.Shape[d];
+            element /= tensor.Shape[d];
+        }
+
+        return $"[{string.Join(", ", index)}]";
+    }
+
+    private static bool Same(StoredType stored, DataType type) => stored == Stored(type);
+
+    private static StoredType Stored(DataType type) => type switch
+    {
+        DataType.Float16 => StoredType.Float16,
+        DataType.BFloat16 => StoredType.BFloat16,
+        _ => StoredType.Float32,
+    };
+
+    /// <summary>The part of a file that a strided tensor lies in, mapped.</summary>
+    private sealed unsafe class StridedView : IDisposable
+    {
+        private readonly MemoryMappedFile map;
+        private readonly MemoryMappedViewAccessor view;
+
+        public StridedView(StoredTensor tensor)
+        {
+            Tensor = tensor;
+            var elements = 1 + tensor.Shape.Zip(tensor.Strides, (length, stride) => (length - 1) * stride).Sum();
+            map = MemoryMappedFile.CreateFromFile(tensor.File, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+            view = map.CreateViewAccessor(tensor.Offset, elements * tensor.Type.Size(), MemoryMappedFileAccess.Read);
+            byte* start = null;
+            view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+            Start = start + view.PointerOffset;
+        }
+
+        public StoredTensor Tensor { get; }
+
+        public byte* Start { get; }
+
+        public void Dispose()
+        {
+            view.SafeMemoryMappedViewHandle.ReleasePointer();
+            view.Dispose();
+            map.Dispose();
+        }
+    }
+}
