@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace Weft.Backends.Cpu;
 
 /// <summary>One parallel piece of work: items that any thread may take.</summary>
@@ -12,22 +14,34 @@ internal abstract class ParallelWork
 /// Persistent threads that share the items of one <see cref="ParallelWork"/> at a time. A step has hundreds of short parallel
 /// pieces, so workers spin between them and sleep only when nothing came for a while. Running work allocates nothing.
 /// </summary>
+/// <remarks>
+/// A worker must enter a piece before it takes items, and the caller waits only for those that entered: on a busy machine, where the
+/// system may keep a worker from running for milliseconds, the caller does that worker's items instead of waiting for it.
+/// </remarks>
 internal sealed class WorkerPool : IDisposable
 {
     // About a millisecond: longer than any gap inside a step, short enough that an idle process costs nothing.
     private const int SpinsBeforeSleep = 20_000;
 
+    // Some tens of microseconds, after which a worker that does not finish has probably lost its processor to someone else.
+    private const int SpinsBeforeYield = 1_000;
+
+    // The state: in its low bits how many workers are inside, above them whether more may enter, above that the number of the piece.
+    private const long Worker = 1;
+    private const long Inside = 0xFFFF;
+    private const long Open = 0x1_0000;
+    private const long Piece = 0x2_0000;
+
     private readonly Thread[] threads;
     private readonly Lock running = new();
     private readonly object wake = new();
-    private volatile ParallelWork? work;
+    private readonly PaddedCounter[] next;
+    private ParallelWork? work;
+    private int itemCount;
     private Exception? failure;
     private volatile bool stopping;
     private volatile int sleepers;
-    private PaddedCounter epoch;
-    private PaddedCounter finished;
-    private readonly PaddedCounter[] next;
-    private int itemCount;
+    private PaddedState state;
 
     public WorkerPool(int threadCount)
     {
@@ -59,27 +73,22 @@ internal sealed class WorkerPool : IDisposable
 
         lock (running)
         {
+            // Nobody is inside, so nobody reads these.
             work = parallelWork;
             itemCount = items;
             for (var i = 0; i < next.Length; i++)
-                Volatile.Write(ref next[i].Value, FirstItem(i));
-            Volatile.Write(ref finished.Value, 0);
-            Interlocked.Increment(ref epoch.Value);
-            if (sleepers > 0)
-            {
-                lock (wake)
-                    Monitor.PulseAll(wake);
-            }
+                next[i].Value = FirstItem(i);
+            Interlocked.Exchange(ref state.Value, (((state.Value / Piece) + 1) * Piece) | Open);
+            Wake();
 
-            TakeItems(parallelWork, 0);
-            // Every worker reports, so that none can still hold this work when the next one is set up.
-            var spin = default(SpinWait);
-            for (var spins = 0; Volatile.Read(ref finished.Value) < threads.Length; spins++)
+            TakeItems(0);
+            Interlocked.And(ref state.Value, ~Open);
+            for (var spins = 0; (Volatile.Read(ref state.Value) & Inside) != 0; spins++)
             {
-                if (spins < SpinsBeforeSleep)
+                if (spins < SpinsBeforeYield)
                     Thread.SpinWait(8);
                 else
-                    spin.SpinOnce();
+                    Thread.Yield();
             }
 
             work = null;
@@ -93,7 +102,6 @@ internal sealed class WorkerPool : IDisposable
         lock (running)
         {
             stopping = true;
-            Interlocked.Increment(ref epoch.Value);
             lock (wake)
                 Monitor.PulseAll(wake);
         }
@@ -102,44 +110,62 @@ internal sealed class WorkerPool : IDisposable
             thread.Join();
     }
 
+    private void Wake()
+    {
+        // The piece is open before this reads the counter, and a worker raises the counter before it looks for a piece a last time: one
+        // of the two sees the other.
+        if (sleepers == 0)
+            return;
+        lock (wake)
+            Monitor.PulseAll(wake);
+    }
+
     private void WorkerLoop(int thread)
     {
-        var seen = 0;
+        var done = 0L;
+        while (WaitForPiece(ref done))
+        {
+            TakeItems(thread);
+            Interlocked.Add(ref state.Value, -Worker);
+        }
+    }
+
+    /// <summary>Waits until a piece other than <paramref name="done"/> is open and enters it; false when the pool ends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool WaitForPiece(ref long done)
+    {
         while (true)
         {
-            var now = WaitForEpoch(seen);
+            for (var spins = 0; spins < SpinsBeforeSleep && !stopping; spins++)
+            {
+                if (TryEnter(ref done))
+                    return true;
+                Thread.SpinWait(8);
+            }
+
+            lock (wake)
+            {
+                Interlocked.Increment(ref sleepers);
+                if (!stopping && !IsOther(Volatile.Read(ref state.Value), done))
+                    Monitor.Wait(wake);
+                Interlocked.Decrement(ref sleepers);
+            }
+
             if (stopping)
-                return;
-            seen = now;
-            TakeItems(work!, thread);
-            Interlocked.Increment(ref finished.Value);
+                return false;
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private int WaitForEpoch(int seen)
+    private bool TryEnter(ref long done)
     {
-        for (var spins = 0; spins < SpinsBeforeSleep; spins++)
-        {
-            var now = Volatile.Read(ref epoch.Value);
-            if (now != seen)
-                return now;
-            Thread.SpinWait(8);
-        }
-
-        lock (wake)
-        {
-            sleepers++;
-            // The counter is raised before the epoch is read, and the caller raises the epoch before it reads the counter: one of
-            // the two sees the other.
-            Interlocked.MemoryBarrier();
-            while (Volatile.Read(ref epoch.Value) == seen)
-                Monitor.Wait(wake);
-            sleepers--;
-        }
-
-        return Volatile.Read(ref epoch.Value);
+        var now = Volatile.Read(ref state.Value);
+        if (!IsOther(now, done) || Interlocked.CompareExchange(ref state.Value, now + Worker, now) != now)
+            return false;
+        done = now / Piece;
+        return true;
     }
+
+    private static bool IsOther(long now, long done) => (now & Open) != 0 && now / Piece != done;
 
     /// <summary>Where a thread's share of the items begins.</summary>
     private int FirstItem(int thread) => (int)((long)itemCount * thread / next.Length);
@@ -148,7 +174,7 @@ internal sealed class WorkerPool : IDisposable
     /// Takes the thread's own share front to back, so that what it prefetches is what it reads next, then what others have left.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void TakeItems(ParallelWork parallelWork, int thread)
+    private void TakeItems(int thread)
     {
         try
         {
@@ -161,7 +187,7 @@ internal sealed class WorkerPool : IDisposable
                     var item = Interlocked.Increment(ref next[owner].Value) - 1;
                     if (item >= end)
                         break;
-                    parallelWork.Run(item, thread);
+                    work!.Run(item, thread);
                 }
             }
         }
@@ -174,10 +200,18 @@ internal sealed class WorkerPool : IDisposable
     }
 
     /// <summary>A counter alone on its cache lines: threads that spin on one must not slow writers of another.</summary>
-    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Explicit, Size = 256)]
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct PaddedCounter
     {
-        [System.Runtime.InteropServices.FieldOffset(128)]
+        [FieldOffset(128)]
         public int Value;
+    }
+
+    /// <summary>As <see cref="PaddedCounter"/>, for the state.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct PaddedState
+    {
+        [FieldOffset(128)]
+        public long Value;
     }
 }
