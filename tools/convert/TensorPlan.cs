@@ -26,7 +26,9 @@ internal static class TensorPlan
 
         foreach (var tensor in left.Values.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
         {
-            if (!family.IsIgnored(tensor.Name, model) && !family.IsIgnored("model." + tensor.Name, model))
+            if (family.CopyOf(tensor.Name, model) is { } original)
+                CheckCopy(tensor, plan.Single(planned => planned.Name == original).Source);
+            else if (!family.IsIgnored(tensor.Name, model) && !family.IsIgnored("model." + tensor.Name, model))
                 throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is not part of this architecture");
         }
 
@@ -42,6 +44,21 @@ internal static class TensorPlan
         return name.StartsWith(Prefix, StringComparison.Ordinal) && left.Remove(name[Prefix.Length..], out tensor)
             ? tensor
             : throw new WeftException($"{folder}: tensor '{name}' is missing");
+    }
+
+    private static void CheckCopy(StoredTensor copy, StoredTensor original)
+    {
+        // PyTorch stores both names with one storage; nothing needs to be read then.
+        if (copy.File == original.File && copy.Offset == original.Offset && copy.Shape.SequenceEqual(original.Shape)
+            && copy.Type == original.Type && copy.Strides.SequenceEqual(original.Strides))
+            return;
+        using var copyReader = new TensorReader();
+        using var originalReader = new TensorReader();
+        IEnumerable<ReadOnlyMemory<byte>> Pieces(TensorReader reader, StoredTensor tensor) =>
+            reader.Read(new(tensor.Name, [], DataType.Float32, tensor)).Select(piece => piece.Bytes);
+        if (!copy.Type.IsFloat() || !copy.Shape.SequenceEqual(original.Shape)
+            || !Pieces(copyReader, copy).Zip(Pieces(originalReader, original)).All(pair => pair.First.Span.SequenceEqual(pair.Second.Span)))
+            throw new WeftException($"{copy.File}: tensor '{copy.Name}' differs from '{original.Name}', though config.json ties them");
     }
 
     private static void CheckShape(TensorRequirement requirement, StoredTensor source)

@@ -26,6 +26,8 @@ internal static class WeftHeaderReader
                 $"{path}: the header does not follow format version {WeftFormat.Version} at {exception.Path ?? "$"}.", exception);
         }
 
+        if (HasNull(header))
+            throw new WeftException($"{path}: a list in the header has an empty place.");
         var end = WeftFormat.FixedLength + json.Length;
         if (ModelCheck.FindError(header.Model) is { } error)
             throw new WeftException($"{path}: the model description is wrong: {error}.");
@@ -64,6 +66,14 @@ internal static class WeftHeaderReader
             : throw new WeftException($"{path}: the header is damaged (checksum {actual:x8}, expected {expected:x8}).");
     }
 
+    // The deserializer lets a null inside a list pass although the list's type has none.
+    private static bool HasNull(WeftHeader header)
+    {
+        static bool In<T>(IReadOnlyList<T> list) where T : class => list.Any(item => item is null);
+        return In(header.Model.Layers) || In(header.Tensors) || In(header.Provenance.Sources)
+            || (header.Tokenizer is { } tokenizer && (In(tokenizer.AddedTokens) || In(tokenizer.Normalizers) || In(tokenizer.PreTokenizers)));
+    }
+
     private static void CheckNames(string path, WeftHeader header)
     {
         var index = 0;
@@ -92,7 +102,7 @@ internal static class WeftHeaderReader
     {
         foreach (var entry in tensors)
         {
-            var expected = WeftFormat.ByteLength(entry.Shape, entry.DataType.Size());
+            var expected = ByteLength(path, entry);
             if (entry.Length != expected)
                 throw new WeftException($"{path}: tensor '{entry.Name}' has {entry.Length} bytes, but its shape and type take {expected}.");
             if (entry.Offset % WeftFormat.Alignment != 0)
@@ -108,5 +118,17 @@ internal static class WeftHeaderReader
 
         if (fileLength != end)
             throw new WeftException($"{path}: {fileLength - end} bytes follow the last tensor.");
+    }
+
+    private static long ByteLength(string path, TensorEntry entry)
+    {
+        try
+        {
+            return WeftFormat.ByteLength(entry.Shape, entry.DataType.Size());
+        }
+        catch (OverflowException exception)
+        {
+            throw new WeftException($"{path}: tensor '{entry.Name}' has the shape [{string.Join(", ", entry.Shape)}], which no file can hold.", exception);
+        }
     }
 }

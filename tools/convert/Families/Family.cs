@@ -20,4 +20,8 @@ internal abstract class Family
 
     /// <summary>Whether a tensor of the checkpoint is known not to be a weight.</summary>
     public abstract bool IsIgnored(string sourceName, ModelDescription model);
+
+    /// <summary>The packed name of the tensor that a tensor of the checkpoint must repeat number by number (a tied head stored all the
+    /// same), or null when it is no such copy.</summary>
+    public abstract string? CopyOf(string sourceName, ModelDescription model);
 }

@@ -6,6 +6,9 @@ namespace Weft.Convert.Families;
 /// <summary>What the families of the LLaMA lineage share: the tensor names, and most of the config.</summary>
 internal abstract partial class LlamaLayout : Family
 {
+    // Far beyond any real model; it keeps a nonsensical config from filling the memory before a tensor is found missing.
+    private const int MaxLayers = 65536;
+
     // From the packed file's names to the checkpoint's, longest first where one contains another.
     private static readonly (string Packed, string Source)[] Names =
     [
@@ -44,12 +47,22 @@ internal abstract partial class LlamaLayout : Family
     };
 
     /// <inheritdoc/>
-    public override bool IsIgnored(string sourceName, ModelDescription model) =>
-        Buffers().IsMatch(sourceName) || (model.Head.Tied && sourceName == "lm_head.weight");
+    public override bool IsIgnored(string sourceName, ModelDescription model) => Buffers().IsMatch(sourceName);
+
+    /// <inheritdoc/>
+    public override string? CopyOf(string sourceName, ModelDescription model) =>
+        model.Head.Tied && sourceName == "lm_head.weight" ? TensorSchema.Embedding : null;
 
     /// <summary>Describes a model whose layers are all alike.</summary>
     protected static ModelDescription Describe(ConfigFile config, Defaults defaults, bool inputBias, bool outputBias, Func<int, int?> window)
     {
+        if (config.Has("quantization_config"))
+            throw config.Error("the weights are quantized ('quantization_config'), which is not supported; convert the original checkpoint");
+        if (config.Double("partial_rotary_factor", 1) != 1)
+            throw config.Error("'partial_rotary_factor' other than 1 is not supported");
+        var layers = config.Int("num_hidden_layers");
+        if (layers is < 0 or > MaxLayers)
+            throw config.Error($"'num_hidden_layers' must lie between 0 and {MaxLayers}");
         var heads = config.Int("num_attention_heads");
         var hidden = config.Int("hidden_size");
         if (heads < 1 || (!config.Has("head_dim") && hidden % heads != 0))
@@ -78,7 +91,7 @@ internal abstract partial class LlamaLayout : Family
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = hidden,
             ContextLength = context,
-            Layers = [.. Enumerable.Range(0, config.Int("num_hidden_layers")).Select(i => new LayerDescription
+            Layers = [.. Enumerable.Range(0, layers).Select(i => new LayerDescription
             {
                 AttentionNorm = norm,
                 Attention = attention with { Window = window(i) },

@@ -11,6 +11,8 @@ internal static class RotaryConfig
     public static RotaryDescription Read(ConfigFile config, int contextLength, double defaultTheta)
     {
         var parameters = config.Object("rope_parameters") ?? config.Object("rope_scaling");
+        if (parameters is not null && parameters.Double("partial_rotary_factor", 1) != 1)
+            throw parameters.Error("'partial_rotary_factor' other than 1 is not supported");
         var theta = parameters is not null && parameters.Has("rope_theta") ? parameters.Double("rope_theta") : config.Double("rope_theta", defaultTheta);
         return new RotaryDescription { Theta = theta, Scaling = parameters is null ? null : ReadScaling(parameters, contextLength) };
     }
