@@ -59,7 +59,9 @@ public static class Converter
         using var writer = WeftWriter.Create(options.Output, header);
         var total = plan.Sum(tensor => tensor.Source.ByteLength);
         WriteTensors(writer, plan, total, progress, cancellationToken);
-        writer.Complete(header with { Provenance = header.Provenance with { Sources = hashes.Finish() } });
+        var provenance = header.Provenance with { Sources = hashes.Finish() };
+        cancellationToken.ThrowIfCancellationRequested();
+        writer.Complete(header with { Provenance = provenance });
         return new(options.Output, architecture, plan.Count, total, writer.Length);
     }
 
