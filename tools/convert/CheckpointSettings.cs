@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
@@ -29,13 +30,15 @@ internal sealed record CheckpointSettings(GenerationDefaults Generation, string?
     private static GenerationDefaults ReadGeneration(ConfigFile config, ConfigFile? generation)
     {
         ConfigFile Where(string name) => generation is not null && generation.Has(name) ? generation : config;
-        int? Token(string name) => Where(name).Ints(name) is [var first, ..] ? first : null;
+        // Some configs say −1 for a token that there is not.
+        IReadOnlyList<int> Tokens(string name) => [.. Where(name).Ints(name).Where(token => token >= 0)];
+        int? Token(string name) => Tokens(name) is [var first, ..] ? first : null;
         var samples = generation?.Bool("do_sample", false) ?? false;
         float? Setting(string name) => samples && generation!.Has(name) ? (float)generation.Double(name) : null;
         return new GenerationDefaults
         {
             BosToken = Token("bos_token_id"),
-            EosTokens = Where("eos_token_id").Ints("eos_token_id"),
+            EosTokens = Tokens("eos_token_id"),
             PadToken = Token("pad_token_id"),
             Temperature = Setting("temperature"),
             TopK = samples && generation!.Has("top_k") ? generation.Int("top_k") : null,
@@ -44,12 +47,18 @@ internal sealed record CheckpointSettings(GenerationDefaults Generation, string?
         };
     }
 
+    private static string ReadText(string path)
+    {
+        using var file = SourceReader.Open(path);
+        return Encoding.UTF8.GetString(file.Read(0, checked((int)file.Length)));
+    }
+
     /// <summary>The template of its own file, or else tokenizer_config.json's: a text, or a list of named ones of which 'default' counts.</summary>
     private static string? ReadChatTemplate(string folder)
     {
         var path = Path.Combine(folder, "chat_template.jinja");
         if (File.Exists(path))
-            return File.ReadAllText(path);
+            return ReadText(path);
         path = Path.Combine(folder, "tokenizer_config.json");
         if (!File.Exists(path))
             return null;

@@ -25,6 +25,8 @@ public static class Converter
             throw new WeftException($"{folder}: this is a file; give the folder of a checkpoint");
         if (!Directory.Exists(folder))
             throw new WeftException($"{folder}: this folder does not exist");
+        if (string.IsNullOrWhiteSpace(options.Output))
+            throw new WeftException($"{folder}: the packed file to make needs a name");
         if (Directory.Exists(options.Output))
             throw new WeftException($"{options.Output}: this is a folder; give the name of the packed file to make");
         var configPath = Path.Combine(folder, "config.json");
@@ -40,6 +42,8 @@ public static class Converter
         var plan = TensorPlan.Create(family, model, checkpoint, folder, options.DataType);
         var settings = CheckpointSettings.Read(folder);
         string[] sources = [configPath, .. settings.Files, .. checkpoint.Files];
+        if (sources.Any(source => Path.GetFullPath(source) == Path.GetFullPath(options.Output)))
+            throw new WeftException($"{options.Output}: this file is part of the checkpoint; give another name for the packed file");
         using var hashes = SourceHashes.Start(sources, cancellationToken);
         var header = new WeftHeader
         {

@@ -8,13 +8,14 @@ using Weft.Convert.Families;
 // The converter as an executable of its own; `weft convert` runs the same command.
 var verbose = args.Contains("--verbose");
 using var parser = new Parser(settings => settings.HelpWriter = null);
-var parsed = parser.ParseArguments<ConvertOptions>(args.Where(argument => argument is not ("--verbose" or "convert")));
+var parsed = parser.ParseArguments<ConvertOptions>(args.Where(argument => argument != "--verbose"));
 if (parsed.Value is not { } options)
 {
     var help = HelpText.AutoBuild(parsed, text =>
     {
         text.Copyright = "";
         text.Heading = "Converts a Hugging Face checkpoint into one packed file.";
+        text.AddPostOptionsLine("--verbose shows the stack trace of a failure too.");
         text.AddPostOptionsLine("Example: Weft.Convert models/bard -o bard.weft --dtype bf16");
         text.AddPostOptionsLine($"Supported architectures: {string.Join(", ", FamilyCatalog.Architectures)}");
         return text;

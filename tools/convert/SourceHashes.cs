@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Weft.Convert.Checkpoints;
 using Weft.Weights;
 
 namespace Weft.Convert;
@@ -6,6 +7,8 @@ namespace Weft.Convert;
 /// <summary>SHA-256 of the source files, computed beside the conversion: hashing is about as slow as everything else together.</summary>
 internal sealed class SourceHashes : IDisposable
 {
+    private const int PieceLength = 1 << 20;
+
     private readonly CancellationTokenSource stop;
     private readonly Task<SourceFile[]> task;
 
@@ -13,7 +16,7 @@ internal sealed class SourceHashes : IDisposable
     {
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Unfinished = [.. paths.Select(path => new SourceFile(Path.GetFileName(path), new FileInfo(path).Length, new string('0', 64)))];
-        task = Task.Run(() => paths.Select(path => Hash(path, stop.Token)).ToArray());
+        task = Task.Run(() => Unfinished.Zip(paths, (file, path) => Hash(file, path, stop.Token)).ToArray());
     }
 
     /// <summary>The rows with zeros for hashes: what a header looks like before they are known.</summary>
@@ -34,18 +37,21 @@ internal sealed class SourceHashes : IDisposable
         stop.Dispose();
     }
 
-    private static SourceFile Hash(string path, CancellationToken cancellationToken)
+    private static SourceFile Hash(SourceFile expected, string path, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using var handle = File.OpenHandle(path, options: FileOptions.SequentialScan);
-        var buffer = new byte[1 << 20];
-        long offset = 0;
-        for (int read; (read = RandomAccess.Read(handle, buffer, offset)) > 0; offset += read)
+        using var file = SourceReader.Open(path);
+        if (file.Length != expected.Bytes)
+            throw new WeftException($"{path}: this file changed while it was converted");
+        var buffer = new byte[PieceLength];
+        for (long offset = 0; offset < file.Length; offset += PieceLength)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            hash.AppendData(buffer, 0, read);
+            var piece = buffer.AsSpan(0, (int)Math.Min(PieceLength, file.Length - offset));
+            file.Read(piece, offset);
+            hash.AppendData(piece);
         }
 
-        return new(Path.GetFileName(path), offset, System.Convert.ToHexStringLower(hash.GetHashAndReset()));
+        return expected with { Sha256 = System.Convert.ToHexStringLower(hash.GetHashAndReset()) };
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Weft.Convert.Checkpoints;
 
@@ -14,11 +15,30 @@ internal static class JsonFile
             throw new WeftException($"{path}: {file.Length} bytes are too many for a JSON file.");
         try
         {
-            return JsonDocument.Parse(file.Read(0, (int)file.Length), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            var json = file.Read(0, (int)file.Length);
+            CheckTexts(json);
+            return JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new WeftException($"{path}: a text in it is not valid Unicode.", exception);
         }
         catch (JsonException exception)
         {
             throw new WeftException($"{path}: line {exception.LineNumber + 1} is not valid JSON.", exception);
+        }
+    }
+
+    /// <summary>Finds bytes that are no UTF-8 and halves of surrogate pairs, which the parser lets through until somebody asks for the text.</summary>
+    private static void CheckTexts(ReadOnlySpan<byte> json)
+    {
+        if (!Utf8.IsValid(json))
+            throw new InvalidOperationException("invalid UTF-8");
+        var reader = new Utf8JsonReader(json);
+        while (reader.Read())
+        {
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && reader.ValueIsEscaped)
+                _ = reader.GetString();
         }
     }
 }

@@ -6,8 +6,8 @@ namespace Weft.Convert.Families;
 /// <summary>What the families of the LLaMA lineage share: the tensor names, and most of the config.</summary>
 internal abstract partial class LlamaLayout : Family
 {
-    // Far beyond any real model; it keeps a nonsensical config from filling the memory before a tensor is found missing.
-    private const int MaxLayers = 65536;
+    // Far beyond any model, and few enough that describing them takes no memory to speak of.
+    private const int MaxLayers = 10_000;
 
     // From the packed file's names to the checkpoint's, longest first where one contains another.
     private static readonly (string Packed, string Source)[] Names =
@@ -60,13 +60,13 @@ internal abstract partial class LlamaLayout : Family
             throw config.Error("the weights are quantized ('quantization_config'), which is not supported; convert the original checkpoint");
         if (config.Double("partial_rotary_factor", 1) != 1)
             throw config.Error("'partial_rotary_factor' other than 1 is not supported");
-        var layers = config.Int("num_hidden_layers");
-        if (layers is < 0 or > MaxLayers)
-            throw config.Error($"'num_hidden_layers' must lie between 0 and {MaxLayers}");
         var heads = config.Int("num_attention_heads");
         var hidden = config.Int("hidden_size");
         if (heads < 1 || (!config.Has("head_dim") && hidden % heads != 0))
             throw config.Error($"{heads} attention heads do not divide a hidden size of {hidden}");
+        var layers = config.Int("num_hidden_layers");
+        if (layers is < 1 or > MaxLayers)
+            throw config.Error($"'num_hidden_layers' must be from 1 to {MaxLayers}");
         var headSize = config.Int("head_dim", hidden / heads);
         var context = config.Int("max_position_embeddings", defaults.ContextLength);
         var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = (float)config.Double("rms_norm_eps", 1e-6) };

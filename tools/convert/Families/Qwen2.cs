@@ -14,7 +14,7 @@ internal sealed class Qwen2 : LlamaLayout
         var layerTypes = config.Strings("layer_types");
         int? Window(int layer)
         {
-            if (!config.Bool("use_sliding_window", false))
+            if (!config.Bool("use_sliding_window", false) || config.IsNull("sliding_window"))
                 return null;
             var sliding = layer < layerTypes.Count
                 ? layerTypes[layer] == "sliding_attention"
