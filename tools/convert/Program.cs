@@ -8,7 +8,14 @@ using Weft.Convert.Families;
 // The converter as an executable of its own; `weft convert` runs the same command.
 var verbose = args.Contains("--verbose");
 using var parser = new Parser(settings => settings.HelpWriter = null);
-var parsed = parser.ParseArguments<ConvertOptions>(args.Where(argument => argument != "--verbose"));
+string[] arguments = [.. args.Where(argument => argument != "--verbose")];
+if (ArgumentCheck.FindError(arguments) is { } error)
+{
+    Console.Error.WriteLine($"weft-convert: {error}; --help explains the arguments");
+    return 2;
+}
+
+var parsed = parser.ParseArguments<ConvertOptions>(arguments);
 if (parsed.Value is not { } options)
 {
     var help = HelpText.AutoBuild(parsed, text =>
