@@ -2,7 +2,12 @@ using Weft.Cli.Probes;
 
 namespace Weft.Cli.Output;
 
-/// <summary>What <c>weft bench</c> measured. Fractions compare medians of the same run.</summary>
+/// <summary>One measurement and the ceiling of the machine beside it.</summary>
+/// <param name="TokensPerSecond">What was reached.</param>
+/// <param name="Ceiling">The probe next to it: operations/s or bytes/s.</param>
+internal readonly record struct Sample(double TokensPerSecond, double Ceiling);
+
+/// <summary>What <c>weft bench</c> measured. A fraction compares each repetition with the probes right before and after it.</summary>
 /// <param name="Model">Path as given.</param>
 /// <param name="Device">What it ran on.</param>
 /// <param name="Cache">Element type of the key/value cache.</param>
@@ -36,8 +41,8 @@ internal sealed record BenchReport(
     Spread DecodeGigabytesPerSecond,
     Spread ReadGigabytesPerSecond,
     Spread FusedMultiplyAddGflops,
-    double PrefillFraction,
-    double DecodeFraction)
+    Spread PrefillFraction,
+    Spread DecodeFraction)
 {
     /// <summary>Summarises samples in tokens/s, GB/s and GFLOP/s.</summary>
     public static BenchReport Of(
@@ -46,18 +51,21 @@ internal sealed record BenchReport(
         string cache,
         int threads,
         (int Prefill, int Decode, int Repeat) shape,
-        IReadOnlyCollection<double> prefills,
-        IReadOnlyCollection<double> decodes,
-        IReadOnlyCollection<double> bandwidths,
-        IReadOnlyCollection<double> rates)
+        IReadOnlyCollection<Sample> prefills,
+        IReadOnlyCollection<Sample> decodes)
     {
-        var (prefill, decode) = (Spread.Of(prefills), Spread.Of(decodes));
-        var (gflops, gigabytes) = (prefill.Over(1e9 / model.MatrixOperationsPerToken), decode.Over(1e9 / model.WeightBytesPerToken));
-        var (bandwidth, rate) = (Spread.Of(bandwidths), Spread.Of(rates));
+        var (operations, bytes) = (model.MatrixOperationsPerToken, model.WeightBytesPerToken);
         return new(
-            name, model.DeviceName, cache, threads, shape.Prefill, shape.Decode, shape.Repeat,
-            model.WeightBytesPerToken, model.MatrixOperationsPerToken,
-            prefill, gflops, decode, gigabytes, bandwidth, rate,
-            gflops.Median / rate.Median, gigabytes.Median / bandwidth.Median);
+            name, model.DeviceName, cache, threads, shape.Prefill, shape.Decode, shape.Repeat, bytes, operations,
+            Of(prefills, sample => sample.TokensPerSecond),
+            Of(prefills, sample => sample.TokensPerSecond * operations / 1e9),
+            Of(decodes, sample => sample.TokensPerSecond),
+            Of(decodes, sample => sample.TokensPerSecond * bytes / 1e9),
+            Of(decodes, sample => sample.Ceiling / 1e9),
+            Of(prefills, sample => sample.Ceiling / 1e9),
+            Of(prefills, sample => sample.TokensPerSecond * operations / sample.Ceiling),
+            Of(decodes, sample => sample.TokensPerSecond * bytes / sample.Ceiling));
     }
+
+    private static Spread Of(IReadOnlyCollection<Sample> samples, Func<Sample, double> value) => Spread.Of([.. samples.Select(value)]);
 }

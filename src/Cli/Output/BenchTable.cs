@@ -27,9 +27,10 @@ internal static class BenchTable
         Add(table, $"memory read, {report.Threads} threads", report.ReadGigabytesPerSecond, "GB/s");
         Add(table, $"multiply-add, {report.Threads} threads", report.FusedMultiplyAddGflops, "GFLOP/s");
         terminal.Rich.Write(table);
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"prefill reaches {report.PrefillFraction * 100:F0}% of the multiply-add rate, decode {report.DecodeFraction * 100:F0}% of the memory bandwidth (medians)"));
+        string Percent(Spread fraction) => string.Create(
+            CultureInfo.InvariantCulture, $"{fraction.Median * 100:F0}% ({fraction.Min * 100:F0}–{fraction.Max * 100:F0})");
+        output.WriteLine($"prefill reaches {Percent(report.PrefillFraction)} of the multiply-add rate, decode {Percent(report.DecodeFraction)} of the memory bandwidth;");
+        output.WriteLine("each repetition against the better of the probes right before and after it: median (min–max)");
         if (report.WeightBytesPerToken < CacheSized)
             output.WriteLine("(weights this small stay in the processor's cache: decode is not bound by memory)");
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Serialization;
 using Weft.Models;
 using Weft.Tensors;
+using Weft.Tokenizers;
 using Weft.Weights;
 
 namespace Weft.Cli.Output;
@@ -12,7 +13,7 @@ namespace Weft.Cli.Output;
 /// <param name="ChecksumsVerified">Every tensor was read and agrees with its checksum.</param>
 /// <param name="Parameters">Elements of all tensors.</param>
 /// <param name="BytesByDtype">Bytes of tensors per element type.</param>
-/// <param name="HasTokenizer">A tokenizer is inside.</param>
+/// <param name="Tokenizer">The tokenizer inside in a few words, or null.</param>
 /// <param name="HasChatTemplate">A chat template is inside.</param>
 /// <param name="Model">The model in building blocks.</param>
 /// <param name="Generation">Special tokens and recommended sampling settings.</param>
@@ -24,7 +25,7 @@ internal sealed record InspectReport(
     bool ChecksumsVerified,
     long Parameters,
     IReadOnlyDictionary<string, long> BytesByDtype,
-    bool HasTokenizer,
+    string? Tokenizer,
     bool HasChatTemplate,
     ModelDescription Model,
     GenerationDefaults Generation,
@@ -41,13 +42,26 @@ internal sealed record InspectReport(
             verified,
             header.Tensors.Sum(Elements),
             header.Tensors.GroupBy(t => t.DataType.Name()).ToDictionary(g => g.Key, g => g.Sum(t => t.Length)),
-            header.Tokenizer is not null,
+            header.Tokenizer is { } tokenizer ? Describe(tokenizer) : null,
             header.ChatTemplate is not null,
             header.Model,
             header.Generation,
             header.Provenance,
             [.. header.Tensors.Select(t => new TensorRow(
                 t.Name, t.DataType, t.Shape, t.Offset, t.Length, t.Checksum.ToString("x8", CultureInfo.InvariantCulture)))]);
+    }
+
+    private static string Describe(TokenizerDescription tokenizer)
+    {
+        var kind = tokenizer.Model switch
+        {
+            { ByteLevel: true } => "byte-level BPE",
+            { Scores: not null } => "SentencePiece BPE",
+            { ByteFallback: true } => "BPE with byte fallback",
+            _ => "BPE",
+        };
+        var tokens = tokenizer.Model.Tokens.Count(token => token is not null);
+        return string.Create(CultureInfo.InvariantCulture, $"{kind}, {tokens:N0} tokens and {tokenizer.AddedTokens.Count:N0} added ones");
     }
 
     private static long Elements(TensorEntry tensor) => tensor.Shape.Aggregate(1L, (product, size) => product * size);

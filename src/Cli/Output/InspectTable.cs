@@ -20,7 +20,7 @@ internal static class InspectTable
         foreach (var (layers, text) in Groups(model.Layers))
             Line(layers, $"{text}");
         Line("head", $"{(model.Head.Tied ? "tied to the embedding" : "a matrix of its own")}, {Word(model.FinalNorm.Kind)} norm before it");
-        Line("tokenizer", $"{(report.HasTokenizer ? "yes" : "none")}{(report.HasChatTemplate ? ", with a chat template" : "")}");
+        Line("tokenizer", $"{report.Tokenizer ?? "none"}{(report.HasChatTemplate ? ", with a chat template" : "")}");
         Line("generation", $"{Describe(report.Generation)}");
         Line("made from", $"{report.Provenance.Architecture} by {report.Provenance.Converter}");
         foreach (var source in report.Provenance.Sources)

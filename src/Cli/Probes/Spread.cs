@@ -13,7 +13,4 @@ internal sealed record Spread(double Median, double Min, double Max)
         var middle = sorted.Length / 2;
         return new(sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2, sorted[0], sorted[^1]);
     }
-
-    /// <summary>All three divided by <paramref name="divisor"/>, to change the unit.</summary>
-    public Spread Over(double divisor) => new(Median / divisor, Min / divisor, Max / divisor);
 }

@@ -63,38 +63,53 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
         foreach (ref var token in tokens.AsSpan())
             token = random.Next(model.Header.Model.VocabularySize);
 
+        var logits = new float[model.Header.Model.VocabularySize];
         var warmUp = Stopwatch.StartNew();
         do
-            Step(model, tokens.AsSpan(0, prefill), tokens.AsSpan(prefill), session.Cancellation);
+        {
+            using var sequence = model.CreateSequence();
+            RunPrefill(sequence, tokens.AsSpan(0, prefill), logits, session.Cancellation);
+            RunDecode(sequence, tokens.AsSpan(prefill), logits, session.Cancellation);
+        }
         while (warmUp.Elapsed < WarmUp);
 
-        List<double> prefills = [], decodes = [], bandwidths = [], rates = [];
+        List<Sample> prefills = [], decodes = [];
         for (var repetition = 0; repetition < Repeat; repetition++)
         {
             session.Cancellation.ThrowIfCancellationRequested();
-            var (bandwidth, rate) = (probe.MeasureReadBandwidth(), probe.MeasureFusedMultiplyAdd());
-            var (prefillTime, decodeTime) = Step(model, tokens.AsSpan(0, prefill), tokens.AsSpan(prefill), session.Cancellation);
-            bandwidths.Add(bandwidth / 1e9);
-            rates.Add(rate / 1e9);
-            prefills.Add(prefill / prefillTime.TotalSeconds);
-            decodes.Add(decode / decodeTime.TotalSeconds);
+            using var sequence = model.CreateSequence();
+            prefills.Add(Between(probe.MeasureFusedMultiplyAdd, prefill, () =>
+                RunPrefill(sequence, tokens.AsSpan(0, prefill), logits, session.Cancellation)));
+            decodes.Add(Between(probe.MeasureReadBandwidth, decode, () =>
+                RunDecode(sequence, tokens.AsSpan(prefill), logits, session.Cancellation)));
         }
 
-        return BenchReport.Of(Model, model, Cache, probe.Threads, (prefill, decode, Repeat), prefills, decodes, bandwidths, rates);
+        return BenchReport.Of(Model, model, Cache, probe.Threads, (prefill, decode, Repeat), prefills, decodes);
     }
 
-    private static (TimeSpan Prefill, TimeSpan Decode) Step(
-        Model model, ReadOnlySpan<int> prompt, ReadOnlySpan<int> next, CancellationToken cancellation)
+    /// <summary>
+    /// Measures between two runs of a probe and keeps the higher one: shared machines change speed from second to second, and the ratio to
+    /// the better of its neighbours never flatters.
+    /// </summary>
+    private static Sample Between(Func<double> probe, int tokens, Func<TimeSpan> measure)
     {
-        var logits = new float[model.Header.Model.VocabularySize];
-        using var sequence = model.CreateSequence();
+        var before = probe();
+        var time = measure();
+        return new Sample(tokens / time.TotalSeconds, Math.Max(before, probe()));
+    }
+
+    private static TimeSpan RunPrefill(Sequence sequence, ReadOnlySpan<int> prompt, float[] logits, CancellationToken cancellation)
+    {
         var start = Stopwatch.GetTimestamp();
         sequence.Forward(prompt, LogitRows.Last, logits, cancellation);
-        var prefill = Stopwatch.GetElapsedTime(start);
-        start = Stopwatch.GetTimestamp();
+        return Stopwatch.GetElapsedTime(start);
+    }
+
+    private static TimeSpan RunDecode(Sequence sequence, ReadOnlySpan<int> next, float[] logits, CancellationToken cancellation)
+    {
+        var start = Stopwatch.GetTimestamp();
         for (var i = 0; i < next.Length; i++)
             sequence.Forward(next.Slice(i, 1), LogitRows.Last, logits, cancellation);
-
-        return (prefill, Stopwatch.GetElapsedTime(start));
+        return Stopwatch.GetElapsedTime(start);
     }
 }

@@ -34,7 +34,7 @@ internal sealed class TokenizeVerb : ModelVerb, IVerb
         using var packed = WeftFile.Open(ModelStore.Resolve(Model, session));
         var tokenizer = ModelParts.TokenizerOf(packed.Header, Model);
         var ids = tokenizer.Encode(text, addSpecialTokens: !NoSpecial);
-        var report = new TokenizeReport(ids, [.. ids.Select(id => tokenizer.Decode([id], skipSpecialTokens: false))]);
+        var report = new TokenizeReport(ids, [.. ids.Select(tokenizer.Piece)]);
         if (Json)
         {
             session.Terminal.Out.WriteJson(report, CliJson.Default.TokenizeReport);

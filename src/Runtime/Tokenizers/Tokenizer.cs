@@ -79,13 +79,11 @@ public sealed class Tokenizer
         return text[strip..];
     }
 
+    /// <summary>The text that one id adds in the middle of a text: nothing is stripped; bytes that are no whole character become U+FFFD.</summary>
+    public string Piece(int id) => Encoding.UTF8.GetString(Bytes(id, skipSpecialTokens: false));
+
     /// <summary>Whether an id is left out when special tokens are skipped.</summary>
     public bool IsSpecial(int id) => special.Contains(id);
-
-    /// <summary>The text that stands for an id in the vocabulary, as the tokenizer's file spells it; null when there is none.</summary>
-    public string? TokenText(int id) =>
-        description.AddedTokens.FirstOrDefault(token => token.Id == id)?.Content
-        ?? ((uint)id < (uint)description.Model.Tokens.Count ? description.Model.Tokens[id] : null);
 
     /// <summary>The bytes that an id adds to the text.</summary>
     internal ReadOnlySpan<byte> Bytes(int id, bool skipSpecialTokens) =>
