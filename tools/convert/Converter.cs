@@ -63,6 +63,7 @@ public static class Converter
         using var writer = WeftWriter.Create(options.Output, header);
         var total = plan.Sum(tensor => tensor.Source.ByteLength);
         WriteTensors(writer, plan, total, progress, cancellationToken);
+        writer.Flush(); // while the hashes are still being computed
         var provenance = header.Provenance with { Sources = hashes.Finish() };
         cancellationToken.ThrowIfCancellationRequested();
         writer.Complete(header with { Provenance = provenance });

@@ -67,6 +67,14 @@ public sealed class WeftWriter : IDisposable
         _written += bytes.Length;
     }
 
+    /// <summary>Brings what was written so far to the disk, so that <see cref="Complete"/> has little left to wait for.</summary>
+    /// <exception cref="WeftException">The disk is full or fails.</exception>
+    public void Flush() => Guard(() =>
+    {
+        RandomAccess.FlushToDisk(_file);
+        return true;
+    });
+
     /// <summary>Writes the header, flushes to the disk and gives the file its name.</summary>
     /// <param name="header">The draft, with the sources' hashes filled in.</param>
     /// <returns>The header as written.</returns>
