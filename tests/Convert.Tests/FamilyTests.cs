@@ -49,6 +49,25 @@ public sealed class FamilyTests
         Assert.That(TensorSchema.Of(model).Count(tensor => tensor.Name.EndsWith(".bias", StringComparison.Ordinal)), Is.EqualTo(bias ? 8 : 0));
     }
 
+    [TestCase("{}", 10000)]
+    [TestCase("{\"rotary\":{\"base\":50000,\"type\":\"origin\"}}", 50000)]
+    [TestCase("{\"rotary\":{\"base\":10000,\"type\":\"dynamic\"}}", 10000)]
+    [TestCase("{\"rope_theta\":5000}", 5000)]
+    public void InternLm_has_its_own_spelling_of_the_rotary_base(string members, double theta)
+    {
+        var model = Header(WithBiases(output: true), "InternLMForCausalLM", members).Model;
+        Assert.That(model.Layers.Select(layer => layer.Attention.Rotary), Is.All.EqualTo(new RotaryDescription { Theta = theta }));
+    }
+
+    [Test]
+    public void An_unknown_rotary_embedding_of_InternLm_is_named()
+    {
+        var checkpoint = WithBiases(output: true);
+        checkpoint.Config["architectures"] = new JsonArray("InternLMForCausalLM");
+        checkpoint.Config["rotary"] = new JsonObject { ["type"] = "spiral" };
+        Assert.That(Conversion.Refusal(checkpoint), Does.Contain("config.json").And.Contain("'spiral'"));
+    }
+
     [Test]
     public void Llama_may_have_biases()
     {

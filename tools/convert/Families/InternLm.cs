@@ -12,6 +12,17 @@ internal sealed class InternLm : LlamaLayout
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("bias", true);
-        return Describe(config, new(ContextLength: 2048, KeyValueHeads: null), bias, bias, _ => null);
+        return Describe(config, new(ContextLength: 2048, KeyValueHeads: null, RotaryBase(config)), bias, bias, _ => null);
+    }
+
+    /// <summary>The family's own spelling of rope_theta. Its 'dynamic' kind changes nothing within the trained context.</summary>
+    private static double RotaryBase(ConfigFile config)
+    {
+        const double Usual = 10000;
+        if (config.Object("rotary") is not { } rotary)
+            return Usual;
+        return rotary.String("type") is null or "origin" or "dynamic"
+            ? rotary.Double("base", Usual)
+            : throw rotary.Error($"the rotary embedding '{rotary.String("type")}' is not supported; supported are origin, dynamic");
     }
 }

@@ -25,7 +25,8 @@ internal abstract partial class LlamaLayout : Family
     /// <summary>Values of config members that a family's own defaults decide.</summary>
     /// <param name="ContextLength">max_position_embeddings.</param>
     /// <param name="KeyValueHeads">num_key_value_heads; null for as many as query heads.</param>
-    protected sealed record Defaults(int ContextLength, int? KeyValueHeads);
+    /// <param name="RotaryBase">rope_theta.</param>
+    protected sealed record Defaults(int ContextLength, int? KeyValueHeads, double RotaryBase = 10000);
 
     /// <summary>Name of the norm before attention in a layer.</summary>
     protected virtual string AttentionNorm => "input_layernorm";
@@ -78,7 +79,7 @@ internal abstract partial class LlamaLayout : Family
             Scale = (float)(1 / Math.Sqrt(headSize)),
             InputBias = inputBias,
             OutputBias = outputBias,
-            Rotary = RotaryConfig.Read(config, context, 10000),
+            Rotary = RotaryConfig.Read(config, context, defaults.RotaryBase),
         };
         var feedForward = new FeedForwardDescription
         {
