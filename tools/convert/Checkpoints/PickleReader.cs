@@ -178,7 +178,7 @@ internal sealed class PickleReader(
         var global = new PickleGlobal(module, name);
         return isAllowed(global)
             ? global
-            : throw new WeftException($"{file}: the pickle asks for '{global}', which tensors do not need; refused");
+            : throw new WeftException($"{file}: the pickle asks for '{Printable.Of(global.ToString())}', which tensors do not need; refused");
     }
 
     private void SetItems(List<object?> items)

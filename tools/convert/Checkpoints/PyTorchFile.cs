@@ -6,7 +6,11 @@ namespace Weft.Convert.Checkpoints;
 /// </summary>
 internal static class PyTorchFile
 {
-    private const long LongestPickle = 256 << 20;
+    // A tensor takes about 150 bytes. A byte of a hostile pickle can ask for a dictionary, so memory is a large multiple of this.
+    private const long LongestPickle = 16 << 20;
+
+    // What PyTorch itself allows. A tuple is written once and can be used by every tensor, so its length must not be the file's to choose.
+    private const int MostDimensions = 64;
 
     /// <summary>The tensors of the state dict; what is no tensor is left out.</summary>
     /// <exception cref="WeftException">The file is no such archive, is damaged, or its pickle asks for code.</exception>
@@ -60,14 +64,23 @@ internal static class PyTorchFile
             var value = new PickleReader(path, pickle, IsAllowed, Call, Load).Read();
             if (value is not PickleDictionary dictionary)
                 throw new WeftException($"{path}: the pickle holds no state dict");
-            // Training scripts wrap the state dict in a dictionary of their own.
-            if (!dictionary.Items.Values.Any(item => item is Tensor)
-                && dictionary.Items.Values.OfType<PickleDictionary>().Where(inner => inner.Items.Values.Any(item => item is Tensor)).ToList() is [var only])
+            return [.. Unwrap(dictionary).Items.Where(item => item.Value is Tensor).Select(item => Place(item.Key, (Tensor)item.Value!))];
+        }
+
+        /// <summary>Training scripts wrap the state dict in a dictionary of their own.</summary>
+        private PickleDictionary Unwrap(PickleDictionary dictionary)
+        {
+            static bool HasTensors(object? value) => value is PickleDictionary inner && inner.Items.Values.Any(item => item is Tensor);
+            if (HasTensors(dictionary))
+                return dictionary;
+            var inside = dictionary.Items.Where(item => HasTensors(item.Value)).ToList();
+            if (inside.Count > 1)
             {
-                dictionary = only;
+                var names = Printable.Of(string.Join("', '", inside.Select(item => item.Key)));
+                throw new WeftException($"{path}: there are several state dicts ('{names}'), and which one is meant is not known");
             }
 
-            return [.. dictionary.Items.Where(item => item.Value is Tensor).Select(item => Place(item.Key, (Tensor)item.Value!))];
+            return inside.Count == 1 ? (PickleDictionary)inside[0].Value! : dictionary;
         }
 
         private static bool IsAllowed(PickleGlobal global) => global switch
@@ -97,15 +110,20 @@ internal static class PyTorchFile
             }
 
             if (!entries.TryGetValue($"{prefix}data/{key}", out var entry))
-                throw new WeftException($"{path}: the storage 'data/{key}' is missing");
+                throw new WeftException($"{path}: the storage 'data/{Printable.Of(key)}' is missing");
             if (elements < 0 || elements > entry.Length / stored.Size())
-                throw new WeftException($"{path}: the storage 'data/{key}' has {entry.Length} bytes, too few for {elements} elements of {stored}");
+                throw new WeftException($"{path}: the storage 'data/{Printable.Of(key)}' has {entry.Length} bytes, too few for {elements} elements of {stored}");
             return new(stored, entry);
         }
 
-        private long[] Numbers(PickleTuple tuple) => [.. tuple.Items.Select(item => item is long number and >= 0
-            ? number
-            : throw new WeftException($"{path}: the pickle is damaged: a shape holds what is no size"))];
+        private long[] Numbers(PickleTuple tuple)
+        {
+            if (tuple.Items.Count > MostDimensions)
+                throw new WeftException($"{path}: the pickle is damaged: a tensor has {tuple.Items.Count} dimensions, more than {MostDimensions}");
+            return [.. tuple.Items.Select(item => item is long number and >= 0
+                ? number
+                : throw new WeftException($"{path}: the pickle is damaged: a shape holds what is no size"))];
+        }
 
         private StoredTensor Place(string name, Tensor tensor)
         {
@@ -128,7 +146,7 @@ internal static class PyTorchFile
                 throw Outside();
             }
 
-            WeftException Outside() => new($"{path}: tensor '{name}' reaches beyond its storage");
+            WeftException Outside() => new($"{path}: tensor '{Printable.Of(name)}' reaches beyond its storage");
         }
     }
 }

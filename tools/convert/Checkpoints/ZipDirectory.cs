@@ -39,7 +39,7 @@ internal static class ZipDirectory
         {
             var entry = ReadEntry(file, directory, ref at);
             if (!entries.TryAdd(entry.Name, entry))
-                throw Damaged(file, $"'{entry.Name}' is in it twice");
+                throw Damaged(file, $"'{Printable.Of(entry.Name)}' is in it twice");
         }
 
         return entries;
@@ -91,13 +91,13 @@ internal static class ZipDirectory
         ReadZip64(file, directory.AsSpan(at + CentralLength + nameLength, extraLength), ref length, ref packed, ref local);
         at += row;
         if ((flags & 1) != 0 || method != 0 || packed != length)
-            throw new WeftException($"{file.Path}: '{name}' is compressed or encrypted, which PyTorch's checkpoints are not");
+            throw new WeftException($"{file.Path}: '{Printable.Of(name)}' is compressed or encrypted, which PyTorch's checkpoints are not");
         if (local < 0 || local > file.Length - LocalLength)
-            throw Damaged(file, $"'{name}' lies outside the file");
+            throw Damaged(file, $"'{Printable.Of(name)}' lies outside the file");
         var header = file.Read(local, LocalLength);
         var start = local + LocalLength + U16(header, 26) + U16(header, 28);
         if (U32(header, 0) != LocalSignature || length < 0 || start > file.Length - length)
-            throw Damaged(file, $"'{name}' lies outside the file");
+            throw Damaged(file, $"'{Printable.Of(name)}' lies outside the file");
         return new(name, start, length);
     }
 
