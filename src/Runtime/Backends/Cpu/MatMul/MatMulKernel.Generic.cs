@@ -59,7 +59,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     }
 
     /// <summary>
-    /// Four rows, one token. The rows are one stretch of memory; their chunks are taken four at a time in the order in which they lie
+    /// Four rows, one token. The rows are one stretch of memory; their chunks are taken two at a time in the order in which they lie
     /// there, and everything further on is prefetched in that order too. Short chunks at the ends of the rows come last.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -73,28 +73,20 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
         var w = arguments.W + (row * rowBytes);
         var line = w + Ahead;
         var (r, c) = (0, 0);
-        for (var i = 0; i < Rows * chunks; i += Rows)
+        for (var i = 0; i < Rows * chunks; i += 2)
         {
             var (r0, c0) = Next(ref r, ref c, chunks);
             var (r1, c1) = Next(ref r, ref c, chunks);
-            var (r2, c2) = Next(ref r, ref c, chunks);
-            var (r3, c3) = Next(ref r, ref c, chunks);
             line = Tile<TSimd, TVector, TWeights>.Token1(
                 w + (r0 * rowBytes) + (c0 * chunkBytes),
                 w + (r1 * rowBytes) + (c1 * chunkBytes),
-                w + (r2 * rowBytes) + (c2 * chunkBytes),
-                w + (r3 * rowBytes) + (c3 * chunkBytes),
                 arguments.PackedX + (c0 * size),
                 arguments.PackedX + (c1 * size),
-                arguments.PackedX + (c2 * size),
-                arguments.PackedX + (c3 * size),
                 chunkBytes,
                 sums,
                 line);
             Write(arguments, row + r0, 1, 0, 1, c0 == 0, sums);
             Write(arguments, row + r1, 1, 0, 1, c1 == 0, sums + 1);
-            Write(arguments, row + r2, 1, 0, 1, c2 == 0, sums + 2);
-            Write(arguments, row + r3, 1, 0, 1, c3 == 0, sums + 3);
         }
 
         var done = chunks * size;
