@@ -4,18 +4,18 @@ namespace Weft.Cli.Tests;
 [TestFixture]
 public sealed class CacheTests
 {
-    private string _checkpoint = "";
-    private string _cache = "";
+    private string checkpoint = "";
+    private string cache = "";
 
-    private (string, string?) Environment => ("XDG_CACHE_HOME", _cache);
+    private (string, string?) Environment => ("XDG_CACHE_HOME", cache);
 
     [SetUp]
     public void CopyCheckpoint()
     {
-        (_checkpoint, _cache) = (TestModels.NewPath(), TestModels.NewPath());
-        Directory.CreateDirectory(_checkpoint);
+        (this.checkpoint, this.cache) = (TestModels.NewPath(), TestModels.NewPath());
+        Directory.CreateDirectory(checkpoint);
         foreach (var file in Directory.EnumerateFiles(WeftProcess.Bard))
-            File.Copy(file, Path.Combine(_checkpoint, Path.GetFileName(file)));
+            File.Copy(file, Path.Combine(checkpoint, Path.GetFileName(file)));
     }
 
     [Test]
@@ -24,7 +24,7 @@ public sealed class CacheTests
         var first = Tokenize();
         Assert.That(first.ExitCode, Is.Zero, first.ToString());
         Assert.That(first.Error, Does.Contain("converting"));
-        var packed = Directory.GetFiles(Path.Combine(_cache, "weft")).Single();
+        var packed = Directory.GetFiles(Path.Combine(cache, "weft")).Single();
         var time = File.GetLastWriteTimeUtc(packed);
         Assert.That(Tokenize(), Is.EqualTo(first with { Error = "" }));
         Assert.That(File.GetLastWriteTimeUtc(packed), Is.EqualTo(time));
@@ -34,30 +34,30 @@ public sealed class CacheTests
     public void A_changed_checkpoint_is_converted_again_and_the_old_file_removed()
     {
         Tokenize();
-        File.SetLastWriteTimeUtc(Path.Combine(_checkpoint, "model.safetensors"), DateTime.UtcNow.AddHours(-1));
+        File.SetLastWriteTimeUtc(Path.Combine(checkpoint, "model.safetensors"), DateTime.UtcNow.AddHours(-1));
         Assert.That(Tokenize().Error, Does.Contain("converting"));
-        Assert.That(Directory.GetFiles(Path.Combine(_cache, "weft")), Has.Length.EqualTo(1));
+        Assert.That(Directory.GetFiles(Path.Combine(cache, "weft")), Has.Length.EqualTo(1));
     }
 
     [Test]
     public void A_checkpoint_that_does_not_convert_leaves_nothing_behind()
     {
-        using (var file = File.OpenWrite(Path.Combine(_checkpoint, "model.safetensors")))
+        using (var file = File.OpenWrite(Path.Combine(checkpoint, "model.safetensors")))
             file.SetLength(file.Length - 1000);
         var outcome = Tokenize();
         Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
         Assert.That(outcome.Error, Does.Contain("model.safetensors"));
-        Assert.That(Directory.GetFiles(Path.Combine(_cache, "weft")), Is.Empty);
+        Assert.That(Directory.GetFiles(Path.Combine(cache, "weft")), Is.Empty);
     }
 
     [Test]
     public void A_cache_folder_that_cannot_be_made_is_named()
     {
-        File.WriteAllText(_cache, "a file where the folder should be");
+        File.WriteAllText(cache, "a file where the folder should be");
         var outcome = Tokenize();
         Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
-        Assert.That(outcome.Error, Does.Contain(_cache).And.Contain("XDG_CACHE_HOME"));
+        Assert.That(outcome.Error, Does.Contain(cache).And.Contain("XDG_CACHE_HOME"));
     }
 
-    private Outcome Tokenize() => WeftProcess.Run(["tokenize", _checkpoint, "What light"], "", Environment);
+    private Outcome Tokenize() => WeftProcess.Run(["tokenize", checkpoint, "What light"], "", Environment);
 }

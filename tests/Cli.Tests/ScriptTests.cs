@@ -27,21 +27,21 @@ public sealed class ScriptTests
         esac
         """;
 
-    private string _root = "";
+    private string root = "";
 
-    private string Log => Path.Combine(_root, "log");
+    private string Log => Path.Combine(root, "log");
 
     [SetUp]
     public void CreateCopy()
     {
-        _root = TestModels.NewPath();
+        root = TestModels.NewPath();
         foreach (var folder in (string[])["src/Cli", "tools", "tests", "bin"])
-            Directory.CreateDirectory(Path.Combine(_root, folder));
+            Directory.CreateDirectory(Path.Combine(root, folder));
         foreach (var file in (string[])["weft", "tests/run.sh", "global.json", "Directory.Build.props", "Directory.Packages.props"])
-            File.Copy(Path.Combine(SharedData.Repository, file), Path.Combine(_root, file));
-        File.WriteAllText(Path.Combine(_root, "src/Cli/Program.cs"), "");
-        File.WriteAllText(Path.Combine(_root, "bin/dotnet"), PretendDotnet);
-        File.SetUnixFileMode(Path.Combine(_root, "bin/dotnet"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.Copy(Path.Combine(SharedData.Repository, file), Path.Combine(root, file));
+        File.WriteAllText(Path.Combine(root, "src/Cli/Program.cs"), "");
+        File.WriteAllText(Path.Combine(root, "bin/dotnet"), PretendDotnet);
+        File.SetUnixFileMode(Path.Combine(root, "bin/dotnet"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         File.WriteAllText(Log, "");
     }
 
@@ -62,7 +62,7 @@ public sealed class ScriptTests
     public void A_newer_source_is_built(string source)
     {
         Run(["doctor"]);
-        File.AppendAllText(Path.Combine(_root, source), "\n");
+        File.AppendAllText(Path.Combine(root, source), "\n");
         Assert.That(Run(["doctor"]).Error, Does.Contain("building"));
         Assert.That(Run(["doctor"]).Error, Is.Empty);
     }
@@ -71,7 +71,7 @@ public sealed class ScriptTests
     public void A_deleted_source_is_noticed()
     {
         Run(["doctor"]);
-        File.Delete(Path.Combine(_root, "src/Cli/Program.cs"));
+        File.Delete(Path.Combine(root, "src/Cli/Program.cs"));
         Assert.That(Run(["doctor"]).Error, Does.Contain("building"));
     }
 
@@ -91,7 +91,7 @@ public sealed class ScriptTests
     [Test]
     public void It_works_through_a_link_from_another_folder()
     {
-        var link = Path.Combine(_root, "bin", "linked");
+        var link = Path.Combine(root, "bin", "linked");
         File.CreateSymbolicLink(link, Path.Combine("..", "weft"));
         using var process = WeftProcess.StartCommand("bash", [link, "doctor"], Environment());
         Assert.That(WeftProcess.Finish(process).Out, Is.EqualTo("ran doctor\n"));
@@ -118,12 +118,12 @@ public sealed class ScriptTests
     public void A_missing_SDK_is_named()
     {
         // A PATH with what the script needs and no dotnet.
-        var tools = Path.Combine(_root, "tools-only");
+        var tools = Path.Combine(root, "tools-only");
         Directory.CreateDirectory(tools);
         foreach (var tool in (string[])["readlink", "dirname", "find"])
             File.CreateSymbolicLink(Path.Combine(tools, tool), $"/usr/bin/{tool}");
         using var process = WeftProcess.StartCommand(
-            "/bin/bash", [Path.Combine(_root, "weft"), "doctor"], ("PATH", tools), ("HOME", _root), ("DOTNET_ROOT", null));
+            "/bin/bash", [Path.Combine(root, "weft"), "doctor"], ("PATH", tools), ("HOME", root), ("DOTNET_ROOT", null));
         var outcome = WeftProcess.Finish(process);
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
         Assert.That(outcome.Error, Does.Match(@"\Aweft: the \.NET 10 SDK is needed[^\n]*\n\z"));
@@ -149,8 +149,8 @@ public sealed class ScriptTests
     }
 
     private Process Start(string[] arguments, params (string Name, string? Value)[] environment) =>
-        WeftProcess.StartCommand("bash", [Path.Combine(_root, "weft"), .. arguments], [.. Environment(), .. environment]);
+        WeftProcess.StartCommand("bash", [Path.Combine(root, "weft"), .. arguments], [.. Environment(), .. environment]);
 
     private (string Name, string? Value)[] Environment() =>
-        [("PATH", $"{_root}/bin:{System.Environment.GetEnvironmentVariable("PATH")}"), ("PRETEND_LOG", Log)];
+        [("PATH", $"{root}/bin:{System.Environment.GetEnvironmentVariable("PATH")}"), ("PRETEND_LOG", Log)];
 }

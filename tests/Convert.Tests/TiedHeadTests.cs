@@ -8,34 +8,34 @@ namespace Weft.Convert.Tests;
 [TestFixture]
 public sealed class TiedHeadTests
 {
-    private string _folder = null!;
+    private string folder = null!;
 
     [SetUp]
     public void Copy()
     {
-        _folder = Directory.CreateTempSubdirectory("weft-tests-").FullName;
+        folder = Directory.CreateTempSubdirectory("weft-tests-").FullName;
         var golden = SharedData.TryFind("goldens/llama3");
         if (golden is null)
             Assert.Ignore("the reference checkpoints are not here (shared/goldens)");
-        File.Copy(Path.Combine(golden!, "config.json"), Path.Combine(_folder, "config.json"));
+        File.Copy(Path.Combine(golden!, "config.json"), Path.Combine(folder, "config.json"));
         File.Copy(Path.Combine(golden!, "model.safetensors"), Weights);
         MakeWritable(Weights);
     }
 
     [TearDown]
-    public void Delete() => Directory.Delete(_folder, recursive: true);
+    public void Delete() => Directory.Delete(folder, recursive: true);
 
-    private string Weights => Path.Combine(_folder, "model.safetensors");
+    private string Weights => Path.Combine(folder, "model.safetensors");
 
-    private string Output => Path.Combine(_folder, "out.weft");
+    private string Output => Path.Combine(folder, "out.weft");
 
     [Test]
     public void A_head_equal_to_the_embedding_is_left_out()
     {
-        var plain = Converter.Convert(new(_folder, Output, null)).Tensors;
+        var plain = Converter.Convert(new(folder, Output, null)).Tensors;
         AppendHead(change: false);
 
-        Assert.That(Converter.Convert(new(_folder, Output, null)).Tensors, Is.EqualTo(plain));
+        Assert.That(Converter.Convert(new(folder, Output, null)).Tensors, Is.EqualTo(plain));
     }
 
     [Test]
@@ -43,7 +43,7 @@ public sealed class TiedHeadTests
     {
         AppendHead(change: true);
 
-        var exception = Assert.Throws<WeftException>(() => Converter.Convert(new(_folder, Output, null)));
+        var exception = Assert.Throws<WeftException>(() => Converter.Convert(new(folder, Output, null)));
 
         Assert.That(exception!.Message, Does.Contain(Weights).And.Contain("'lm_head.weight' differs"));
         Assert.That(File.Exists(Output), Is.False);

@@ -24,7 +24,7 @@ internal sealed class MachineProbe(int threads)
     /// <summary>About 30 ms at 4 GHz: long enough for the clock to settle.</summary>
     private const int FusedRounds = 10_000_000;
 
-    private readonly int[][] _memory = Allocate(threads);
+    private readonly int[][] memory = Allocate(threads);
 
     /// <summary>Threads that measure.</summary>
     public int Threads => threads;
@@ -33,9 +33,9 @@ internal sealed class MachineProbe(int threads)
     public double MeasureReadBandwidth()
     {
         var sums = new int[threads];
-        var time = ParallelTimer.Run(threads, index => sums[index] = Sum(_memory[index]));
+        var time = ParallelTimer.Run(threads, index => sums[index] = Sum(memory[index]));
         GC.KeepAlive(sums);
-        return _memory.Sum(part => (double)part.Length * sizeof(int)) / time.TotalSeconds;
+        return memory.Sum(part => (double)part.Length * sizeof(int)) / time.TotalSeconds;
     }
 
     /// <summary>Runs fused multiply-adds on all threads; returns single-precision operations/s (two per multiply-add).</summary>

@@ -18,17 +18,17 @@ internal sealed record ExpectedOutputs(
         var file = SafetensorsFile.Open(path);
         var prompt = Ids(file, "prompt_ids");
         if (prompt.Length == 0)
-            throw new WeftException($"{path}: 'prompt_ids' is empty.");
+            throw new WeftException($"{path}: 'prompt_ids' is empty");
         var logits = file.ReadSingles("logits");
         if (file.Tensors["logits"].Shape is not [var rows, > 0 and <= int.MaxValue and var vocabulary] || rows != prompt.Length)
-            throw new WeftException($"{path}: 'logits' is not [{prompt.Length}, vocabulary], one row per prompt token.");
+            throw new WeftException($"{path}: 'logits' is not [{prompt.Length}, vocabulary], one row per prompt token");
         if (!file.Tensors.ContainsKey("generated_ids"))
             return new(prompt, logits, (int)vocabulary, [], []);
 
         var generated = Ids(file, "generated_ids");
         var generatedLogits = file.ReadSingles("generated_logits");
         if (generatedLogits.Length != generated.Length * vocabulary)
-            throw new WeftException($"{path}: 'generated_logits' is not [{generated.Length}, {vocabulary}], one row per generated token.");
+            throw new WeftException($"{path}: 'generated_logits' is not [{generated.Length}, {vocabulary}], one row per generated token");
         return new(prompt, logits, (int)vocabulary, generated, generatedLogits);
     }
 

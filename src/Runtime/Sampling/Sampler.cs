@@ -50,7 +50,7 @@ public sealed class Sampler
         foreach (var token in prompt)
         {
             if ((uint)token >= (uint)vocabularySize)
-                throw new WeftException($"Token id {token} of the prompt is outside the model's vocabulary of {vocabularySize} tokens.");
+                throw new WeftException($"Token id {token} of the prompt is outside the model's vocabulary of {vocabularySize} tokens");
             penalties?.AddPrompt(token);
         }
     }

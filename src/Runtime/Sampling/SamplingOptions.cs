@@ -43,6 +43,6 @@ public sealed record SamplingOptions
     private static void Require(bool valid, string name, float value, string range)
     {
         if (!valid)
-            throw new WeftException($"The sampling option {name} is {value}, but must be {range}.");
+            throw new WeftException($"The sampling option {name} is {value}, but must be {range}");
     }
 }

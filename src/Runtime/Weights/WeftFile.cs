@@ -9,18 +9,18 @@ namespace Weft.Weights;
 /// </summary>
 public sealed unsafe class WeftFile : IDisposable
 {
-    private readonly MemoryMappedFile _map;
-    private readonly MemoryMappedViewAccessor _view;
-    private readonly Dictionary<string, TensorEntry> _byName;
-    private readonly long _headerEnd;
-    private byte* _start;
+    private readonly MemoryMappedFile map;
+    private readonly MemoryMappedViewAccessor view;
+    private readonly Dictionary<string, TensorEntry> byName;
+    private readonly long headerEnd;
+    private byte* start;
 
     private WeftFile(string path, WeftHeader header, long headerEnd, MemoryMappedFile map, MemoryMappedViewAccessor view, long length)
     {
-        (Path, Header, Length, _headerEnd, _map, _view) = (path, header, length, headerEnd, map, view);
-        _byName = header.Tensors.ToDictionary(tensor => tensor.Name);
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
-        _start += view.PointerOffset;
+        (Path, Header, Length, this.headerEnd, this.map, this.view) = (path, header, length, headerEnd, map, view);
+        byName = header.Tensors.ToDictionary(tensor => tensor.Name);
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+        start += view.PointerOffset;
     }
 
     /// <summary>The file's path, as given.</summary>
@@ -37,7 +37,7 @@ public sealed unsafe class WeftFile : IDisposable
     public static WeftFile Open(string path)
     {
         if (Directory.Exists(path))
-            throw new WeftException($"{path}: this is a folder, not a packed file.");
+            throw new WeftException($"{path}: this is a folder, not a packed file");
         try
         {
             using var handle = File.OpenHandle(path);
@@ -47,7 +47,7 @@ public sealed unsafe class WeftFile : IDisposable
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new WeftException($"{path}: this file does not exist.", exception);
+            throw new WeftException($"{path}: this file does not exist", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -66,14 +66,14 @@ public sealed unsafe class WeftFile : IDisposable
     /// <summary>The tensor of this name.</summary>
     /// <exception cref="WeftException">There is none.</exception>
     public TensorEntry Find(string name) =>
-        _byName.TryGetValue(name, out var entry) ? entry : throw new WeftException($"{Path}: there is no tensor '{name}'.");
+        byName.TryGetValue(name, out var entry) ? entry : throw new WeftException($"{Path}: there is no tensor '{name}'");
 
     /// <summary>Where the bytes of <paramref name="entry"/> lie: 4096-aligned, <see cref="TensorEntry.Length"/> long, read-only,
     /// valid until <see cref="Dispose"/>.</summary>
     public byte* Address(TensorEntry entry)
     {
-        ObjectDisposedException.ThrowIf(_start == null, this);
-        return _start + entry.Offset;
+        ObjectDisposedException.ThrowIf(start == null, this);
+        return start + entry.Offset;
     }
 
     /// <summary>A part of a tensor's bytes; a span cannot hold more than 2 GiB, so it is taken in pieces.</summary>
@@ -92,18 +92,18 @@ public sealed unsafe class WeftFile : IDisposable
     /// <exception cref="WeftException">A byte is not what was written; the message names the tensor.</exception>
     public void Verify(CancellationToken cancellationToken = default)
     {
-        ObjectDisposedException.ThrowIf(_start == null, this);
-        WeftVerifier.Verify(Path, Header.Tensors, _start, _headerEnd, cancellationToken);
+        ObjectDisposedException.ThrowIf(start == null, this);
+        WeftVerifier.Verify(Path, Header.Tensors, start, headerEnd, cancellationToken);
     }
 
     /// <summary>Unmaps the file; addresses and spans handed out become invalid.</summary>
     public void Dispose()
     {
-        if (_start == null)
+        if (start == null)
             return;
-        _start = null;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _map.Dispose();
+        start = null;
+        view.SafeMemoryMappedViewHandle.ReleasePointer();
+        view.Dispose();
+        map.Dispose();
     }
 }

@@ -18,19 +18,19 @@ internal static class WeftHeaderReader
         try
         {
             header = JsonSerializer.Deserialize(json, WeftJson.Header)
-                ?? throw new WeftException($"{path}: the header is empty.");
+                ?? throw new WeftException($"{path}: the header is empty");
         }
         catch (JsonException exception)
         {
             throw new WeftException(
-                $"{path}: the header does not follow format version {WeftFormat.Version} at {exception.Path ?? "$"}.", exception);
+                $"{path}: the header does not follow format version {WeftFormat.Version} at {exception.Path ?? "$"}", exception);
         }
 
         if (HasNull(header))
-            throw new WeftException($"{path}: a list in the header has an empty place.");
+            throw new WeftException($"{path}: a list in the header has an empty place");
         var end = WeftFormat.FixedLength + json.Length;
         if (ModelCheck.FindError(header.Model) is { } error)
-            throw new WeftException($"{path}: the model description is wrong: {error}.");
+            throw new WeftException($"{path}: the model description is wrong: {error}");
         CheckNames(path, header);
         CheckPlaces(path, header.Tensors, end, fileLength);
         return (header, end);
@@ -40,30 +40,30 @@ internal static class WeftHeaderReader
     {
         Span<byte> start = stackalloc byte[WeftFormat.FixedLength];
         if (fileLength < start.Length || RandomAccess.Read(file, start, 0) != start.Length)
-            throw new WeftException($"{path}: {fileLength} bytes are too few for a packed file.");
+            throw new WeftException($"{path}: {fileLength} bytes are too few for a packed file");
         if (!start.StartsWith(WeftFormat.Magic))
-            throw new WeftException($"{path}: this is not a packed file (it does not begin with WEFT).");
+            throw new WeftException($"{path}: this is not a packed file (it does not begin with WEFT)");
         var version = BinaryPrimitives.ReadUInt32LittleEndian(start[4..]);
         if (version != WeftFormat.Version)
-            throw new WeftException($"{path}: format version {version} is not the one this program reads ({WeftFormat.Version}).");
+            throw new WeftException($"{path}: format version {version} is not the one this program reads ({WeftFormat.Version})");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(start[8..]);
         if (length > WeftFormat.MaxHeaderLength || (long)length > fileLength - WeftFormat.FixedLength)
-            throw new WeftException($"{path}: the header is said to have {length} bytes, but the file ends earlier.");
+            throw new WeftException($"{path}: the header is said to have {length} bytes, but the file ends earlier");
         var expected = BinaryPrimitives.ReadUInt32LittleEndian(start[16..]);
         if (BinaryPrimitives.ReadUInt32LittleEndian(start[20..]) != 0)
-            throw new WeftException($"{path}: bytes 20 to 23 are reserved and must be zero.");
+            throw new WeftException($"{path}: bytes 20 to 23 are reserved and must be zero");
 
         var json = new byte[length];
         for (var done = 0; done < json.Length;)
         {
             var read = RandomAccess.Read(file, json.AsSpan(done), WeftFormat.FixedLength + done);
-            done += read > 0 ? read : throw new WeftException($"{path}: the file ends inside its header.");
+            done += read > 0 ? read : throw new WeftException($"{path}: the file ends inside its header");
         }
 
         var actual = Crc32C.Compute(json);
         return actual == expected
             ? json
-            : throw new WeftException($"{path}: the header is damaged (checksum {actual:x8}, expected {expected:x8}).");
+            : throw new WeftException($"{path}: the header is damaged (checksum {actual:x8}, expected {expected:x8})");
     }
 
     // The deserializer lets a null inside a list pass although the list's type has none.
@@ -80,22 +80,22 @@ internal static class WeftHeaderReader
         foreach (var required in TensorSchema.Of(header.Model))
         {
             if (index == header.Tensors.Count)
-                throw new WeftException($"{path}: tensor '{required.Name}' is missing.");
+                throw new WeftException($"{path}: tensor '{required.Name}' is missing");
             var entry = header.Tensors[index++];
             if (entry.Name != required.Name)
-                throw new WeftException($"{path}: tensor '{entry.Name}' stands where '{required.Name}' belongs.");
+                throw new WeftException($"{path}: tensor '{entry.Name}' stands where '{required.Name}' belongs");
             if (!entry.Shape.SequenceEqual(required.Shape))
             {
                 throw new WeftException(
-                    $"{path}: tensor '{entry.Name}' has shape [{string.Join(", ", entry.Shape)}], expected [{string.Join(", ", required.Shape)}].");
+                    $"{path}: tensor '{entry.Name}' has shape [{string.Join(", ", entry.Shape)}], expected [{string.Join(", ", required.Shape)}]");
             }
 
             if (required.IsVector && entry.DataType != DataType.Float32)
-                throw new WeftException($"{path}: tensor '{entry.Name}' is a vector of type {entry.DataType.Name()}, expected f32.");
+                throw new WeftException($"{path}: tensor '{entry.Name}' is a vector of type {entry.DataType.Name()}, expected f32");
         }
 
         if (index < header.Tensors.Count)
-            throw new WeftException($"{path}: tensor '{header.Tensors[index].Name}' does not belong to this model.");
+            throw new WeftException($"{path}: tensor '{header.Tensors[index].Name}' does not belong to this model");
     }
 
     private static void CheckPlaces(string path, IReadOnlyList<TensorEntry> tensors, long end, long fileLength)
@@ -104,20 +104,20 @@ internal static class WeftHeaderReader
         {
             var expected = ByteLength(path, entry);
             if (entry.Length != expected)
-                throw new WeftException($"{path}: tensor '{entry.Name}' has {entry.Length} bytes, but its shape and type take {expected}.");
+                throw new WeftException($"{path}: tensor '{entry.Name}' has {entry.Length} bytes, but its shape and type take {expected}");
             if (entry.Offset % WeftFormat.Alignment != 0)
-                throw new WeftException($"{path}: tensor '{entry.Name}' starts at {entry.Offset}, which is no multiple of {WeftFormat.Alignment}.");
+                throw new WeftException($"{path}: tensor '{entry.Name}' starts at {entry.Offset}, which is no multiple of {WeftFormat.Alignment}");
             if (entry.Offset < end)
-                throw new WeftException($"{path}: tensor '{entry.Name}' starts at {entry.Offset}, inside what comes before it.");
+                throw new WeftException($"{path}: tensor '{entry.Name}' starts at {entry.Offset}, inside what comes before it");
             if (entry.Offset != WeftFormat.Align(end))
-                throw new WeftException($"{path}: tensor '{entry.Name}' starts at {entry.Offset}, expected {WeftFormat.Align(end)}.");
+                throw new WeftException($"{path}: tensor '{entry.Name}' starts at {entry.Offset}, expected {WeftFormat.Align(end)}");
             if (entry.Length > fileLength - entry.Offset)
-                throw new WeftException($"{path}: the file ends inside tensor '{entry.Name}' (it has {fileLength} bytes and needs {entry.Offset + entry.Length}).");
+                throw new WeftException($"{path}: the file ends inside tensor '{entry.Name}' (it has {fileLength} bytes and needs {entry.Offset + entry.Length})");
             end = entry.Offset + entry.Length;
         }
 
         if (fileLength != end)
-            throw new WeftException($"{path}: {fileLength - end} bytes follow the last tensor.");
+            throw new WeftException($"{path}: {fileLength - end} bytes follow the last tensor");
     }
 
     private static long ByteLength(string path, TensorEntry entry)
@@ -128,7 +128,7 @@ internal static class WeftHeaderReader
         }
         catch (OverflowException exception)
         {
-            throw new WeftException($"{path}: tensor '{entry.Name}' has the shape [{string.Join(", ", entry.Shape)}], which no file can hold.", exception);
+            throw new WeftException($"{path}: tensor '{entry.Name}' has the shape [{string.Join(", ", entry.Shape)}], which no file can hold", exception);
         }
     }
 }

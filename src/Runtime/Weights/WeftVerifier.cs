@@ -28,12 +28,12 @@ internal static unsafe class WeftVerifier
         foreach (var tensor in tensors)
         {
             if (new ReadOnlySpan<byte>(start + end, (int)(tensor.Offset - end)).ContainsAnyExcept((byte)0))
-                throw new WeftException($"{path}: the padding before tensor '{tensor.Name}' is damaged (it is not zero).");
+                throw new WeftException($"{path}: the padding before tensor '{tensor.Name}' is damaged (it is not zero)");
             var sum = 0u;
             for (long at = 0; at < tensor.Length; at += PieceLength, next++)
                 sum = Crc32C.Combine(sum, sums[next], pieces[next].Length);
             if (sum != tensor.Checksum)
-                throw new WeftException($"{path}: tensor '{tensor.Name}' is damaged (checksum {sum:x8}, expected {tensor.Checksum:x8}).");
+                throw new WeftException($"{path}: tensor '{tensor.Name}' is damaged (checksum {sum:x8}, expected {tensor.Checksum:x8})");
             end = tensor.Offset + tensor.Length;
         }
     }

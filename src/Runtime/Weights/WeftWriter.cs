@@ -12,30 +12,30 @@ namespace Weft.Weights;
 /// </summary>
 public sealed class WeftWriter : IDisposable
 {
-    private readonly string _path;
-    private readonly string _temporary;
-    private readonly TensorEntry[] _tensors;
-    private readonly Dictionary<string, int> _index;
-    private readonly long _length;
-    private readonly SafeFileHandle _file;
-    private readonly bool[] _complete;
-    private int _current = -1;
-    private long _written;
-    private uint _checksum;
-    private bool _renamed;
+    private readonly string path;
+    private readonly string temporary;
+    private readonly TensorEntry[] tensors;
+    private readonly Dictionary<string, int> index;
+    private readonly long length;
+    private readonly SafeFileHandle file;
+    private readonly bool[] complete;
+    private int current = -1;
+    private long written;
+    private uint checksum;
+    private bool renamed;
 
     private WeftWriter(string path, TensorEntry[] tensors, long length)
     {
-        (_path, _tensors, _length) = (path, tensors, length);
-        _index = tensors.Select((tensor, i) => (tensor.Name, i)).ToDictionary(pair => pair.Name, pair => pair.i);
-        _complete = new bool[tensors.Length];
-        _temporary = $"{path}.{Guid.NewGuid():n}.tmp";
-        _file = Guard(() => File.OpenHandle(
-            _temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, preallocationSize: length));
+        (this.path, this.tensors, this.length) = (path, tensors, length);
+        index = tensors.Select((tensor, i) => (tensor.Name, i)).ToDictionary(pair => pair.Name, pair => pair.i);
+        complete = new bool[tensors.Length];
+        temporary = $"{path}.{Guid.NewGuid():n}.tmp";
+        file = Guard(() => File.OpenHandle(
+            temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, preallocationSize: length));
     }
 
     /// <summary>Bytes that the finished file will have.</summary>
-    public long Length => _length;
+    public long Length => length;
 
     /// <summary>Starts a file.</summary>
     /// <param name="path">The final name; an existing file is replaced by <see cref="Complete"/> and not touched before.</param>
@@ -52,26 +52,26 @@ public sealed class WeftWriter : IDisposable
     public void Begin(string tensor)
     {
         FinishTensor();
-        _current = _index[tensor];
-        (_written, _checksum) = (0, 0);
+        current = index[tensor];
+        (this.written, this.checksum) = (0, 0);
     }
 
     /// <summary>Adds bytes to the tensor begun last.</summary>
     /// <exception cref="WeftException">The disk is full or fails.</exception>
     public void Append(ReadOnlySpan<byte> bytes)
     {
-        var entry = _tensors[_current];
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes.Length, entry.Length - _written, nameof(bytes));
-        _checksum = Crc32C.Append(_checksum, bytes);
-        Write(bytes, entry.Offset + _written);
-        _written += bytes.Length;
+        var entry = tensors[current];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes.Length, entry.Length - written, nameof(bytes));
+        checksum = Crc32C.Append(checksum, bytes);
+        Write(bytes, entry.Offset + written);
+        written += bytes.Length;
     }
 
     /// <summary>Brings what was written so far to the disk, so that <see cref="Complete"/> has little left to wait for.</summary>
     /// <exception cref="WeftException">The disk is full or fails.</exception>
     public void Flush() => Guard(() =>
     {
-        RandomAccess.FlushToDisk(_file);
+        RandomAccess.FlushToDisk(file);
         return true;
     });
 
@@ -81,13 +81,13 @@ public sealed class WeftWriter : IDisposable
     public WeftHeader Complete(WeftHeader header)
     {
         FinishTensor();
-        var missing = Array.IndexOf(_complete, false);
+        var missing = Array.IndexOf(complete, false);
         if (missing >= 0)
-            throw new InvalidOperationException($"Tensor '{_tensors[missing].Name}' was not written.");
+            throw new InvalidOperationException($"Tensor '{tensors[missing].Name}' was not written.");
 
-        header = header with { Tensors = _tensors };
+        header = header with { Tensors = tensors };
         var json = JsonSerializer.SerializeToUtf8Bytes(header, WeftJson.Header);
-        if (_tensors.Length > 0 && WeftFormat.Align(WeftFormat.FixedLength + json.Length) != _tensors[0].Offset)
+        if (tensors.Length > 0 && WeftFormat.Align(WeftFormat.FixedLength + json.Length) != tensors[0].Offset)
             throw new InvalidOperationException("The header is not the draft that the layout was made for.");
         Span<byte> start = stackalloc byte[WeftFormat.FixedLength];
         WeftFormat.Magic.CopyTo(start);
@@ -99,21 +99,21 @@ public sealed class WeftWriter : IDisposable
         Write(json, WeftFormat.FixedLength);
         Guard(() =>
         {
-            RandomAccess.FlushToDisk(_file);
-            _file.Dispose();
-            File.Move(_temporary, _path, overwrite: true);
+            RandomAccess.FlushToDisk(file);
+            file.Dispose();
+            File.Move(temporary, path, overwrite: true);
             return true;
         });
-        _renamed = true;
+        renamed = true;
         return header;
     }
 
     /// <summary>Closes the file, and deletes it unless it was completed.</summary>
     public void Dispose()
     {
-        _file.Dispose();
-        if (!_renamed)
-            File.Delete(_temporary);
+        file.Dispose();
+        if (!renamed)
+            File.Delete(temporary);
     }
 
     // Gaps between tensors are never written: the file system fills them with zeros, which is what the format asks for.
@@ -146,21 +146,21 @@ public sealed class WeftWriter : IDisposable
 
     private void FinishTensor()
     {
-        if (_current < 0)
+        if (current < 0)
             return;
-        var entry = _tensors[_current];
-        if (_written != entry.Length)
-            throw new InvalidOperationException($"Tensor '{entry.Name}' got {_written} of {entry.Length} bytes.");
-        _tensors[_current] = entry with { Checksum = _checksum };
-        _complete[_current] = true;
-        _current = -1;
+        var entry = tensors[current];
+        if (written != entry.Length)
+            throw new InvalidOperationException($"Tensor '{entry.Name}' got {written} of {entry.Length} bytes.");
+        tensors[current] = entry with { Checksum = checksum };
+        complete[current] = true;
+        current = -1;
     }
 
     private void Write(ReadOnlySpan<byte> bytes, long offset)
     {
         try
         {
-            RandomAccess.Write(_file, bytes, offset);
+            RandomAccess.Write(file, bytes, offset);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -182,12 +182,12 @@ public sealed class WeftWriter : IDisposable
 
     private WeftException Failure(Exception exception)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(_path));
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
         return exception switch
         {
-            DirectoryNotFoundException => new($"{_path}: the folder '{folder}' does not exist.", exception),
-            UnauthorizedAccessException => new($"{_path}: the folder '{folder}' does not allow writing.", exception),
-            _ => new($"{_path}: {_length} bytes cannot be written ({exception.Message.TrimEnd('.')}).", exception),
+            DirectoryNotFoundException => new($"{path}: the folder '{folder}' does not exist", exception),
+            UnauthorizedAccessException => new($"{path}: the folder '{folder}' does not allow writing", exception),
+            _ => new($"{path}: {length} bytes cannot be written ({exception.Message.TrimEnd('.')})", exception),
         };
     }
 }

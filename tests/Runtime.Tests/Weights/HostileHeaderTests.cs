@@ -12,13 +12,13 @@ namespace Weft.Runtime.Tests.Weights;
 [TestFixture]
 public sealed class HostileHeaderTests
 {
-    private TinyModel _model = null!;
+    private TinyModel tiny = null!;
 
     [SetUp]
-    public void Write() => _model = TinyModel.Create(TinyModel.Describe(layers: 1));
+    public void Write() => tiny = TinyModel.Create(TinyModel.Describe(layers: 1));
 
     [TearDown]
-    public void Delete() => _model.Dispose();
+    public void Delete() => tiny.Dispose();
 
     [TestCase("\"layers\":[", "\"layers\":[null,", "empty place", TestName = "A null layer")]
     [TestCase("\"tensors\":[", "\"tensors\":[null,", "empty place", TestName = "A null tensor")]
@@ -34,18 +34,18 @@ public sealed class HostileHeaderTests
     [TestCase("\"context_length\":256,", "", "format version 1", TestName = "A required member left out")]
     public void A_lying_header_is_refused(string old, string replacement, string expected)
     {
-        Rewrite(_model.Path, json => ReplaceFirst(json, old, replacement));
+        Rewrite(tiny.Path, json => ReplaceFirst(json, old, replacement));
 
-        var exception = Assert.Throws<WeftException>(() => WeftFile.Open(_model.Path).Dispose());
+        var exception = Assert.Throws<WeftException>(() => WeftFile.Open(tiny.Path).Dispose());
 
-        Assert.That(exception!.Message, Does.StartWith(_model.Path).And.Contain(expected));
+        Assert.That(exception!.Message, Does.StartWith(tiny.Path).And.Contain(expected));
     }
 
     [Test]
     public void A_shape_beyond_64_bits_is_refused()
     {
         var model = TinyModel.Describe(layers: 1, vocabulary: int.MaxValue, hidden: int.MaxValue);
-        Rewrite(_model.Path, json => JsonSerializer.Serialize(
+        Rewrite(tiny.Path, json => JsonSerializer.Serialize(
             JsonSerializer.Deserialize(json, WeftJson.Header)! with
             {
                 Model = model,
@@ -54,7 +54,7 @@ public sealed class HostileHeaderTests
             },
             WeftJson.Header));
 
-        var exception = Assert.Throws<WeftException>(() => WeftFile.Open(_model.Path).Dispose());
+        var exception = Assert.Throws<WeftException>(() => WeftFile.Open(tiny.Path).Dispose());
 
         Assert.That(exception!.Message, Does.Contain("embedding.weight").And.Contain("no file can hold"));
     }

@@ -13,7 +13,7 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
     public static Checkpoint Open(string folder) =>
         TryOpen(folder, "model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
         ?? TryOpen(folder, "pytorch_model.bin", PyTorchFile.Read)
-        ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either).");
+        ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either)");
 
     private static Checkpoint? TryOpen(string folder, string name, Reader read)
     {
@@ -31,22 +31,22 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
         foreach (var shard in shards)
         {
             if (Path.GetFileName(shard) != shard)
-                throw new WeftException($"{index}: the shard '{shard}' is not a plain file name.");
+                throw new WeftException($"{index}: the shard '{shard}' is not a plain file name");
             if (!File.Exists(Path.Combine(folder, shard)))
-                throw new WeftException($"{Path.Combine(folder, shard)}: this shard, named in {Path.GetFileName(index)}, does not exist.");
+                throw new WeftException($"{Path.Combine(folder, shard)}: this shard, named in {Path.GetFileName(index)}, does not exist");
         }
 
         var tensors = new Dictionary<string, StoredTensor>();
         foreach (var tensor in shards.SelectMany(shard => read(Path.Combine(folder, shard))))
         {
             if (!tensors.TryAdd(tensor.Name, tensor))
-                throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is also in {Path.GetFileName(tensors[tensor.Name].File)}.");
+                throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is also in {Path.GetFileName(tensors[tensor.Name].File)}");
         }
 
         foreach (var (name, shard) in places)
         {
             if (!tensors.TryGetValue(name, out var tensor) || Path.GetFileName(tensor.File) != shard)
-                throw new WeftException($"{Path.Combine(folder, shard)}: tensor '{name}' is missing, though {Path.GetFileName(index)} places it here.");
+                throw new WeftException($"{Path.Combine(folder, shard)}: tensor '{name}' is missing, though {Path.GetFileName(index)} places it here");
         }
 
         return new(tensors, [index, .. shards.Select(shard => Path.Combine(folder, shard))]);
@@ -60,7 +60,7 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
             || map.ValueKind != JsonValueKind.Object
             || map.EnumerateObject().Any(entry => entry.Value.ValueKind != JsonValueKind.String))
         {
-            throw new WeftException($"{path}: there is no 'weight_map' from tensor names to files.");
+            throw new WeftException($"{path}: there is no 'weight_map' from tensor names to files");
         }
 
         return map.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!);

@@ -12,7 +12,7 @@ internal static class JsonFile
     {
         using var file = SourceReader.Open(path);
         if (file.Length > Array.MaxLength)
-            throw new WeftException($"{path}: {file.Length} bytes are too many for a JSON file.");
+            throw new WeftException($"{path}: {file.Length} bytes are too many for a JSON file");
         try
         {
             var json = file.Read(0, (int)file.Length);
@@ -21,11 +21,11 @@ internal static class JsonFile
         }
         catch (InvalidOperationException exception)
         {
-            throw new WeftException($"{path}: a text in it is not valid Unicode.", exception);
+            throw new WeftException($"{path}: a text in it is not valid Unicode", exception);
         }
         catch (JsonException exception)
         {
-            throw new WeftException($"{path}: line {exception.LineNumber + 1} is not valid JSON.", exception);
+            throw new WeftException($"{path}: line {exception.LineNumber + 1} is not valid JSON", exception);
         }
     }
 

@@ -27,10 +27,10 @@ public sealed class SafetensorsFile
     {
         using var file = SourceReader.Open(path);
         if (file.Length < sizeof(ulong))
-            throw new WeftException($"{path}: {file.Length} bytes are too few for a safetensors file.");
+            throw new WeftException($"{path}: {file.Length} bytes are too few for a safetensors file");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(file.Read(0, sizeof(ulong)));
         if (length > MaxHeaderLength || (long)length > file.Length - sizeof(ulong))
-            throw new WeftException($"{path}: the header is said to have {length} bytes, but the file has {file.Length} in all.");
+            throw new WeftException($"{path}: the header is said to have {length} bytes, but the file has {file.Length} in all");
         var dataStart = sizeof(ulong) + (long)length;
         var tensors = ReadHeader(path, file.Read(sizeof(ulong), (int)length), dataStart);
         CheckPlaces(path, tensors, dataStart, file.Length);
@@ -43,7 +43,7 @@ public sealed class SafetensorsFile
     {
         var (tensor, bytes) = ReadBytes(name);
         if (!tensor.Type.IsFloat())
-            throw new WeftException($"{Path}: tensor '{name}' is of type {tensor.Type}, expected floating point.");
+            throw new WeftException($"{Path}: tensor '{name}' is of type {tensor.Type}, expected floating point");
         var values = new float[tensor.Count];
         Elements.ToSingle(tensor.Type, bytes, values);
         return values;
@@ -58,16 +58,16 @@ public sealed class SafetensorsFile
         {
             StoredType.Int64 => MemoryMarshal.Cast<byte, long>(bytes).ToArray(),
             StoredType.Int32 => Array.ConvertAll(MemoryMarshal.Cast<byte, int>(bytes).ToArray(), value => (long)value),
-            _ => throw new WeftException($"{Path}: tensor '{name}' is of type {tensor.Type}, expected integers."),
+            _ => throw new WeftException($"{Path}: tensor '{name}' is of type {tensor.Type}, expected integers"),
         };
     }
 
     private (StoredTensor Tensor, byte[] Bytes) ReadBytes(string name)
     {
         if (!Tensors.TryGetValue(name, out var tensor))
-            throw new WeftException($"{Path}: there is no tensor '{name}'.");
+            throw new WeftException($"{Path}: there is no tensor '{name}'");
         if (tensor.ByteLength > Array.MaxLength)
-            throw new WeftException($"{Path}: tensor '{name}' is too large to be read at once.");
+            throw new WeftException($"{Path}: tensor '{name}' is too large to be read at once");
         using var file = SourceReader.Open(Path);
         return (tensor, file.Read(tensor.Offset, (int)tensor.ByteLength));
     }
@@ -86,7 +86,7 @@ public sealed class SafetensorsFile
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            throw new WeftException($"{path}: the header is not a JSON object of tensors with unique names.", exception);
+            throw new WeftException($"{path}: the header is not a JSON object of tensors with unique names", exception);
         }
 
         return tensors;
@@ -99,23 +99,23 @@ public sealed class SafetensorsFile
             var value = property.Value;
             var typeName = value.GetProperty("dtype").GetString();
             var type = ParseType(typeName)
-                ?? throw new WeftException($"{path}: tensor '{property.Name}' has the unsupported type {typeName}.");
+                ?? throw new WeftException($"{path}: tensor '{property.Name}' has the unsupported type {typeName}");
             var shape = value.GetProperty("shape").EnumerateArray().Select(size => checked((long)size.GetUInt64())).ToArray();
             var offsets = value.GetProperty("data_offsets").EnumerateArray().Select(offset => checked((long)offset.GetUInt64())).ToArray();
             if (offsets.Length != 2 || offsets[0] > offsets[1])
-                throw new WeftException($"{path}: tensor '{property.Name}' has no valid data_offsets.");
+                throw new WeftException($"{path}: tensor '{property.Name}' has no valid data_offsets");
             var expected = shape.Aggregate((long)type.Size(), (product, size) => checked(product * size));
             if (offsets[1] - offsets[0] != expected)
             {
                 throw new WeftException(
-                    $"{path}: tensor '{property.Name}' has {offsets[1] - offsets[0]} bytes, but its shape and type take {expected}.");
+                    $"{path}: tensor '{property.Name}' has {offsets[1] - offsets[0]} bytes, but its shape and type take {expected}");
             }
 
             return new(property.Name, type, shape, StoredTensor.RowMajorStrides(shape), path, checked(dataStart + offsets[0]));
         }
         catch (Exception exception) when (exception is KeyNotFoundException or FormatException or OverflowException or InvalidOperationException)
         {
-            throw new WeftException($"{path}: tensor '{property.Name}' has no valid dtype, shape and data_offsets.", exception);
+            throw new WeftException($"{path}: tensor '{property.Name}' has no valid dtype, shape and data_offsets", exception);
         }
     }
 
@@ -126,14 +126,14 @@ public sealed class SafetensorsFile
         foreach (var tensor in tensors)
         {
             if (tensor.ByteLength > fileLength - tensor.Offset)
-                throw new WeftException($"{path}: the file has {fileLength} bytes and ends before tensor '{tensor.Name}' does.");
+                throw new WeftException($"{path}: the file has {fileLength} bytes and ends before tensor '{tensor.Name}' does");
             if (tensor.Offset != end)
-                throw new WeftException($"{path}: tensor '{tensor.Name}' {(tensor.Offset < end ? "overlaps" : "leaves a gap after")} its predecessor.");
+                throw new WeftException($"{path}: tensor '{tensor.Name}' {(tensor.Offset < end ? "overlaps" : "leaves a gap after")} its predecessor");
             end = tensor.Offset + tensor.ByteLength;
         }
 
         if (end != fileLength)
-            throw new WeftException($"{path}: {fileLength - end} bytes follow the last tensor.");
+            throw new WeftException($"{path}: {fileLength - end} bytes follow the last tensor");
     }
 
     private static StoredType? ParseType(string? name) => name switch

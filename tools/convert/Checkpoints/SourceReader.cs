@@ -6,11 +6,11 @@ namespace Weft.Convert.Checkpoints;
 /// <remarks>Reads go into the caller's buffer rather than through a memory map, whose pages would count as this process's memory.</remarks>
 internal sealed class SourceReader : IDisposable
 {
-    private readonly SafeFileHandle _handle;
+    private readonly SafeFileHandle handle;
 
     private SourceReader(string path, SafeFileHandle handle)
     {
-        (Path, _handle) = (path, handle);
+        (Path, this.handle) = (path, handle);
         Length = RandomAccess.GetLength(handle);
     }
 
@@ -26,11 +26,11 @@ internal sealed class SourceReader : IDisposable
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new WeftException($"{path}: this file does not exist.", exception);
+            throw new WeftException($"{path}: this file does not exist", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new WeftException($"{path}: the file cannot be read ({exception.Message.TrimEnd('.')}).", exception);
+            throw new WeftException($"{path}: the file cannot be read ({exception.Message.TrimEnd('.')})", exception);
         }
     }
 
@@ -41,16 +41,16 @@ internal sealed class SourceReader : IDisposable
         {
             while (destination.Length > 0)
             {
-                var read = RandomAccess.Read(_handle, destination, offset);
+                var read = RandomAccess.Read(handle, destination, offset);
                 if (read == 0)
-                    throw new WeftException($"{Path}: the file ends at byte {offset}, before its contents do.");
+                    throw new WeftException($"{Path}: the file ends at byte {offset}, before its contents do");
                 destination = destination[read..];
                 offset += read;
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new WeftException($"{Path}: the file cannot be read ({exception.Message.TrimEnd('.')}).", exception);
+            throw new WeftException($"{Path}: the file cannot be read ({exception.Message.TrimEnd('.')})", exception);
         }
     }
 
@@ -62,5 +62,5 @@ internal sealed class SourceReader : IDisposable
         return bytes;
     }
 
-    public void Dispose() => _handle.Dispose();
+    public void Dispose() => handle.Dispose();
 }
