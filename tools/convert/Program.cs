@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CommandLine;
 using CommandLine.Text;
 using Spectre.Console;
@@ -33,11 +34,14 @@ if (parsed.Value is not { } options)
 }
 
 using var cancellation = new CancellationTokenSource();
-Console.CancelKeyPress += (_, press) =>
+void Interrupt(PosixSignalContext context)
 {
-    press.Cancel = !cancellation.IsCancellationRequested; // a second Ctrl-C ends the process
+    context.Cancel = !cancellation.IsCancellationRequested; // a second one ends the process
     cancellation.Cancel();
-};
+}
+
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
 try
 {
     var console = Console.IsErrorRedirected ? null : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
