@@ -21,10 +21,10 @@ internal abstract class ParallelWork
 internal sealed class WorkerPool : IDisposable
 {
     // About a millisecond: longer than any gap inside a step, short enough that an idle process costs nothing.
-    private const int SpinsBeforeSleep = 20_000;
+    private const int SpinsBeforeSleep = 30_000;
 
     // Some tens of microseconds, after which a worker that does not finish has probably lost its processor to someone else.
-    private const int SpinsBeforeYield = 1_000;
+    private const int SpinsBeforeYield = 2_000;
 
     // The state: in its low bits how many workers are inside, above them whether more may enter, above that the number of the piece.
     private const long Worker = 1;
@@ -86,7 +86,7 @@ internal sealed class WorkerPool : IDisposable
             for (var spins = 0; (Volatile.Read(ref state.Value) & Inside) != 0; spins++)
             {
                 if (spins < SpinsBeforeYield)
-                    Thread.SpinWait(8);
+                    Thread.SpinWait(1);
                 else
                     Thread.Yield();
             }
@@ -140,7 +140,7 @@ internal sealed class WorkerPool : IDisposable
             {
                 if (TryEnter(ref done))
                     return true;
-                Thread.SpinWait(8);
+                Thread.SpinWait(1);
             }
 
             lock (wake)

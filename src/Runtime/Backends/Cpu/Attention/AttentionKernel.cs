@@ -80,7 +80,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         var rows = (endToken - firstToken) * (arguments.QueryHeads / arguments.KeyValueHeads);
         for (var row = 0; row < rows;)
         {
-            var tile = rows - row >= 8 ? 8 : rows - row >= 4 ? 4 : 1;
+            var tile = rows - row >= 8 ? 8 : rows - row >= 4 ? 4 : rows - row >= 2 ? 2 : 1;
             RunTile(arguments, blocks, head, firstToken, row, tile, scratch);
             row += tile;
         }
@@ -181,6 +181,8 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
             OuterProduct<TSimd, TVector, TCache>.Rows8(a, aStride, b, bStride, n, c, cStride);
         else if (rows == 4)
             OuterProduct<TSimd, TVector, TCache>.Rows4(a, aStride, b, bStride, n, c, cStride);
+        else if (rows == 2)
+            OuterProduct<TSimd, TVector, TCache>.Rows2(a, aStride, b, bStride, n, c, cStride);
         else
             OuterProduct<TSimd, TVector, TCache>.Rows1(a, b, bStride, n, c);
     }

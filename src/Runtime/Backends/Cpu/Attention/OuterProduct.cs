@@ -71,6 +71,22 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Rows2(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
+    {
+        var c0 = TSimd.Load(c);
+        var c1 = TSimd.Load(c + cStride);
+        for (var i = 0; i < n; i++, b += bStride, a++)
+        {
+            var v = TCache.Load<TSimd, TVector>(b);
+            c0 = TSimd.MultiplyAdd(TSimd.Broadcast(a[0]), v, c0);
+            c1 = TSimd.MultiplyAdd(TSimd.Broadcast(a[aStride]), v, c1);
+        }
+
+        TSimd.Store(c, c0);
+        TSimd.Store(c + cStride, c1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rows1(float* a, byte* b, nint bStride, int n, float* c)
     {
         var sum = TSimd.Load(c);
