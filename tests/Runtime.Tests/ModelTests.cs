@@ -85,15 +85,21 @@ public sealed class ModelTests
         var logits = new float[tiny.Description.VocabularySize];
         Span<int> token = stackalloc int[1];
         sequence.Forward(token, LogitRows.Last, logits);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-        for (var i = 0; i < 100; i++)
+        // All threads of the process count, the test runner's too: what a step allocates itself shows in every round.
+        var least = long.MaxValue;
+        for (var round = 0; round < 5; round++)
         {
-            token[0] = i;
-            sequence.Forward(token, LogitRows.Last, logits);
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            for (var i = 0; i < 40; i++)
+            {
+                token[0] = i;
+                sequence.Forward(token, LogitRows.Last, logits);
+            }
+
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
         }
 
-        // All threads together; the runtime's own background work may add a little, a decode step's own would add a hundredfold.
-        Assert.That(GC.GetTotalAllocatedBytes(precise: true) - before, Is.LessThan(100));
+        Assert.That(least, Is.Zero);
     }
 
     [Test]

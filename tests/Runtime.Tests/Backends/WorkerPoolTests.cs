@@ -54,10 +54,15 @@ public sealed class WorkerPoolTests
         using var pool = new WorkerPool(2);
         var work = new CountingWork(16);
         pool.Run(work, 16);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-        for (var i = 0; i < 1000; i++)
-            pool.Run(work, 16);
-        Assert.That(GC.GetTotalAllocatedBytes(precise: true) - before, Is.LessThan(1000), "less than a byte a run");
+        // All threads of the process count, the test runner's too: what a run allocates itself shows in every round.
+        var least = Enumerable.Range(0, 5).Min(_ =>
+        {
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            for (var i = 0; i < 1000; i++)
+                pool.Run(work, 16);
+            return GC.GetTotalAllocatedBytes(precise: true) - before;
+        });
+        Assert.That(least, Is.LessThan(1000), "less than a byte a run");
     }
 
     private sealed class CountingWork(int items) : ParallelWork
