@@ -40,7 +40,7 @@ public sealed class BadTokenizerTests
     }
 
     [Test]
-    public void Every_truncation_of_a_sentencepiece_model_is_a_result_or_a_sentence()
+    public void A_truncated_sentencepiece_model_is_a_result_or_a_sentence()
     {
         if (SharedData.TryFind("tokenizers/llama-spm/tokenizer.model") is not { } source)
         {

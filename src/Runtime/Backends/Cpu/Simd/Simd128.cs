@@ -99,7 +99,7 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
         var sign = (value.AsUInt32() >> 16) & Vector128.Create(0x8000u);
         var magnitude = Vector128.MinNative(Vector128.Abs(value), Vector128.Create(65504f));
         // Adding 2^(e+13) drops the bits that binary16 has no room for and rounds ties to even; small values take the fixed
-        // exponent of the subnormals. See Float16Rounding in the tests for the derivation against every value.
+        // exponent of the subnormals. SimdTests compare it with the runtime's own conversion, ties and subnormals included.
         var exponent = Vector128.Max(magnitude.AsUInt32() & Vector128.Create(0x7F800000u), Vector128.Create(113u << 23));
         var magic = (exponent + Vector128.Create(13u << 23)).AsSingle();
         var mantissa = (magnitude + magic).AsUInt32() - magic.AsUInt32();

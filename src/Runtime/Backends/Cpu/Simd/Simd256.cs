@@ -102,7 +102,7 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         var sign = (value.AsUInt32() >> 16) & Vector256.Create(0x8000u);
         var magnitude = Vector256.MinNative(Vector256.Abs(value), Vector256.Create(65504f));
         // Adding 2^(e+13) drops the bits that binary16 has no room for and rounds ties to even; small values take the fixed
-        // exponent of the subnormals. See Float16Rounding in the tests for the derivation against every value.
+        // exponent of the subnormals. SimdTests compare it with the runtime's own conversion, ties and subnormals included.
         var exponent = Vector256.Max(magnitude.AsUInt32() & Vector256.Create(0x7F800000u), Vector256.Create(113u << 23));
         var magic = (exponent + Vector256.Create(13u << 23)).AsSingle();
         var mantissa = (magnitude + magic).AsUInt32() - magic.AsUInt32();

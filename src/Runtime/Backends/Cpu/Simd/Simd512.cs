@@ -103,7 +103,7 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         var sign = (value.AsUInt32() >> 16) & Vector512.Create(0x8000u);
         var magnitude = Vector512.MinNative(Vector512.Abs(value), Vector512.Create(65504f));
         // Adding 2^(e+13) drops the bits that binary16 has no room for and rounds ties to even; small values take the fixed
-        // exponent of the subnormals. See Float16Rounding in the tests for the derivation against every value.
+        // exponent of the subnormals. SimdTests compare it with the runtime's own conversion, ties and subnormals included.
         var exponent = Vector512.Max(magnitude.AsUInt32() & Vector512.Create(0x7F800000u), Vector512.Create(113u << 23));
         var magic = (exponent + Vector512.Create(13u << 23)).AsSingle();
         var mantissa = (magnitude + magic).AsUInt32() - magic.AsUInt32();
