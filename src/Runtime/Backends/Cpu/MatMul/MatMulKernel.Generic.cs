@@ -42,6 +42,8 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     {
         var few = arguments.N <= FewTokens;
         var chunk = ChunkSize(arguments.K);
+        if (arguments.N == 1 && arguments.K <= chunk && arguments.K % (2 * TSimd.Width) == 0)
+            firstRow = RunShortRows(arguments, firstRow, endRow);
         for (var row = firstRow; row < endRow;)
         {
             if (arguments.N == 1 && endRow - row >= Rows)
@@ -56,6 +58,22 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
                 RunChunk(arguments, row, end, k, Math.Min(chunk, arguments.K - k), few, scratch);
             row = end;
         }
+    }
+
+    /// <summary>Whole groups of four rows of one chunk each, one token; returns the first row that is left.</summary>
+    private static int RunShortRows(in MatMulArguments arguments, int firstRow, int endRow)
+    {
+        var groups = (endRow - firstRow) / Rows;
+        Tile<TSimd, TVector, TWeights>.ShortRows(
+            arguments.W + ((nint)firstRow * arguments.K * TWeights.ElementSize),
+            (nint)arguments.K * TWeights.ElementSize,
+            groups,
+            arguments.PackedX,
+            arguments.Y + firstRow,
+            arguments.Bias == null ? null : arguments.Bias + firstRow,
+            arguments.Accumulate,
+            Ahead);
+        return firstRow + (groups * Rows);
     }
 
     /// <summary>

@@ -253,4 +253,52 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
         sums[1] = both[1];
         return line;
     }
+
+    /// <summary>
+    /// One token and whole rows so short that reducing and storing them would take as long as multiplying: four rows at a time hide the
+    /// latency of the multiply-adds and share one reduction, and nothing is called in between. The sums are those of <see cref="Tokens1"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ShortRows(byte* w, nint rowBytes, int groups, float* x, float* y, float* bias, bool accumulate, nint ahead)
+    {
+        var stride = (nint)(2 * TSimd.Width * TWeights.ElementSize);
+        for (; groups > 0; groups--)
+        {
+            TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
+            var end = w + rowBytes;
+            var line = w + ahead;
+            var v = x;
+            for (; w < end; w += stride, v += 2 * TSimd.Width)
+            {
+                TSimd.Prefetch(line);
+                TSimd.Prefetch(line + stride);
+                TSimd.Prefetch(line + (2 * stride));
+                TSimd.Prefetch(line + (3 * stride));
+                line += 4 * stride;
+                var first = TSimd.Load(v);
+                a0 = TSimd.MultiplyAdd(first, TWeights.First<TSimd, TVector>(w), a0);
+                a1 = TSimd.MultiplyAdd(first, TWeights.First<TSimd, TVector>(w + rowBytes), a1);
+                a2 = TSimd.MultiplyAdd(first, TWeights.First<TSimd, TVector>(w + (2 * rowBytes)), a2);
+                a3 = TSimd.MultiplyAdd(first, TWeights.First<TSimd, TVector>(w + (3 * rowBytes)), a3);
+                var second = TSimd.Load(v + TSimd.Width);
+                a0 = TSimd.MultiplyAdd(second, TWeights.Second<TSimd, TVector>(w), a0);
+                a1 = TSimd.MultiplyAdd(second, TWeights.Second<TSimd, TVector>(w + rowBytes), a1);
+                a2 = TSimd.MultiplyAdd(second, TWeights.Second<TSimd, TVector>(w + (2 * rowBytes)), a2);
+                a3 = TSimd.MultiplyAdd(second, TWeights.Second<TSimd, TVector>(w + (3 * rowBytes)), a3);
+            }
+
+            w += 3 * rowBytes;
+            var sums = TSimd.Sum4(a0, a1, a2, a3);
+            if (accumulate)
+                sums += Vector128.Load(y);
+            if (bias != null)
+            {
+                sums += Vector128.Load(bias);
+                bias += 4;
+            }
+
+            sums.Store(y);
+            y += 4;
+        }
+    }
 }
