@@ -110,8 +110,7 @@ public sealed class Model : IDisposable
     {
         var batch = new StepBatch(MaxTokensPerStep, 1, BlockPool.BlocksFor(ContextLength), MaxLogitRows);
         var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
-        var plan = MemoryPlan.Create(graph, MaxTokensPerStep, MaxLogitRows);
-        return CpuBackend.Compile(graph, plan, file, batch, new CpuOptions(
+        return CpuBackend.Compile(graph, file, batch, new CpuOptions(
             options.Instructions ?? InstructionSets.Best,
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
             options.CacheType,

@@ -22,11 +22,15 @@ public sealed class MemoryPlan
     public long Offset(Value value) => offsets[value];
 
     /// <summary>Plans <paramref name="graph"/> for steps of at most <paramref name="maxTokens"/> tokens and <paramref name="maxLogitRows"/> rows of logits.</summary>
-    public static MemoryPlan Create(StepGraph graph, int maxTokens, int maxLogitRows)
+    /// <param name="graph">The graph.</param>
+    /// <param name="maxTokens">Largest N.</param>
+    /// <param name="maxLogitRows">Largest R.</param>
+    /// <param name="rowBytes">Bytes of one row of a value: element types and padding are the backend's affair.</param>
+    public static MemoryPlan Create(StepGraph graph, int maxTokens, int maxLogitRows, Func<Value, long> rowBytes)
     {
         var plan = new MemoryPlan();
         var placed = new List<(Life Life, long Offset)>();
-        foreach (var life in Lives(graph, maxTokens, maxLogitRows).OrderByDescending(life => life.Size).ThenBy(life => life.First))
+        foreach (var life in Lives(graph, maxTokens, maxLogitRows, rowBytes).OrderByDescending(life => life.Size).ThenBy(life => life.First))
         {
             var offset = 0L;
             foreach (var (other, start) in placed.Where(p => p.Life.Meets(life)).OrderBy(p => p.Offset))
@@ -44,7 +48,7 @@ public sealed class MemoryPlan
         return plan;
     }
 
-    private static IEnumerable<Life> Lives(StepGraph graph, int maxTokens, int maxLogitRows)
+    private static IEnumerable<Life> Lives(StepGraph graph, int maxTokens, int maxLogitRows, Func<Value, long> rowBytes)
     {
         var first = new Dictionary<Value, int>();
         var last = new Dictionary<Value, int>();
@@ -62,7 +66,7 @@ public sealed class MemoryPlan
         return first.Select(pair =>
         {
             var rows = pair.Key.Rows == Rows.Tokens ? maxTokens : maxLogitRows;
-            var bytes = (long)rows * pair.Key.Width * sizeof(float);
+            var bytes = rows * rowBytes(pair.Key);
             return new Life(pair.Key, pair.Value, last[pair.Key], (bytes + Alignment - 1) / Alignment * Alignment);
         });
     }

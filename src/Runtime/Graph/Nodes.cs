@@ -12,7 +12,7 @@ public enum Rows
     Logits,
 }
 
-/// <summary>A float32 matrix [rows, Width] that a step computes.</summary>
+/// <summary>A matrix [rows, Width] that a step computes; the backend chooses its element type.</summary>
 /// <param name="Id">Unique in its graph.</param>
 /// <param name="Rows">Symbolic number of rows.</param>
 /// <param name="Width">Columns.</param>

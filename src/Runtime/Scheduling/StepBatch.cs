@@ -15,7 +15,10 @@ public sealed class StepBatch
     /// <param name="maxLogitRows">Largest R.</param>
     public StepBatch(int maxTokens, int maxSequences, int maxBlocks, int maxLogitRows)
     {
+        MaxTokens = maxTokens;
+        MaxSequences = maxSequences;
         MaxBlocks = maxBlocks;
+        MaxLogitRows = maxLogitRows;
         TokenIds = Pinned(maxTokens);
         Positions = Pinned(maxTokens);
         Slots = Pinned(maxTokens);
@@ -32,6 +35,15 @@ public sealed class StepBatch
 
     /// <summary>R.</summary>
     public int LogitRowCount { get; private set; }
+
+    /// <summary>Largest N.</summary>
+    public int MaxTokens { get; }
+
+    /// <summary>Largest B.</summary>
+    public int MaxSequences { get; }
+
+    /// <summary>Largest R.</summary>
+    public int MaxLogitRows { get; }
 
     /// <summary>Row length of <see cref="BlockTables"/>.</summary>
     public int MaxBlocks { get; }

@@ -19,7 +19,7 @@ public sealed class MemoryPlanTests
         Prop.ForAll(shapes.ToArbitrary(), shape =>
         {
             var graph = Fusion.Fuse(GraphBuilder.Build(TinyModel.Describe(layers: shape.layers, hidden: shape.hidden)));
-            var plan = MemoryPlan.Create(graph, shape.tokens, shape.rows);
+            var plan = Plan(graph, shape.tokens, shape.rows);
             var lives = Lives(graph, shape.tokens, shape.rows);
             foreach (var (a, b) in from a in lives from b in lives where a.Value != b.Value select (a, b))
             {
@@ -36,9 +36,12 @@ public sealed class MemoryPlanTests
     [Test]
     public void Layers_share_memory()
     {
-        long Size(int layers) => MemoryPlan.Create(Fusion.Fuse(GraphBuilder.Build(TinyModel.Describe(layers: layers))), 64, 1).Size;
+        long Size(int layers) => Plan(Fusion.Fuse(GraphBuilder.Build(TinyModel.Describe(layers: layers))), 64, 1).Size;
         Assert.That(Size(20), Is.EqualTo(Size(2)));
     }
+
+    private static MemoryPlan Plan(StepGraph graph, int tokens, int rows) =>
+        MemoryPlan.Create(graph, tokens, rows, value => value.Width * sizeof(float));
 
     private static List<(Value Value, int First, int Last, long Bytes)> Lives(StepGraph graph, int tokens, int rows)
     {

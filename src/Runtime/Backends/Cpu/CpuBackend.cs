@@ -20,22 +20,22 @@ internal sealed record CpuOptions(InstructionSet Instructions, int Threads, Data
 internal static class CpuBackend
 {
     /// <summary>Binds a fused graph to this machine.</summary>
-    public static StepProgram Compile(StepGraph graph, MemoryPlan plan, WeftFile file, StepBatch batch, CpuOptions options) =>
+    public static StepProgram Compile(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options) =>
         options.Instructions switch
         {
-            InstructionSet.Vector512 => Compile<Simd512, Vector512<float>>(graph, plan, file, batch, options),
-            InstructionSet.Vector256 => Compile<Simd256, Vector256<float>>(graph, plan, file, batch, options),
-            InstructionSet.Vector128 => Compile<Simd128, Vector128<float>>(graph, plan, file, batch, options),
-            _ => Compile<SimdScalar, float>(graph, plan, file, batch, options),
+            InstructionSet.Vector512 => Compile<Simd512, Vector512<float>>(graph, file, batch, options),
+            InstructionSet.Vector256 => Compile<Simd256, Vector256<float>>(graph, file, batch, options),
+            InstructionSet.Vector128 => Compile<Simd128, Vector128<float>>(graph, file, batch, options),
+            _ => Compile<SimdScalar, float>(graph, file, batch, options),
         };
 
     private static StepProgram Compile<TSimd, TVector>(
-        StepGraph graph, MemoryPlan plan, WeftFile file, StepBatch batch, CpuOptions options)
+        StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct => options.CacheType switch
         {
-            DataType.Float32 => new CpuProgram<TSimd, TVector, Float32Cache>(graph, plan, file, batch, options),
-            DataType.BFloat16 => new CpuProgram<TSimd, TVector, BFloat16Cache>(graph, plan, file, batch, options),
-            _ => new CpuProgram<TSimd, TVector, Float16Cache>(graph, plan, file, batch, options),
+            DataType.Float32 => new CpuProgram<TSimd, TVector, Float32Cache>(graph, file, batch, options),
+            DataType.BFloat16 => new CpuProgram<TSimd, TVector, BFloat16Cache>(graph, file, batch, options),
+            _ => new CpuProgram<TSimd, TVector, Float16Cache>(graph, file, batch, options),
         };
 }

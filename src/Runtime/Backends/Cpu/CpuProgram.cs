@@ -29,10 +29,10 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private readonly WorkerPool pool;
     private readonly Operation[] operations;
 
-    public CpuProgram(StepGraph graph, MemoryPlan plan, WeftFile file, StepBatch batch, CpuOptions options)
+    public CpuProgram(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options)
     {
         this.graph = graph;
-        this.plan = plan;
+        plan = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, value => value.Width * sizeof(float));
         this.file = file;
         this.options = options;
         Batch = batch;
