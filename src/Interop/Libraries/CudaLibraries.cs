@@ -37,6 +37,16 @@ public static class CudaLibraries
         new(NativeLibraryName.Simulator.Title, LibraryFinder.FindSimulator(), NativeLibraryName.Simulator.Advice),
     ];
 
+    /// <summary>Tells one compiler from another without loading it: its file, size and time of change; "none" when there is none.</summary>
+    public static string CompilerIdentity()
+    {
+        var path = Selected == CudaPlatform.Simulator ? LibraryFinder.FindSimulator() : LibraryFinder.Machine.Find(NativeLibraryName.Nvrtc);
+        if (path is null)
+            return "none";
+        var file = new FileInfo(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path);
+        return $"{file.Name} {file.Length} {file.LastWriteTimeUtc.Ticks}";
+    }
+
     /// <summary>Throws when <paramref name="library"/> cannot be loaded.</summary>
     /// <exception cref="CudaUnavailableException">It is missing or damaged; the message says what to do.</exception>
     internal static void Require(NativeLibraryName library) => Load(library.Key);

@@ -1,0 +1,168 @@
+// A thread of a block: a fiber whose state lies at the foot of its stack, where it is found without a look-up. What kernels and the
+// software device share.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace cudasim {
+
+constexpr size_t kStackBytes = 128 * 1024;
+constexpr int kWarp = 32;
+constexpr int kMaxCopies = 512;
+
+struct Index3 {
+  unsigned x, y, z;
+};
+
+enum class Wait { None, Block, Warp, Done };
+
+struct ThreadState;
+using Complete = void (*)(ThreadState** lanes);
+
+// A copy that cp.async has begun.
+struct Copy {
+  void* target;
+  const void* source;
+  int group;
+  bool valid;
+};
+
+// What the device does for a thread. Bound to the kernel's library when it is loaded.
+struct Runtime {
+  void (*yield)(ThreadState*);
+  [[noreturn]] void (*fail)(ThreadState*, const char* message, int line, int status);
+};
+
+struct ThreadState {
+  Index3 thread, block, block_dim, grid_dim;
+  const Runtime* runtime;
+  unsigned char* shared;
+  size_t shared_bytes;
+  unsigned lane;
+  Wait wait;
+  unsigned mask;
+  Complete complete;
+  void* operands;  // of the warp operation that waits
+  int line;
+  int copies, group;
+  Copy copy[kMaxCopies];
+};
+
+inline ThreadState* self() {
+  return reinterpret_cast<ThreadState*>(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) & ~(kStackBytes - 1));
+}
+
+[[noreturn]] inline void fail(const char* message, int line, int status = 719) { self()->runtime->fail(self(), message, line, status); }
+
+inline void check_aligned(const void* pointer, size_t bytes, int line) {
+  if (reinterpret_cast<uintptr_t>(pointer) % bytes != 0) fail("an address is not a multiple of the access's size", line, 716);
+}
+
+inline void check_shared(const void* pointer, size_t bytes, int line) {
+  auto* state = self();
+  auto* at = static_cast<const unsigned char*>(pointer);
+  if (at < state->shared || at + bytes > state->shared + state->shared_bytes) fail("an address lies outside the block's shared memory", line, 700);
+}
+
+inline void sync_threads(int line) {
+  auto* state = self();
+  state->wait = Wait::Block;
+  state->line = line;
+  state->runtime->yield(state);
+}
+
+// Waits until every lane of the mask is in the same operation; the last one's arrival completes it for all.
+inline void warp_operation(unsigned mask, Complete complete, void* operands, int line) {
+  auto* state = self();
+  if ((mask >> state->lane & 1) == 0) fail("a lane takes part in a warp operation whose mask leaves it out", line);
+  state->wait = Wait::Warp;
+  state->mask = mask;
+  state->complete = complete;
+  state->operands = operands;
+  state->line = line;
+  state->runtime->yield(state);
+}
+
+inline void sync_warp(unsigned mask, int line) {
+  warp_operation(mask, [](ThreadState**) {}, nullptr, line);
+}
+
+template <typename T>
+struct Shuffle {
+  T value;
+  int source;  // lane, or -1 for the lane's own value
+  T result;
+};
+
+template <typename T>
+T shuffle(unsigned mask, T value, int source, int line) {
+  Shuffle<T> operands{value, source, value};
+  warp_operation(
+      mask,
+      [](ThreadState** lanes) {
+        for (int i = 0; i < kWarp; ++i) {
+          if (!lanes[i]) continue;
+          auto* own = static_cast<Shuffle<T>*>(lanes[i]->operands);
+          // A lane outside the mask gives an undefined value: poison.
+          if (own->source < 0) continue;
+          if (lanes[own->source])
+            own->result = static_cast<Shuffle<T>*>(lanes[own->source]->operands)->value;
+          else
+            memset(&own->result, 0xff, sizeof(T));
+        }
+      },
+      &operands, line);
+  return operands.result;
+}
+
+struct Vote {
+  bool value;
+  unsigned result;
+};
+
+inline unsigned ballot(unsigned mask, bool value, int line) {
+  Vote operands{value, 0};
+  warp_operation(
+      mask,
+      [](ThreadState** lanes) {
+        unsigned bits = 0;
+        for (int i = 0; i < kWarp; ++i)
+          if (lanes[i] && static_cast<Vote*>(lanes[i]->operands)->value) bits |= 1u << i;
+        for (int i = 0; i < kWarp; ++i)
+          if (lanes[i]) static_cast<Vote*>(lanes[i]->operands)->result = bits;
+      },
+      &operands, line);
+  return operands.result;
+}
+
+}  // namespace cudasim
+
+namespace cudasim {
+
+// One instance that the library holds.
+struct Entry {
+  const char* expression;
+  const char* name;
+  size_t parameter_bytes;
+  void (*run)(const void* parameters);
+};
+
+template <typename P>
+struct Parameters {
+  using Type = P;
+};
+
+template <typename P>
+Parameters<P> parameters_of(void (*)(P));
+
+template <typename P>
+void call(void (*kernel)(P), const void* parameters) {
+  P copy;
+  memcpy(static_cast<void*>(&copy), parameters, sizeof(P));
+  kernel(copy);
+}
+
+}  // namespace cudasim

@@ -1,0 +1,355 @@
+// Fibers: a warp's lanes run in an order that the seed shuffles, each until it waits for its warp, for its block or ends; warps take
+// turns in a shuffled order too. A block in which nobody can go on is a deadlock, reported with who waits where.
+#include "block.h"
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+
+using cudasim::ThreadState;
+using cudasim::Wait;
+
+// Saves the callee-saved registers on the stack, swaps stacks. From: System V x86-64 calling convention.
+extern "C" void cudasim_switch(void** save, void* load);
+asm(R"(
+.text
+.globl cudasim_switch
+.type cudasim_switch, @function
+cudasim_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size cudasim_switch, .-cudasim_switch
+)");
+
+namespace sim {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr size_t kSharedBytes = 256 * 1024;
+
+// What this worker thread is doing, for the handlers of what goes wrong.
+struct Active {
+  sigjmp_buf recover;
+  bool on = false;
+  void* scheduler = nullptr;  // stack pointer of the scheduler while a fiber runs
+  ThreadState* thread = nullptr;
+  const Launch* launch = nullptr;
+  const std::string* name = nullptr;
+  Failure failure;
+  uintptr_t address = 0, instruction = 0;
+  bool write = false;
+};
+
+thread_local Active active;
+struct sigaction previous_segv, previous_bus;
+
+uint64_t next_random(uint64_t& state) {
+  state += 0x9e3779b97f4a7c15u;
+  uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+std::string where(const ThreadState* thread) {
+  const auto& b = thread->block;
+  return "block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + "), thread " + std::to_string(thread->thread.x);
+}
+
+// The source line of an instruction, from the debug information of the kernel's library.
+std::string source_line(uintptr_t instruction) {
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<void*>(instruction), &info) || !info.dli_fname) return "";
+  char command[512];
+  snprintf(command, sizeof command, "addr2line -e %s 0x%zx 2>/dev/null", info.dli_fname, instruction - reinterpret_cast<uintptr_t>(info.dli_fbase));
+  std::string line;
+  if (FILE* pipe = popen(command, "r")) {
+    char buffer[512];
+    if (fgets(buffer, sizeof buffer, pipe)) line = buffer;
+    pclose(pipe);
+  }
+  while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
+  if (line.empty() || line[0] == '?') return "";
+  const auto slash = line.rfind('/');
+  return " at " + (slash == std::string::npos ? line : line.substr(slash + 1));
+}
+
+void handle(int signal, siginfo_t* info, void* context) {
+  if (active.on) {
+    const auto* registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+    active.instruction = static_cast<uintptr_t>(registers[REG_RIP]);
+    active.write = (registers[REG_ERR] & 2) != 0;
+    // A vector access that is not aligned has no address.
+    active.failure.status = info->si_code == SI_KERNEL ? kMisalignedAddress : kIllegalAddress;
+    active.address = reinterpret_cast<uintptr_t>(info->si_addr);
+    siglongjmp(active.recover, 1);
+  }
+  const auto& previous = signal == SIGSEGV ? previous_segv : previous_bus;
+  if (previous.sa_flags & SA_SIGINFO) {
+    previous.sa_sigaction(signal, info, context);
+  } else if (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
+    ::signal(signal, SIG_DFL);
+  } else {
+    previous.sa_handler(signal);
+  }
+}
+
+Failure report() {
+  Failure failure = active.failure;
+  const std::string name = active.launch ? active.launch->name : *active.name;
+  const std::string who = active.thread ? ", " + where(active.thread) : "";
+  if (!failure.report.empty()) {
+    failure.report = name + who + ": " + failure.report;
+  } else if (failure.status == kMisalignedAddress) {
+    failure.report = name + who + ": an address is not a multiple of the access's size" + source_line(active.instruction);
+  } else {
+    failure.report = name + who + (active.write ? " writes " : " reads ") + Device::get().describe(active.address) + source_line(active.instruction);
+  }
+  return failure;
+}
+
+void yield(ThreadState* thread);
+
+[[noreturn]] void fail(ThreadState*, const char* message, int line, int status) {
+  active.failure = {status, std::string(message) + " (line " + std::to_string(line) + ")"};
+  siglongjmp(active.recover, 1);
+}
+
+const cudasim::Runtime runtime = {yield, fail};
+
+}  // namespace
+
+namespace {
+
+void yield(ThreadState* thread) { cudasim_switch(&reinterpret_cast<Fiber*>(thread)->stack, active.scheduler); }
+
+// The first frame of a fiber.
+void entry() {
+  ThreadState* thread = cudasim::self();
+  active.launch->run(active.launch->parameters);
+  thread->wait = Wait::Done;
+  yield(thread);
+  abort();
+}
+
+size_t guard_offset(size_t head) { return (head + kPage - 1) / kPage * kPage; }
+
+}  // namespace
+
+BlockRunner::BlockRunner() {
+  auto* region = static_cast<unsigned char*>(mmap(nullptr, kSharedBytes + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (region == MAP_FAILED) abort();
+  mprotect(region + kPage, kSharedBytes, PROT_READ | PROT_WRITE);
+  shared_end_ = region + kPage + kSharedBytes;
+}
+
+BlockRunner::~BlockRunner() = default;
+
+void BlockRunner::prepare(const Launch& launch, uint64_t index) {
+  threads_ = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
+  while (static_cast<int>(fibers_.size()) < threads_) {
+    // Aligned to its size, so that a thread finds its state from any address on its stack; a page that nobody may touch in between.
+    constexpr size_t kBytes = cudasim::kStackBytes;
+    auto* region = static_cast<unsigned char*>(mmap(nullptr, 2 * kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    if (region == MAP_FAILED) abort();
+    auto* stack = reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(region) + kBytes - 1) & ~(kBytes - 1));
+    const size_t guard = guard_offset(sizeof(Fiber));
+    mprotect(stack, guard, PROT_READ | PROT_WRITE);
+    mprotect(stack + guard + kPage, kBytes - guard - kPage, PROT_READ | PROT_WRITE);
+    fibers_.push_back(reinterpret_cast<Fiber*>(stack));
+  }
+
+  unsigned char* shared = shared_end_ - (launch.shared_bytes + 15) / 16 * 16;
+  poison(shared, static_cast<size_t>(shared_end_ - shared));
+  const auto& g = launch.grid;
+  const cudasim::Index3 block = {static_cast<unsigned>(index % g.x), static_cast<unsigned>(index / g.x % g.y), static_cast<unsigned>(index / g.x / g.y)};
+  for (int i = 0; i < threads_; ++i) {
+    auto& state = fibers_[static_cast<size_t>(i)]->state;
+    const auto t = static_cast<unsigned>(i);
+    state.thread = {t % launch.block.x, t / launch.block.x % launch.block.y, t / launch.block.x / launch.block.y};
+    state.block = block;
+    state.block_dim = launch.block;
+    state.grid_dim = launch.grid;
+    state.runtime = &runtime;
+    state.shared = shared;
+    state.shared_bytes = launch.shared_bytes;
+    state.lane = t % cudasim::kWarp;
+    state.wait = Wait::None;
+    state.copies = state.group = 0;
+    // The stack that cudasim_switch expects: six registers, then the address to go to. Entered as if called: 16-byte aligned plus 8.
+    auto* top = reinterpret_cast<void**>(reinterpret_cast<unsigned char*>(fibers_[static_cast<size_t>(i)]) + cudasim::kStackBytes);
+    top -= 2;
+    top[0] = reinterpret_cast<void*>(entry);
+    top[1] = nullptr;
+    top -= 6;
+    std::fill(top, top + 6, nullptr);
+    fibers_[static_cast<size_t>(i)]->stack = top;
+  }
+}
+
+// Runs lanes until every one waits for the block or has ended. False when none could move.
+bool BlockRunner::run_warp(int warp, uint64_t& random) {
+  const int first = warp * cudasim::kWarp;
+  const int lanes = std::min(cudasim::kWarp, threads_ - first);
+  bool moved = false;
+  do {
+    const int turn = static_cast<int>(next_random(random) % static_cast<unsigned>(lanes));
+    for (int i = 0; i < lanes; ++i) {
+      auto* fiber = fibers_[static_cast<size_t>(first + (i + turn) % lanes)];
+      if (fiber->state.wait != Wait::None) continue;
+      active.thread = &fiber->state;
+      cudasim_switch(&active.scheduler, fiber->stack);
+      active.thread = nullptr;
+      moved = true;
+    }
+  } while (complete(warp));
+  return moved;
+}
+
+// Completes warp operations that all lanes of their mask have reached.
+bool BlockRunner::complete(int warp) {
+  const int first = warp * cudasim::kWarp;
+  const int lanes = std::min(cudasim::kWarp, threads_ - first);
+  bool any = false;
+  for (int i = 0; i < lanes; ++i) {
+    auto& state = fibers_[static_cast<size_t>(first + i)]->state;
+    if (state.wait != Wait::Warp) continue;
+    ThreadState* members[cudasim::kWarp] = {};
+    bool all = true;
+    for (int j = 0; j < cudasim::kWarp && all; ++j) {
+      if ((state.mask >> j & 1) == 0) continue;
+      auto* other = j < lanes ? &fibers_[static_cast<size_t>(first + j)]->state : nullptr;
+      all = other && other->wait == Wait::Warp && other->mask == state.mask && other->complete == state.complete && other->line == state.line;
+      members[j] = other;
+    }
+    if (!all) continue;
+    active.thread = &state;
+    state.complete(members);
+    active.thread = nullptr;
+    for (auto* member : members)
+      if (member) member->wait = Wait::None;
+    any = true;
+  }
+  return any;
+}
+
+Failure BlockRunner::deadlock() const {
+  std::string text;
+  // One example of each place.
+  std::vector<std::pair<int, Wait>> seen;
+  for (int i = 0; i < threads_; ++i) {
+    const auto& state = fibers_[static_cast<size_t>(i)]->state;
+    const std::pair<int, Wait> place = {state.wait == Wait::Done ? 0 : state.line, state.wait};
+    if (std::find(seen.begin(), seen.end(), place) != seen.end() || seen.size() == 6) continue;
+    seen.push_back(place);
+    text += (text.empty() ? "" : ", ") + ("thread " + std::to_string(i));
+    text += state.wait == Wait::Done    ? " has ended"
+            : state.wait == Wait::Block ? " waits for the block at line " + std::to_string(state.line)
+                                        : " waits for its warp at line " + std::to_string(state.line);
+  }
+  const auto& b = fibers_[0]->state.block;
+  return {kLaunchFailed, "deadlock in block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + "): " + text};
+}
+
+Failure BlockRunner::run(const Launch& launch, uint64_t index) {
+  prepare(launch, index);
+  active.launch = &launch;
+  active.thread = nullptr;
+  active.failure = {};
+  active.on = true;
+  if (sigsetjmp(active.recover, 1) != 0) {
+    active.on = false;
+    Failure failure = report();
+    active.launch = nullptr;
+    return failure;
+  }
+
+  uint64_t random = launch.seed * 0x2545f4914f6cdd1du + index;
+  const int warps = (threads_ + cudasim::kWarp - 1) / cudasim::kWarp;
+  order_.resize(static_cast<size_t>(warps));
+  for (int i = 0; i < warps; ++i) order_[static_cast<size_t>(i)] = i;
+  Failure failure;
+  for (;;) {
+    for (int i = warps - 1; i > 0; --i) std::swap(order_[static_cast<size_t>(i)], order_[next_random(random) % static_cast<unsigned>(i + 1)]);
+    bool moved = false;
+    for (const int warp : order_) moved |= run_warp(warp, random);
+
+    int waiting = 0, ended = 0, line = 0;
+    bool same = true;
+    for (int i = 0; i < threads_; ++i) {
+      const auto& state = fibers_[static_cast<size_t>(i)]->state;
+      ended += state.wait == Wait::Done;
+      if (state.wait != Wait::Block) continue;
+      same &= waiting == 0 || state.line == line;
+      line = state.line;
+      ++waiting;
+    }
+    if (ended == threads_) break;
+    // A barrier counts the threads that have not ended; all of them must be at the same one.
+    if (waiting + ended == threads_ && same) {
+      for (int i = 0; i < threads_; ++i) {
+        auto& state = fibers_[static_cast<size_t>(i)]->state;
+        if (state.wait == Wait::Block) state.wait = Wait::None;
+      }
+      continue;
+    }
+    if (!moved || waiting + ended == threads_) {
+      failure = deadlock();
+      failure.report = launch.name + ": " + failure.report;
+      break;
+    }
+  }
+  active.on = false;
+  active.launch = nullptr;
+  return failure;
+}
+
+Failure guarded(const std::string& name, const std::function<void()>& work) {
+  active.name = &name;
+  active.launch = nullptr;
+  active.thread = nullptr;
+  active.failure = {};
+  active.on = true;
+  if (sigsetjmp(active.recover, 1) != 0) {
+    active.on = false;
+    return report();
+  }
+  work();
+  active.on = false;
+  return {};
+}
+
+void install_signal_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action = {};
+    action.sa_sigaction = handle;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &previous_segv);
+    sigaction(SIGBUS, &action, &previous_bus);
+  });
+}
+
+}  // namespace sim

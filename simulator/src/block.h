@@ -1,0 +1,52 @@
+// Runs the threads of one block as fibers.
+#pragma once
+
+#include <string>
+
+#include "../include/thread.h"
+#include "device.h"
+
+namespace sim {
+
+struct Launch {
+  std::string name;  // for reports
+  void (*run)(const void* parameters);
+  const void* parameters;
+  cudasim::Index3 grid, block;
+  size_t shared_bytes;
+  uint64_t seed;
+};
+
+// A thread: its state at the foot of its stack, then where the stack pointer was when it stopped.
+struct Fiber {
+  cudasim::ThreadState state;
+  void* stack;
+};
+
+// The stacks and shared memory of one worker thread.
+class BlockRunner {
+ public:
+  BlockRunner();
+  ~BlockRunner();
+  // Runs block number `index` of the grid to its end, or to what stops it.
+  Failure run(const Launch& launch, uint64_t index);
+
+ private:
+  void prepare(const Launch& launch, uint64_t index);
+  bool run_warp(int warp, uint64_t& random);
+  bool complete(int warp);
+  Failure deadlock() const;
+
+  int threads_ = 0;
+  unsigned char* shared_end_;
+  std::vector<Fiber*> fibers_;
+  std::vector<int> order_;
+};
+
+// Installs the handler that turns a kernel's bad access into a report.
+void install_signal_handler();
+
+// Runs `work` on this thread so that a bad access ends it with a report instead of the process.
+Failure guarded(const std::string& name, const std::function<void()>& work);
+
+}  // namespace sim

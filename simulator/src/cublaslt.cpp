@@ -1,0 +1,257 @@
+// cuBLASLt's functions for the products that Weft asks for, as plain loops with float32 sums. What is not modelled is refused.
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "workers.h"
+
+using namespace sim;
+
+namespace {
+
+enum Status : int { kOk = 0, kInvalid = 7, kNotSupported = 15 };
+enum Type : int { kF32 = 0, kF16 = 2, kBF16 = 14, kF8 = 28 };
+
+struct Layout {
+  int type;
+  uint64_t rows, columns;
+  int64_t stride;
+  int order = 0;  // 0: columns lie together, 1: rows do
+  int batches = 1;
+  int64_t batch_stride = 0;
+};
+
+struct Descriptor {
+  int compute, scale;
+  int transpose_a = 0, transpose_b = 0;
+  int epilogue = 1;
+  uintptr_t bias = 0;
+  int bias_type = -1;
+  const float* a_scale = nullptr;
+  const float* b_scale = nullptr;
+};
+
+size_t size_of(int type) { return type == kF32 ? 4 : type == kF8 ? 1 : 2; }
+bool is_known(int type) { return type == kF32 || type == kF16 || type == kBF16 || type == kF8; }
+
+float f8_to_float(uint8_t bits) {
+  const int exponent = bits >> 3 & 15, mantissa = bits & 7;
+  float value = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -9) : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+  if (exponent == 15 && mantissa == 7) value = NAN;
+  return bits & 128 ? -value : value;
+}
+
+float load(const unsigned char* base, int type, size_t index) {
+  switch (type) {
+    case kF32: {
+      float value;
+      memcpy(&value, base + 4 * index, 4);
+      return value;
+    }
+    case kF16: {
+      _Float16 value;
+      memcpy(&value, base + 2 * index, 2);
+      return static_cast<float>(value);
+    }
+    case kBF16: {
+      uint16_t bits;
+      memcpy(&bits, base + 2 * index, 2);
+      const uint32_t word = static_cast<uint32_t>(bits) << 16;
+      float value;
+      memcpy(&value, &word, 4);
+      return value;
+    }
+    default: return f8_to_float(base[index]);
+  }
+}
+
+void store(unsigned char* base, int type, size_t index, float value) {
+  if (type == kF32) {
+    memcpy(base + 4 * index, &value, 4);
+  } else if (type == kF16) {
+    const auto half = static_cast<_Float16>(value);
+    memcpy(base + 2 * index, &half, 2);
+  } else {
+    uint32_t word;
+    memcpy(&word, &value, 4);
+    const auto bits = static_cast<uint16_t>((word & 0x7fffffffu) > 0x7f800000u ? 0x7fff : (word + 0x7fff + ((word >> 16) & 1)) >> 16);
+    memcpy(base + 2 * index, &bits, 2);
+  }
+}
+
+size_t offset(const Layout& layout, uint64_t row, uint64_t column) {
+  return layout.order == 0 ? column * static_cast<uint64_t>(layout.stride) + row : row * static_cast<uint64_t>(layout.stride) + column;
+}
+
+float activate(int epilogue, float x) {
+  if (epilogue & 2) return x > 0 ? x : 0;
+  if (epilogue & 32) return 0.5f * x * (1 + std::tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
+  return x;
+}
+
+struct Product {
+  Descriptor descriptor;
+  Layout a, b, c, d;
+  uintptr_t a_address, b_address, c_address, d_address;
+  float alpha, beta;
+
+  uint64_t m() const { return d.rows; }
+  uint64_t n() const { return d.columns; }
+  uint64_t k() const { return descriptor.transpose_a ? a.rows : a.columns; }
+
+  // One column of the result.
+  void column(uint64_t batch, uint64_t j) const {
+    const auto at = [batch](uintptr_t base, const Layout& layout) {
+      return reinterpret_cast<unsigned char*>(base) + batch * static_cast<uint64_t>(layout.batch_stride) * size_of(layout.type);
+    };
+    const auto *pa = at(a_address, a), *pb = at(b_address, b), *pc = at(c_address, c);
+    auto* pd = at(d_address, d);
+    const auto* bias = reinterpret_cast<const unsigned char*>(descriptor.bias);
+    const float scale = alpha * (descriptor.a_scale ? *descriptor.a_scale : 1) * (descriptor.b_scale ? *descriptor.b_scale : 1);
+    std::vector<float> right(k());
+    for (uint64_t i = 0; i < k(); ++i) right[i] = load(pb, b.type, descriptor.transpose_b ? offset(b, j, i) : offset(b, i, j));
+    for (uint64_t row = 0; row < m(); ++row) {
+      float sum = 0;
+      for (uint64_t i = 0; i < k(); ++i) sum += load(pa, a.type, descriptor.transpose_a ? offset(a, i, row) : offset(a, row, i)) * right[i];
+      float value = scale * sum;
+      if (beta != 0) value += beta * load(pc, c.type, offset(c, row, j));
+      if (descriptor.epilogue & 4) value += load(bias, descriptor.bias_type, row);
+      store(pd, d.type, offset(d, row, j), activate(descriptor.epilogue, value));
+    }
+  }
+};
+
+int check(const Descriptor* descriptor, const Layout* a, const Layout* b, const Layout* c, const Layout* d) {
+  if (!descriptor || !a || !b || !c || !d) return kInvalid;
+  if (!is_known(a->type) || !is_known(b->type) || a->type != b->type || c->type != d->type) return kNotSupported;
+  if (d->type != kF32 && d->type != kF16 && d->type != kBF16) return kNotSupported;
+  if (d->type != kF32 && a->type != kF8 && d->type != a->type) return kNotSupported;
+  const int e = descriptor->epilogue;
+  if (e != 1 && e != 2 && e != 4 && e != 6 && e != 32 && e != 36) return kNotSupported;
+  const uint64_t m = descriptor->transpose_a ? a->columns : a->rows, ka = descriptor->transpose_a ? a->rows : a->columns;
+  const uint64_t n = descriptor->transpose_b ? b->rows : b->columns, kb = descriptor->transpose_b ? b->columns : b->rows;
+  if (m != d->rows || n != d->columns || ka != kb || c->rows != d->rows || c->columns != d->columns) return kInvalid;
+  return kOk;
+}
+
+}  // namespace
+
+SIM_EXPORT int cublasLtCreate(void** handle) {
+  SIM_FAULT();
+  *handle = new int(0);
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtDestroy(void* handle) {
+  SIM_FAULT();
+  delete static_cast<int*>(handle);
+  return kOk;
+}
+
+SIM_EXPORT size_t cublasLtGetVersion() { return 130000; }
+
+SIM_EXPORT const char* cublasLtGetStatusString(int status) {
+  switch (status) {
+    case kOk: return "CUBLAS_STATUS_SUCCESS";
+    case 1: return "CUBLAS_STATUS_NOT_INITIALIZED";
+    case 3: return "CUBLAS_STATUS_ALLOC_FAILED";
+    case kInvalid: return "CUBLAS_STATUS_INVALID_VALUE";
+    case 8: return "CUBLAS_STATUS_ARCH_MISMATCH";
+    case 13: return "CUBLAS_STATUS_EXECUTION_FAILED";
+    case kNotSupported: return "CUBLAS_STATUS_NOT_SUPPORTED";
+    default: return "CUBLAS_STATUS_INTERNAL_ERROR";
+  }
+}
+
+SIM_EXPORT int cublasLtMatmulDescCreate(Descriptor** descriptor, int compute, int scale) {
+  SIM_FAULT();
+  if (compute != 68 || scale != kF32) return kNotSupported;
+  *descriptor = new Descriptor{compute, scale};
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatmulDescDestroy(Descriptor* descriptor) {
+  delete descriptor;
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatmulDescSetAttribute(Descriptor* descriptor, int attribute, const void* value, size_t bytes) {
+  SIM_FAULT();
+  const auto set = [&](auto& field) {
+    if (bytes != sizeof field) return static_cast<int>(kInvalid);
+    memcpy(&field, value, sizeof field);
+    return static_cast<int>(kOk);
+  };
+  switch (attribute) {
+    case 3: return set(descriptor->transpose_a);
+    case 4: return set(descriptor->transpose_b);
+    case 7: return set(descriptor->epilogue);
+    case 8: return set(descriptor->bias);
+    case 17: return set(descriptor->a_scale);
+    case 18: return set(descriptor->b_scale);
+    case 26: return set(descriptor->bias_type);
+    default: return kNotSupported;
+  }
+}
+
+SIM_EXPORT int cublasLtMatrixLayoutCreate(Layout** layout, int type, uint64_t rows, uint64_t columns, int64_t stride) {
+  SIM_FAULT();
+  *layout = new Layout{type, rows, columns, stride};
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatrixLayoutDestroy(Layout* layout) {
+  delete layout;
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatrixLayoutSetAttribute(Layout* layout, int attribute, const void* value, size_t) {
+  SIM_FAULT();
+  switch (attribute) {
+    case 1: memcpy(&layout->order, value, 4); return layout->order <= 1 ? kOk : kNotSupported;
+    case 5: memcpy(&layout->batches, value, 4); return kOk;
+    case 6: memcpy(&layout->batch_stride, value, 8); return kOk;
+    default: return kNotSupported;
+  }
+}
+
+SIM_EXPORT int cublasLtMatmulPreferenceCreate(void** preference) {
+  SIM_FAULT();
+  *preference = new int(0);
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatmulPreferenceDestroy(void* preference) {
+  delete static_cast<int*>(preference);
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatmulPreferenceSetAttribute(void*, int, const void*, size_t) {
+  SIM_FAULT();
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, Descriptor* descriptor, Layout* a, Layout* b, Layout* c, Layout* d, void*, int, void* results, int* found) {
+  SIM_FAULT();
+  *found = 0;
+  if (const int status = check(descriptor, a, b, c, d)) return status;
+  memset(results, 0, 96);
+  *found = 1;
+  return kOk;
+}
+
+SIM_EXPORT int cublasLtMatmul(void*, Descriptor* descriptor, const float* alpha, uintptr_t a, Layout* a_layout, uintptr_t b, Layout* b_layout, const float* beta, uintptr_t c, Layout* c_layout,
+                              uintptr_t d, Layout* d_layout, const void*, uintptr_t, size_t, Stream* stream) {
+  SIM_FAULT();
+  if (const int status = check(descriptor, a_layout, b_layout, c_layout, d_layout)) return status;
+  const Product product{*descriptor, *a_layout, *b_layout, *c_layout, *d_layout, a, b, c, d, *alpha, *beta};
+  auto& device = Device::get();
+  std::lock_guard lock(device.mutex);
+  device.submit(stream, [product]() {
+    const uint64_t columns = product.n();
+    return run_items("cublasLtMatmul", columns * static_cast<uint64_t>(product.d.batches),
+                     [&](uint64_t item) { product.column(item / columns, item % columns); });
+  });
+  return kOk;
+}

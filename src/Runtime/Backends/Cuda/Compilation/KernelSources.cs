@@ -1,0 +1,58 @@
+using System.Text;
+using Weft.Interop;
+
+namespace Weft.Backends.Cuda.Compilation;
+
+/// <summary>
+/// The text of all kernels: embedded in this assembly, so that a published program carries them, or read from the folder that WEFT_KERNELS
+/// names, so that who writes kernels need not build anything.
+/// </summary>
+internal sealed class KernelSources
+{
+    private const string Prefix = "kernels/";
+
+    private readonly Dictionary<string, string> files;
+
+    private KernelSources(Dictionary<string, string> files)
+    {
+        this.files = files;
+        Headers = [.. files.Where(file => file.Key.EndsWith(".cuh", StringComparison.Ordinal)).OrderBy(file => file.Key, StringComparer.Ordinal)
+            .Select(file => new CudaHeader(file.Key, file.Value))];
+    }
+
+    /// <summary>What sources may include, by the name in the directive.</summary>
+    public IReadOnlyList<CudaHeader> Headers { get; }
+
+    /// <summary>Reads the embedded files, or the folder that WEFT_KERNELS names.</summary>
+    /// <exception cref="WeftException">The folder does not exist.</exception>
+    public static KernelSources Load() =>
+        Environment.GetEnvironmentVariable("WEFT_KERNELS") is { Length: > 0 } folder ? FromFolder(folder) : FromAssembly();
+
+    /// <summary>Reads a folder.</summary>
+    public static KernelSources FromFolder(string folder)
+    {
+        if (!Directory.Exists(folder))
+            throw new WeftException($"WEFT_KERNELS names the folder {folder}, which does not exist");
+        var paths = Directory.EnumerateFiles(folder, "*.cu*", SearchOption.AllDirectories);
+        return new(paths.ToDictionary(path => Path.GetRelativePath(folder, path).Replace('\\', '/'), File.ReadAllText));
+    }
+
+    /// <summary>Makes sources of texts by name.</summary>
+    public static KernelSources FromTexts(IReadOnlyDictionary<string, string> texts) => new(new(texts));
+
+    /// <summary>The text of a source.</summary>
+    public string Text(string source) =>
+        files.TryGetValue(source, out var text) ? text : throw new WeftException($"there is no kernel source '{source}'");
+
+    private static KernelSources FromAssembly()
+    {
+        var assembly = typeof(KernelSources).Assembly;
+        return new(assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(
+            name => name[Prefix.Length..],
+            name =>
+            {
+                using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!, Encoding.UTF8);
+                return reader.ReadToEnd();
+            }));
+    }
+}
