@@ -1,4 +1,4 @@
-// Eight 16-bit values moved as one 16-byte access. NVRTC rule: device code only.
+// Eight values moved as one or two 16-byte accesses. NVRTC rule: device code only.
 #pragma once
 
 #include "common/types.cuh"
@@ -22,15 +22,50 @@ struct alignas(16) Vec {
     for (int i = 0; i < 4; ++i) v.pairs[i] = pack2<T>(values[2 * i], values[2 * i + 1]);
     return v;
   }
-
-  __device__ static Vec load(const T* global) { return *reinterpret_cast<const Vec*>(global); }
-
-  __device__ static Vec load_streaming(const T* global) {
-    const uint4 v = ptx::load_streaming(global);
-    return {{v.x, v.y, v.z, v.w}};
-  }
-
-  __device__ void store(T* target) const { *reinterpret_cast<Vec*>(target) = *this; }
 };
+
+template <typename T>
+__device__ inline void load8(const T* source, float (&values)[kVec]) {
+  reinterpret_cast<const Vec<T>*>(source)->unpack(values);
+}
+
+__device__ inline void load8(const float* source, float (&values)[kVec]) {
+  const float4 low = reinterpret_cast<const float4*>(source)[0];
+  const float4 high = reinterpret_cast<const float4*>(source)[1];
+  values[0] = low.x, values[1] = low.y, values[2] = low.z, values[3] = low.w;
+  values[4] = high.x, values[5] = high.y, values[6] = high.z, values[7] = high.w;
+}
+
+template <typename T>
+__device__ inline void store8(T* target, const float (&values)[kVec]) {
+  *reinterpret_cast<Vec<T>*>(target) = Vec<T>::pack(values);
+}
+
+__device__ inline void store8(float* target, const float (&values)[kVec]) {
+  reinterpret_cast<float4*>(target)[0] = make_float4(values[0], values[1], values[2], values[3]);
+  reinterpret_cast<float4*>(target)[1] = make_float4(values[4], values[5], values[6], values[7]);
+}
+
+// The same at the end of a row: elements from `count` on are 0 and not touched.
+template <typename T>
+__device__ inline void load8(const T* source, int count, float (&values)[kVec]) {
+  if (count >= kVec) {
+    load8(source, values);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < kVec; ++i) values[i] = i < count ? to_float(source[i]) : 0.0f;
+}
+
+template <typename T>
+__device__ inline void store8(T* target, int count, const float (&values)[kVec]) {
+  if (count >= kVec) {
+    store8(target, values);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < kVec; ++i)
+    if (i < count) target[i] = from_float<T>(values[i]);
+}
 
 }  // namespace weft

@@ -1,0 +1,110 @@
+// y[n, c] = norm(x[n])[c] · (w[c] + offset) + b[c].
+//   x   [N, x_stride] X, the residual stream or activations; with a Delta, x += delta first and the sum is written back
+//   y   [N, y_stride] Y; Quantized stores int8 with a scale a row, |y| ≤ 127 · scale
+// One block a row. The row stays in shared memory, so that global memory is read once.
+#include "common/row_norm.cuh"
+
+namespace weft {
+
+struct NormParams {
+  void* x;
+  const void* delta;
+  const float* weight;  // null: 1
+  const float* bias;    // null: 0
+  void* y;
+  float* scales;  // [N], Quantized only
+  int width;
+  int x_stride;
+  int delta_stride;
+  int y_stride;
+  float epsilon;
+  float weight_offset;
+};
+
+struct None {};
+struct Quantized {
+  signed char value;
+};
+
+// x / sqrt(mean(x²) + ε).
+struct Rms {
+  static constexpr bool kCenters = false;
+};
+
+// (x − mean(x)) / sqrt(var(x) + ε) (Ba et al. 2016, arXiv 1607.06450).
+struct Layer {
+  static constexpr bool kCenters = true;
+};
+
+template <typename Kind, typename X, typename Y, typename Delta>
+__global__ void __launch_bounds__(kNormThreads) norm(NormParams p) {
+  ptx::wait_for_previous_launch();
+  constexpr int kStep = kNormThreads * kVec;
+  float* scratch = reinterpret_cast<float*>(ptx::dynamic_shared());
+  float* cached = scratch + kNormThreads / kWarpSize;  // [width], rounded up to whole vectors
+  X* x = static_cast<X*>(p.x) + static_cast<size_t>(blockIdx.x) * p.x_stride;
+  const int first = threadIdx.x * kVec;
+
+  float sum = 0.0f;
+  for (int c = first; c < p.width; c += kStep) {
+    const int count = p.width - c;
+    float values[kVec];
+    load8(x + c, count, values);
+    if constexpr (sizeof(Delta) > 1) {
+      float added[kVec];
+      load8(static_cast<const Delta*>(p.delta) + static_cast<size_t>(blockIdx.x) * p.delta_stride + c, count, added);
+#pragma unroll
+      for (int i = 0; i < kVec; ++i) values[i] += added[i];
+      store8(x + c, count, values);
+    }
+#pragma unroll
+    for (int i = 0; i < kVec; ++i) sum += Kind::kCenters ? values[i] : values[i] * values[i];
+    store8(cached + c, values);
+  }
+  ptx::allow_next_launch();
+
+  // Each thread reads back only what it wrote, so only the sums need the block.
+  float mean = 0.0f;
+  float square = sum;
+  if constexpr (Kind::kCenters) {
+    mean = block_reduce<Sum>(sum, scratch) / p.width;
+    square = 0.0f;
+    for (int c = first; c < p.width; c += kStep) {
+#pragma unroll
+      for (int i = 0; i < kVec; ++i) {
+        const float centred = c + i < p.width ? cached[c + i] - mean : 0.0f;
+        square += centred * centred;
+      }
+    }
+  }
+  const float scale = rsqrtf(block_reduce<Sum>(square, scratch) / p.width + p.epsilon);
+
+  float largest = 0.0f;
+  for (int c = first; c < p.width; c += kStep) {
+    float y[kVec];
+#pragma unroll
+    for (int i = 0; i < kVec; ++i) {
+      const bool inside = c + i < p.width;
+      const float weight = inside && p.weight ? p.weight[c + i] + p.weight_offset : 1.0f;
+      const float bias = inside && p.bias ? p.bias[c + i] : 0.0f;
+      y[i] = (cached[c + i] - mean) * scale * weight + bias;
+      largest = fmaxf(largest, inside ? fabsf(y[i]) : 0.0f);
+    }
+    if constexpr (sizeof(Y) > 1) {
+      store8(static_cast<Y*>(p.y) + static_cast<size_t>(blockIdx.x) * p.y_stride + c, p.width - c, y);
+    } else {
+      store8(cached + c, y);
+    }
+  }
+
+  if constexpr (sizeof(Y) == 1) {
+    const float step = block_reduce<Max>(largest, scratch) / 127.0f;
+    const float inverse = step > 0.0f ? 1.0f / step : 0.0f;
+    if (threadIdx.x == 0) p.scales[blockIdx.x] = step;
+    signed char* y = static_cast<signed char*>(p.y) + static_cast<size_t>(blockIdx.x) * p.y_stride;
+    for (int c = first; c < p.width; c += kStep)
+      for (int i = 0; i < kVec && c + i < p.width; ++i) y[c + i] = static_cast<signed char>(rintf(cached[c + i] * inverse));
+  }
+}
+
+}  // namespace weft

@@ -1,0 +1,131 @@
+using System.Runtime.InteropServices;
+using Weft.Interop;
+using Weft.Scheduling;
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda.Kernels;
+
+/// <summary>Twin of AttentionPrefillParams in kernels/attention_prefill.cu.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct AttentionPrefillParams
+{
+    public nuint Q;
+    public nuint Keys;
+    public nuint Values;
+    public nuint Y;
+    public nuint Tiles;
+    public nuint SequenceStarts;
+    public nuint Positions;
+    public nuint BlockTables;
+    public ScoreParams Score;
+    public int QueryHeads;
+    public int KeyHeads;
+    public int QStride;
+    public int YStride;
+    public int MaxBlocks;
+}
+
+/// <summary>A tile of <see cref="AttentionPrefillKernel"/>.</summary>
+/// <param name="Sequence">Place in the step.</param>
+/// <param name="FirstToken">First row of the step.</param>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct AttentionTile(int Sequence, int FirstToken);
+
+/// <summary>kernels/attention_prefill.cu.</summary>
+internal static class AttentionPrefillKernel
+{
+    /// <summary>Rows of a tile; a group's heads share it.</summary>
+    public const int TileRows = 64;
+
+    private const int Threads = 128;
+    private const int TuringSharedBytes = 64 * 1024;
+    private const int AdaSharedBytes = 99 * 1024;
+
+    /// <summary>Tokens of a tile.</summary>
+    public static int TokensPerTile(int queryHeads, int keyHeads) => TileRows / (queryHeads / keyHeads);
+
+    /// <summary>An instance for an architecture, whose shared memory decides how many keys a tile has and how many tiles are under way.</summary>
+    public static KernelInstance Instance(DataType type, int headSize, AttentionVariant variant, int computeCapability)
+    {
+        var (keys, stages) = Tiling(headSize, computeCapability);
+        return new("attention_prefill.cu", $"weft::attention_prefill<{type.CudaName()},{headSize},{keys},{stages},{(int)variant}>");
+    }
+
+    /// <summary>One block a tile and key/value head.</summary>
+    public static LaunchShape Shape(int tiles, int keyHeads, int headSize, int computeCapability)
+    {
+        var (keys, stages) = Tiling(headSize, computeCapability);
+        return new(tiles, keyHeads, 1, Threads, SharedBytes(headSize, keys, stages));
+    }
+
+    /// <summary>Lists the tiles of sequences with more than one token in the step; returns how many.</summary>
+    /// <param name="batch">The step.</param>
+    /// <param name="tokensPerTile">From <see cref="TokensPerTile"/>.</param>
+    /// <param name="tiles">Receives them.</param>
+    public static int List(StepBatch batch, int tokensPerTile, Span<AttentionTile> tiles)
+    {
+        var count = 0;
+        for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
+        {
+            var (start, end) = (batch.SequenceStarts[sequence], batch.SequenceStarts[sequence + 1]);
+            if (end - start == 1)
+                continue;
+            for (var token = start; token < end; token += tokensPerTile)
+                tiles[count++] = new(sequence, token);
+        }
+
+        return count;
+    }
+
+    /// <summary>Most tiles of a step.</summary>
+    public static int MostTiles(int maxTokens, int maxSequences, int tokensPerTile) => (maxTokens / tokensPerTile) + maxSequences;
+
+    /// <summary>What the LLaMA lineage needs at every head size, and the other variants at two.</summary>
+    public static IEnumerable<KernelInstance> Instances(int computeCapability)
+    {
+        foreach (var type in ElementType.Halves)
+        {
+            foreach (var size in HeadSizes.All)
+            {
+                yield return Instance(type, size, AttentionVariant.Causal, computeCapability);
+                yield return Instance(type, size, AttentionVariant.Causal | AttentionVariant.Window, computeCapability);
+            }
+
+            foreach (var variant in Variants)
+            {
+                yield return Instance(type, 64, variant, computeCapability);
+                yield return Instance(type, 128, variant, computeCapability);
+            }
+        }
+    }
+
+    /// <summary>Combinations that models have, beyond causal with or without a window.</summary>
+    public static IReadOnlyList<AttentionVariant> Variants { get; } =
+    [
+        AttentionVariant.Full,
+        AttentionVariant.Causal | AttentionVariant.Prefix,
+        AttentionVariant.Causal | AttentionVariant.Alibi,
+        AttentionVariant.Causal | AttentionVariant.SoftCap,
+        AttentionVariant.Causal | AttentionVariant.SoftCap | AttentionVariant.Window,
+        AttentionVariant.Causal | AttentionVariant.Sinks,
+        AttentionVariant.Causal | AttentionVariant.Sinks | AttentionVariant.Window,
+        AttentionVariant.Causal | AttentionVariant.Buckets,
+        AttentionVariant.Buckets | AttentionVariant.TwoSided,
+    ];
+
+    private static (int Keys, int Stages) Tiling(int headSize, int computeCapability)
+    {
+        // 8.6 and 8.9 have 99 KiB a block, 7.5 has 64, the others more.
+        var limit = computeCapability < 80 ? TuringSharedBytes : AdaSharedBytes;
+        foreach (var (keys, stages) in ((int, int)[])[(64, 2), (64, 1), (32, 1)])
+        {
+            // Without cp.async a second stage only costs registers.
+            if (SharedBytes(headSize, keys, stages) <= limit && (stages == 1 || computeCapability >= 80))
+                return (keys, stages);
+        }
+
+        return (16, 1);
+    }
+
+    private static int SharedBytes(int headSize, int keys, int stages) => (TileRows + (2 * stages * keys)) * (headSize + 8) * sizeof(ushort);
+}

@@ -1,0 +1,37 @@
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda.Kernels;
+
+/// <summary>Every kernel instance that a reference checkpoint or a listed model needs, for checks that cover them all.</summary>
+internal static class KernelCatalog
+{
+    /// <summary>All instances for an architecture. bf16 needs 8.0: before it, the runtime runs f16.</summary>
+    /// <param name="computeCapability">80 for 8.0.</param>
+    public static IEnumerable<KernelInstance> For(int computeCapability) =>
+        NormKernel.Instances
+            .Concat(EmbeddingKernel.Instances)
+            .Concat(RotaryCacheWriteKernel.Instances)
+            .Concat(ActivationKernel.Instances)
+            .Concat(CopyKernels.Instances)
+            .Concat(GemvKernel.Instances)
+            .Concat(AttentionPrefillKernel.Instances(computeCapability))
+            .Concat(AttentionDecodeKernel.Instances)
+            .Where(instance => computeCapability >= 80 || !instance.Expression.Contains(DataType.BFloat16.CudaName(), StringComparison.Ordinal))
+            .Distinct();
+
+    /// <summary>The size of the params struct's twin, by kernel source.</summary>
+    public static unsafe int ParameterBytes(KernelInstance instance) => instance switch
+    {
+        { Source: "norm.cu" } => sizeof(NormParams),
+        { Source: "embedding.cu" } => sizeof(EmbeddingParams),
+        { Source: "rotary_cache_write.cu" } => sizeof(RotaryCacheWriteParams),
+        { Source: "activation.cu" } => sizeof(ActivationParams),
+        { Source: "gemv.cu" } => sizeof(GemvParams),
+        { Source: "attention_prefill.cu" } => sizeof(AttentionPrefillParams),
+        { Source: "attention_decode.cu" } => sizeof(AttentionDecodeParams),
+        { Source: "copy.cu", Expression: "weft::copy_block" } => sizeof(CopyBlockParams),
+        { Source: "copy.cu" } when instance.Expression.StartsWith("weft::fill", StringComparison.Ordinal) => sizeof(FillParams),
+        { Source: "copy.cu" } => sizeof(CopyRowsParams),
+        _ => throw new ArgumentOutOfRangeException(nameof(instance), instance, "this kernel has no twin"),
+    };
+}
