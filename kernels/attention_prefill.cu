@@ -1,7 +1,7 @@
 // y[n, h] = softmax(score(q[n, h], k[t, g]) over the positions t that n sees) · v[t, g], for many queries a sequence.
 //   q  [N, q_stride] T, head h at h·D        y [N, y_stride] T
 //   keys, values [blocks, G, 16, D] T through block_tables [B, max_blocks]; the step's own keys and values are there already
-//   tiles [count] {sequence, first token of the step}: a tile has 64 rows, row r = token first + r / (H/G), head g·(H/G) + r % (H/G),
+//   tiles [count] {sequence, first token of the step}: a tile has up to 64 rows, row r = token first + r / (H/G), head g·(H/G) + r % (H/G),
 //   so that a group's heads share every key and value that is loaded.
 // A block owns one tile and one key/value head; a warp 16 of its rows. Keys and values pass in tiles of KeyTile positions through Stages
 // buffers of shared memory (FlashAttention-2, Dao 2023, arXiv 2307.08691): scores and weights never leave registers.
@@ -26,6 +26,7 @@ struct AttentionPrefillParams {
   int q_stride;
   int y_stride;
   int max_blocks;
+  int tile_tokens;  // at most 64 / (H/G)
 };
 
 constexpr int kPrefillThreads = 128;
@@ -48,7 +49,7 @@ __global__ void __launch_bounds__(kPrefillThreads) attention_prefill(AttentionPr
   const int group = blockIdx.y;
   const int group_heads = p.query_heads / p.key_heads;
   const int end = p.sequence_starts[tile.x + 1];
-  const int tokens = min(kPrefillRows / group_heads, end - tile.y);
+  const int tokens = min(p.tile_tokens, end - tile.y);
   const int rows = tokens * group_heads;
   const int* table = p.block_tables + static_cast<size_t>(tile.x) * p.max_blocks;
   const int prefix = V & kPrefix ? p.score.prefix_lengths[tile.x] : 0;

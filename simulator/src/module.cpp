@@ -12,8 +12,8 @@
 namespace sim {
 
 Library::~Library() {
-  dlclose(handle);
-  close(file);
+  dlclose(handle_);
+  close(file_);
 }
 
 // The section headers end the file that the linker writes.
@@ -47,7 +47,7 @@ Module* load_module(const void* image) {
     return nullptr;
   }
 
-  auto library = std::make_shared<Library>(Library{handle, file});
+  auto library = std::make_shared<Library>(handle, file);
   auto* module = new Module();
   for (int i = 0; i < *count; ++i) module->functions.push_back({entries + i, library});
   return module;

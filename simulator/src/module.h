@@ -8,10 +8,16 @@
 
 namespace sim {
 
-struct Library {
-  void* handle;
-  int file;
+class Library {
+ public:
+  Library(void* handle, int file) : handle_(handle), file_(file) {}
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
   ~Library();
+
+ private:
+  void* handle_;
+  int file_;
 };
 
 struct Function {

@@ -1,6 +1,8 @@
 using Weft.Backends;
 using Weft.Backends.Cpu;
+using Weft.Backends.Cuda;
 using Weft.Graph;
+using Weft.Interop;
 using Weft.KvCache;
 using Weft.Models;
 using Weft.Scheduling;
@@ -59,6 +61,12 @@ public sealed class Model : IDisposable
     /// <summary>What the model runs on, for people: <c>cpu (AVX-512, 2 threads)</c>.</summary>
     public string DeviceName => Program.DeviceName;
 
+    /// <summary>Element type of the key/value cache.</summary>
+    public DataType CacheType => Program.CacheType;
+
+    /// <summary>Element type of activations: f32 on the CPU, 16 bits wide on a GPU.</summary>
+    public DataType ActivationType => Program.ActivationType;
+
     /// <summary>Bytes of all weights.</summary>
     public long WeightBytes { get; }
 
@@ -110,12 +118,38 @@ public sealed class Model : IDisposable
     {
         var batch = new StepBatch(MaxTokensPerStep, 1, BlockPool.BlocksFor(ContextLength), MaxLogitRows);
         var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
+        switch (options.Device.Kind)
+        {
+            case DeviceKind.Cuda:
+                return CompileCuda(CudaPlatform.Nvidia, graph, batch, options, blocks);
+            case DeviceKind.Simulator:
+                return CompileCuda(CudaPlatform.Simulator, graph, batch, options, blocks);
+            case DeviceKind.Auto when CudaBackend.IsPresent():
+                try
+                {
+                    return CompileCuda(CudaPlatform.Nvidia, graph, batch, options, blocks);
+                }
+                catch (WeftException)
+                {
+                    // The GPU cannot hold or run this model: the processor can.
+                    break;
+                }
+        }
+
         return CpuBackend.Compile(graph, file, batch, new CpuOptions(
             options.Instructions ?? InstructionSets.Best,
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
-            options.CacheType,
+            options.CacheType ?? DataType.Float16,
             blocks,
             ContextLength));
+    }
+
+    private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
+    {
+        if (options.CacheType is { } cache && options.ActivationType is { } activations && cache != activations)
+            throw new WeftException("on CUDA the key/value cache has the type of the activations: give one of them");
+        return CudaBackend.Compile(platform, graph, file, batch, new CudaOptions(
+            options.Device.Ordinal, options.ActivationType ?? options.CacheType, blocks, ContextLength));
     }
 
     private (long Bytes, long Operations) CountWork(ModelDescription description)

@@ -6,13 +6,16 @@ namespace Weft;
 /// <summary>How a packed model is loaded.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>Where it runs: <c>auto</c> or <c>cpu</c>.</summary>
-    public string Device { get; init; } = "auto";
+    /// <summary>Where it runs.</summary>
+    public DeviceChoice Device { get; init; }
 
-    /// <summary>Element type of the key/value cache.</summary>
-    public DataType CacheType { get; init; } = DataType.Float16;
+    /// <summary>Element type of the key/value cache; null is f16 on the CPU and the type of activations on a GPU, which takes no other.</summary>
+    public DataType? CacheType { get; init; }
 
-    /// <summary>Threads, the caller's included; 0 takes one per processor.</summary>
+    /// <summary>16-bit type of weights and activations on a GPU; null takes the weights' own where the GPU can. The CPU computes in float32.</summary>
+    public DataType? ActivationType { get; init; }
+
+    /// <summary>Threads of the CPU backend, the caller's included; 0 takes one per processor.</summary>
     public int Threads { get; init; }
 
     /// <summary>Tokens that the key/value cache holds over all sequences; 0 takes the model's context length.</summary>
@@ -26,8 +29,6 @@ public sealed record ModelOptions
 
     internal void Validate()
     {
-        if (Device is not ("auto" or "cpu"))
-            throw new WeftException($"device '{Device}' is not supported; use auto or cpu");
         if (Threads is < 0 or > 1024)
             throw new WeftException($"threads is {Threads}; it must be 0 (one per processor) to 1024");
         if (CacheTokens < 0)

@@ -4,6 +4,7 @@ using CommandLine;
 using Weft.Cli.Arguments;
 using Weft.Cli.Output;
 using Weft.Cli.Probes;
+using Weft.Tensors;
 
 namespace Weft.Cli.Verbs;
 
@@ -84,7 +85,7 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
                 RunDecode(sequence, tokens.AsSpan(prefill), logits, session.Cancellation)));
         }
 
-        return BenchReport.Of(Model, model, Cache, probe.Threads, (prefill, decode, Repeat), prefills, decodes);
+        return BenchReport.Of(Model, model, model.CacheType.Name(), probe.Threads, (prefill, decode, Repeat), prefills, decodes);
     }
 
     /// <summary>

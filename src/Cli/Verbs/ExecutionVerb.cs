@@ -10,7 +10,7 @@ namespace Weft.Cli.Verbs;
 internal abstract class ExecutionVerb : ModelVerb
 {
     /// <summary>Backend.</summary>
-    [Option("device", MetaValue = "NAME", Default = "auto", HelpText = "Where the model runs: auto or cpu.")]
+    [Option("device", MetaValue = "NAME", Default = "auto", HelpText = "Where the model runs: auto (default; a GPU where there is one), cpu, cuda, cuda:N or sim (the software CUDA device).")]
     public string Device { get; set; } = "auto";
 
     /// <summary>Worker threads.</summary>
@@ -18,25 +18,46 @@ internal abstract class ExecutionVerb : ModelVerb
     public int? Threads { get; set; }
 
     /// <summary>Element type of the key/value cache.</summary>
-    [Option("cache", MetaValue = "TYPE", Default = "f16", HelpText = "Element type of the key/value cache: f16 (default), bf16 or f32.")]
-    public string Cache { get; set; } = "f16";
+    [Option("cache", MetaValue = "TYPE", HelpText = "Element type of the key/value cache: f16 (default on the CPU), bf16 or f32. A GPU takes the activations' type.")]
+    public string? Cache { get; set; }
 
-    /// <summary>The cache's type, parsed.</summary>
+    /// <summary>16-bit type on a GPU.</summary>
+    [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given.")]
+    public string? Activations { get; set; }
+
+    /// <summary>The device, parsed.</summary>
+    /// <exception cref="UsageException">It is not a device.</exception>
+    protected DeviceChoice DeviceChoice => DeviceChoice.TryParse(Device, out var choice)
+        ? choice
+        : throw new UsageException($"--device is {DeviceChoice.Forms}, not '{Device}'");
+
+    /// <summary>The cache's type, parsed; null when not given.</summary>
     /// <exception cref="UsageException">It is not a type.</exception>
-    protected DataType CacheType => DataTypes.TryParse(Cache, out var type)
+    protected DataType? CacheType => Cache is null ? null : DataTypes.TryParse(Cache, out var type)
         ? type
         : throw new UsageException($"--cache is f16, bf16 or f32, not '{Cache}'");
+
+    /// <summary>The activations' type, parsed; null when not given.</summary>
+    /// <exception cref="UsageException">It is not a 16-bit type.</exception>
+    protected DataType? ActivationType => Activations is null ? null : DataTypes.TryParse(Activations, out var type) && type != DataType.Float32
+        ? type
+        : throw new UsageException($"--activations is bf16 or f16, not '{Activations}'");
 
     /// <summary>Finds (or converts) the model and loads it.</summary>
     /// <param name="session">Where notes go; stops on Ctrl-C.</param>
     /// <param name="cacheTokens">Tokens the cache holds; 0 takes the model's context length.</param>
     protected Model Load(Session session, int cacheTokens = 0)
     {
-        if (Device is not ("auto" or "cpu"))
-            throw new UsageException($"--device is auto or cpu, not '{Device}'");
         if (Threads is { } threads)
             Check.AtLeast("--threads", threads, 1);
-        var options = new ModelOptions { Device = Device, CacheType = CacheType, Threads = Threads ?? 0, CacheTokens = cacheTokens };
+        var options = new ModelOptions
+        {
+            Device = DeviceChoice,
+            CacheType = CacheType,
+            ActivationType = ActivationType,
+            Threads = Threads ?? 0,
+            CacheTokens = cacheTokens,
+        };
         var path = ModelStore.Resolve(Model, session);
         session.Cancellation.ThrowIfCancellationRequested();
         return Weft.Model.Load(path, options);

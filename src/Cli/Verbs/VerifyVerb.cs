@@ -15,13 +15,15 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
 {
     private const double ExactTolerance = 1e-5;
     private const double HalfCacheTolerance = 2e-3;
+    private const double Float16Tolerance = 3e-3;
+    private const double BFloat16Tolerance = 2e-2;
 
     /// <summary>Expected values.</summary>
-    [Option("expected", MetaValue = "FILE", Required = true, HelpText = "The expected.safetensors of the checkpoint. Required.")]
-    public string Expected { get; set; } = "";
+    [Option("expected", MetaValue = "FILE", HelpText = "What to compare with; expected.safetensors in the checkpoint's folder when not given.")]
+    public string? Expected { get; set; }
 
     /// <summary>Largest relative RMS that passes.</summary>
-    [Option("tolerance", MetaValue = "T", HelpText = "Largest relative RMS that passes; 2e-3 with a 16-bit cache, 1e-5 with f32 when not given.")]
+    [Option("tolerance", MetaValue = "T", HelpText = "Largest relative RMS that passes. When not given: CPU 2e-3 with a 16-bit cache, 1e-5 with f32; GPU 2e-2 in bf16, 3e-3 in f16.")]
     public double? Tolerance { get; set; }
 
     /// <summary>Machine-readable output.</summary>
@@ -32,10 +34,12 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
     public int Execute(Session session)
     {
         Check.AtLeast("--tolerance", Tolerance ?? 0, 0);
-        var tolerance = Tolerance ?? (CacheType == DataType.Float32 ? ExactTolerance : HalfCacheTolerance);
-        var expected = ExpectedOutputs.Read(Expected);
+        var path = Expected ?? Path.Combine(Model, "expected.safetensors");
+        if (Expected is null && !File.Exists(path))
+            throw new UsageException($"'{Model}' is not a folder with an expected.safetensors: --expected names the file to compare with");
+        var expected = ExpectedOutputs.Read(path);
         using var model = Load(session);
-        var report = Compare(session, model, expected, tolerance);
+        var report = Compare(session, model, path, expected, Tolerance ?? DefaultTolerance(model));
         if (Json)
             session.Terminal.Out.WriteJson(report, CliJson.Default.VerifyReport);
         else
@@ -43,13 +47,20 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
         return report.Pass ? ExitCodes.Success : ExitCodes.Failure;
     }
 
-    private VerifyReport Compare(Session session, Model model, ExpectedOutputs expected, double tolerance)
+    private static double DefaultTolerance(Model model) => model.ActivationType switch
+    {
+        DataType.Float16 => Float16Tolerance,
+        DataType.BFloat16 => BFloat16Tolerance,
+        _ => model.CacheType == DataType.Float32 ? ExactTolerance : HalfCacheTolerance,
+    };
+
+    private VerifyReport Compare(Session session, Model model, string path, ExpectedOutputs expected, double tolerance)
     {
         var vocabulary = model.Header.Model.VocabularySize;
         if (expected.Vocabulary != vocabulary)
-            throw new WeftException($"'{Expected}' has logits over {expected.Vocabulary} tokens, but '{Model}' has a vocabulary of {vocabulary}");
+            throw new WeftException($"'{path}' has logits over {expected.Vocabulary} tokens, but '{Model}' has a vocabulary of {vocabulary}");
         if (expected.PromptIds.Concat(expected.GeneratedIds).FirstOrDefault(id => id < 0 || id >= vocabulary, -1) is not -1 and var bad)
-            throw new WeftException($"'{Expected}' holds token {bad}, which is not in the vocabulary of '{Model}'");
+            throw new WeftException($"'{path}' holds token {bad}, which is not in the vocabulary of '{Model}'");
 
         using var sequence = model.CreateSequence();
         var logits = new float[(long)expected.PromptIds.Count * vocabulary];
@@ -74,7 +85,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
         }
 
         return new VerifyReport(
-            Model, Expected, model.DeviceName, Cache, tolerance, expected.PromptIds.Count, prompt.RelativeRms, prompt.Max,
+            Model, path, model.DeviceName, model.CacheType.Name(), tolerance, expected.PromptIds.Count, prompt.RelativeRms, prompt.Max,
             expected.GeneratedIds.Count, matched, withinMargin, wrong, continuation.RelativeRms);
     }
 

@@ -14,6 +14,12 @@ internal abstract class StepProgram : IDisposable
     /// <summary>What it runs on, for people.</summary>
     public abstract string DeviceName { get; }
 
+    /// <summary>Element type of the key/value cache.</summary>
+    public abstract Tensors.DataType CacheType { get; }
+
+    /// <summary>Element type of what products read.</summary>
+    public abstract Tensors.DataType ActivationType { get; }
+
     /// <summary>Bytes of cache, activations and scratch, weights excluded.</summary>
     public abstract long WorkingBytes { get; }
 

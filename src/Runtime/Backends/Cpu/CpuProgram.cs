@@ -48,6 +48,10 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     public override string DeviceName =>
         $"cpu ({options.Instructions.Name()}, {options.Threads} {(options.Threads == 1 ? "thread" : "threads")})";
 
+    public override DataType CacheType => options.CacheType;
+
+    public override DataType ActivationType => DataType.Float32;
+
     public override long WorkingBytes => arena.Bytes + cache.Bytes;
 
     public override void Run()

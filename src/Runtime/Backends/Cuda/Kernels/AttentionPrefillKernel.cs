@@ -23,6 +23,7 @@ internal struct AttentionPrefillParams
     public int QStride;
     public int YStride;
     public int MaxBlocks;
+    public int TileTokens;
 }
 
 /// <summary>A tile of <see cref="AttentionPrefillKernel"/>.</summary>

@@ -1,0 +1,106 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Graph;
+using Weft.Interop;
+using Weft.Models;
+using Weft.Scheduling;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>Opens a device and binds a graph to it; turns what can go wrong into sentences.</summary>
+internal static class CudaBackend
+{
+    // What tensor cores multiply: bf16 from 8.0 on.
+    private const int BFloat16Capability = 80;
+    private const int OldestCapability = 75;
+
+    /// <summary>There is a driver and a device.</summary>
+    public static bool IsPresent()
+    {
+        try
+        {
+            return CudaLibraries.Selected == CudaPlatform.Nvidia && CudaDeviceInfo.Count() > 0;
+        }
+        catch (InteropException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Binds a fused graph to a device.</summary>
+    /// <exception cref="WeftException">The device is missing, too old or too small, or the model has a part without a kernel.</exception>
+    public static StepProgram Compile(CudaPlatform platform, StepGraph graph, WeftFile file, StepBatch batch, CudaOptions options)
+    {
+        CudaContext? context = null;
+        try
+        {
+            CudaLibraries.Select(platform);
+            context = CudaContext.Create(options.Ordinal);
+            var type = ChooseType(graph, file, context.Device, options.ActivationType);
+            RequireSupported(file, context.Device);
+            RequireMemory(graph, file, batch, context, type, options);
+            return new CudaProgram(graph, file, batch, context, type, options);
+        }
+        catch (CudaException exception) when (exception.Status == CudaResult.OutOfMemory)
+        {
+            context?.Dispose();
+            throw new WeftException($"{file.Path}: the GPU ran out of memory ({exception.Call}); {Remedies}", exception);
+        }
+        catch (InteropException exception)
+        {
+            context?.Dispose();
+            throw new WeftException(exception.Message, exception);
+        }
+        catch
+        {
+            context?.Dispose();
+            throw;
+        }
+    }
+
+    private const string Remedies = "ask for a smaller context, a lower precision, or run it on the CPU (--device cpu)";
+
+    private static DataType ChooseType(StepGraph graph, WeftFile file, CudaDeviceInfo device, DataType? wanted)
+    {
+        if (wanted == DataType.Float32)
+            throw new WeftException("CUDA kernels run in bf16 or f16; f32 runs on the CPU (--device cpu)");
+        if (wanted == DataType.BFloat16 && device.ComputeCapability < BFloat16Capability)
+            throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor} and no bf16: run it in f16");
+        if (wanted is { } type)
+            return type;
+        var stored = graph.Nodes.OfType<FusedLinearNode>().Select(node => file.Find(node.Segments[0].Weight).DataType).First();
+        return stored == DataType.Float16 || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
+    }
+
+    private static void RequireSupported(WeftFile file, CudaDeviceInfo device)
+    {
+        if (device.ComputeCapability < OldestCapability)
+            throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor}; the kernels need 7.5 or later: run it on the CPU (--device cpu)");
+        foreach (var attention in file.Header.Model.Layers.Select(layer => layer.Attention))
+        {
+            if (!HeadSizes.All.Contains(attention.HeadSize))
+                throw new WeftException($"{file.Path}: attention heads of {attention.HeadSize} have no CUDA kernel (there are {string.Join(", ", HeadSizes.All)}): run it on the CPU (--device cpu)");
+            if (attention.QueryHeads / attention.KeyValueHeads > AttentionPrefillKernel.TileRows)
+                throw new WeftException($"{file.Path}: {attention.QueryHeads} query heads over {attention.KeyValueHeads} key heads are more than a tile of the CUDA kernel holds: run it on the CPU (--device cpu)");
+        }
+    }
+
+    private static void RequireMemory(StepGraph graph, WeftFile file, StepBatch batch, CudaContext context, DataType type, CudaOptions options)
+    {
+        var model = file.Header.Model;
+        var layout = new ValueLayout(graph, type);
+        var weights = DeviceWeights.CountBytes(graph, file, type);
+        var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
+        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size;
+        var (free, _) = context.MemoryInfo();
+        var need = weights + cache + working;
+        if (need > free)
+        {
+            throw new WeftException(
+                $"{file.Path}: needs {Gigabytes(need)} on the GPU (weights {Gigabytes(weights)}, cache {Gigabytes(cache)}, activations {Gigabytes(working)}) and {Gigabytes(free)} are free; {Remedies}");
+        }
+    }
+
+    private static string Gigabytes(long bytes) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes / 1e9:F2} GB");
+}

@@ -1,0 +1,10 @@
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>What a CUDA program is made for.</summary>
+/// <param name="Ordinal">Number of the device.</param>
+/// <param name="ActivationType">16-bit type of weights, activations and cache; null takes the weights' own where the device can.</param>
+/// <param name="CacheBlocks">Blocks of the cache.</param>
+/// <param name="MaxPositions">Longest sequence.</param>
+internal sealed record CudaOptions(int Ordinal, DataType? ActivationType, int CacheBlocks, int MaxPositions);

@@ -1,0 +1,182 @@
+using Weft.Backends.Cuda.Compilation;
+using Weft.Backends.Cuda.Kernels;
+using Weft.Backends.Cuda.Operations;
+using Weft.Graph;
+using Weft.Interop;
+using Weft.KvCache;
+using Weft.Models;
+using Weft.Scheduling;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>
+/// A graph on a CUDA device: weights, cache and arena allocated once, every node bound to addresses once. A step copies its input, submits
+/// the launches and copies the logits back; steps of single tokens are captured into a graph a shape and replayed.
+/// </summary>
+internal sealed class CudaProgram : StepProgram
+{
+    private readonly StepGraph graph;
+    private readonly CudaContext context;
+    private readonly Resources resources = new();
+    private readonly CudaStream stream;
+    private readonly CudaBlas blas;
+    private readonly DeviceBatch batch;
+    private readonly DeviceKvCache cache;
+    private readonly List<DeviceRotaryTable> rotaryTables = [];
+    private readonly List<CudaOperation> operations;
+    private readonly CudaDeviceMemory arena;
+    private readonly CudaPinnedMemory logits;
+    private readonly long logitsOffset;
+    private readonly int tokensPerTile;
+    private readonly Dictionary<StepShape, CudaGraphExec?> captured = [];
+
+    public CudaProgram(StepGraph graph, WeftFile file, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
+    {
+        this.graph = graph;
+        this.context = context;
+        Batch = stepBatch;
+        CacheType = type;
+        try
+        {
+            var model = file.Header.Model;
+            var layout = new ValueLayout(graph, type);
+            var rows = Math.Max(stepBatch.MaxTokens, StepShape.MostPlaces);
+            var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.MostPlaces);
+            var plan = MemoryPlan.Create(graph, rows, logitRows, layout.RowBytes);
+            tokensPerTile = model.Layers.Min(layer => AttentionPrefillKernel.TokensPerTile(layer.Attention.QueryHeads, layer.Attention.KeyValueHeads));
+            stream = resources.Add(CudaStream.Create(context));
+            var kernels = resources.Add(KernelLibrary.Create(context));
+            blas = resources.Add(new CudaBlas(context));
+            cache = resources.Add(new DeviceKvCache(context, stream, kernels, model, type, options.CacheBlocks));
+            arena = resources.Add(CudaDeviceMemory.Allocate(context, plan.Size));
+            batch = resources.Add(new DeviceBatch(
+                context, stepBatch, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
+            logits = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Logits)));
+            logitsOffset = plan.Offset(graph.Logits);
+            var weights = resources.Add(new DeviceWeights(context, stream, file, type));
+            var shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
+            operations = new GraphBinder(shared, weights, cache, Rotary, Workspace(model, options), stepBatch.MaxBlocks, tokensPerTile).Bind(graph);
+            weights.Finish();
+            kernels.Load(operations.SelectMany(operation => operation.Kernels));
+            WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
+
+            DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)
+            {
+                var table = resources.Add(new DeviceRotaryTable(context, stream, rotary, headSize, options.MaxPositions));
+                rotaryTables.Add(table);
+                return table;
+            }
+        }
+        catch
+        {
+            resources.Dispose();
+            throw;
+        }
+    }
+
+    public override StepBatch Batch { get; }
+
+    public override string DeviceName => $"{(CudaLibraries.Selected == CudaPlatform.Simulator ? "sim" : "cuda")} ({context.Device.Name})";
+
+    public override DataType CacheType { get; }
+
+    public override DataType ActivationType => CacheType;
+
+    public override long WorkingBytes { get; }
+
+    public override void Run()
+    {
+        context.MakeCurrent();
+        foreach (var table in rotaryTables)
+            table.Reach(LastPosition());
+        var shape = StepShape.Of(Batch, tokensPerTile);
+        batch.Copy(shape, tokensPerTile, stream);
+        Submit(shape);
+        if (Batch.LogitRowCount == 0)
+            return;
+        arena.CopyToAsync(logits.Address, logitsOffset, (long)Batch.LogitRowCount * ValueLayout.Stride(graph.Logits) * sizeof(float), stream);
+        stream.Synchronize();
+    }
+
+    public override Span<float> Logits(int row) =>
+        logits.AsSpan<float>((long)row * ValueLayout.Stride(graph.Logits) * sizeof(float), graph.Logits.Width);
+
+    public override void CopyBlock(BlockCopy copy)
+    {
+        context.MakeCurrent();
+        cache.CopyBlock(copy.Source, copy.Destination);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (!disposing)
+            return;
+        foreach (var exec in captured.Values)
+            exec?.Dispose();
+        resources.Dispose();
+        context.Dispose();
+    }
+
+    /// <summary>The first step of a shape is submitted launch by launch, which also chooses algorithms; the second is captured on the way.</summary>
+    private void Submit(in StepShape shape)
+    {
+        if (!shape.IsCapturable)
+        {
+            SubmitOperations(shape);
+            return;
+        }
+
+        if (!captured.TryGetValue(shape, out var exec))
+        {
+            SubmitOperations(shape);
+            captured[shape] = null;
+            return;
+        }
+
+        if (exec is null)
+        {
+            stream.BeginCapture();
+            try
+            {
+                SubmitOperations(shape);
+            }
+            finally
+            {
+                using var recorded = stream.EndCapture();
+                captured[shape] = exec = recorded.Instantiate();
+            }
+        }
+
+        exec.Launch(stream);
+    }
+
+    private void SubmitOperations(in StepShape shape)
+    {
+        foreach (var operation in operations)
+            operation.Run(shape);
+    }
+
+    private int LastPosition()
+    {
+        var last = 0;
+        for (var sequence = 0; sequence < Batch.SequenceCount; sequence++)
+            last = Math.Max(last, Batch.Positions[Batch.SequenceStarts[sequence + 1] - 1]);
+        return last;
+    }
+
+    private DecodeWorkspace Workspace(ModelDescription model, CudaOptions options)
+    {
+        var places = Math.Max(Batch.MaxSequences, StepShape.MostPlaces);
+        var longest = StepShape.LongestPositions(options.MaxPositions);
+        var partial = model.Layers.Select(layer => layer.Attention).Max(attention => AttentionDecodeKernel.PartialBytes(
+            places, attention.QueryHeads, attention.HeadSize, AttentionDecodeKernel.Splits(longest, attention.Window)));
+        var counters = model.Layers.Select(layer => layer.Attention).Max(attention =>
+            AttentionDecodeKernel.Counters(places, attention.QueryHeads, attention.KeyValueHeads));
+        var memory = resources.Add(CudaDeviceMemory.Allocate(context, partial));
+        var counts = resources.Add(CudaDeviceMemory.Allocate(context, counters * sizeof(uint)));
+        counts.FillAsync(0, stream);
+        return new(memory.Address, counts.Address);
+    }
+}

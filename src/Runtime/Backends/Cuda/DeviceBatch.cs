@@ -1,0 +1,121 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Interop;
+using Weft.Scheduling;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>
+/// A step's input on the device: one copy from pinned memory. A step of single tokens is padded to <c>Rows</c>, so that one captured graph
+/// serves all batches of a bucket: padding reads token 0 and writes nothing to the cache.
+/// </summary>
+internal sealed class DeviceBatch : IDisposable
+{
+    private readonly StepBatch batch;
+    private readonly CudaPinnedMemory pinned;
+    private readonly CudaDeviceMemory memory;
+    private readonly CudaEvent copied;
+    private readonly int maxTiles;
+
+    // Offsets in integers.
+    private readonly int positions;
+    private readonly int slots;
+    private readonly int logitRows;
+    private readonly int starts;
+    private readonly int decodeRows;
+    private readonly int decodeTables;
+    private readonly int tiles;
+    private readonly int blockTables;
+
+    public DeviceBatch(CudaContext context, StepBatch batch, int maxTiles)
+    {
+        this.batch = batch;
+        this.maxTiles = maxTiles;
+        var tokens = Math.Max(batch.MaxTokens, StepShape.MostPlaces);
+        var places = Math.Max(batch.MaxSequences, StepShape.MostPlaces);
+        positions = tokens;
+        slots = positions + tokens;
+        logitRows = slots + tokens;
+        starts = logitRows + Math.Max(batch.MaxLogitRows, StepShape.MostPlaces);
+        decodeRows = starts + batch.MaxSequences + 1;
+        decodeTables = decodeRows + places;
+        tiles = (decodeTables + places + 1) / 2 * 2;
+        blockTables = tiles + (2 * maxTiles);
+        var count = blockTables + (batch.MaxSequences * batch.MaxBlocks);
+        pinned = CudaPinnedMemory.Allocate(context, (long)count * sizeof(int));
+        memory = CudaDeviceMemory.Allocate(context, (long)count * sizeof(int));
+        copied = CudaEvent.Create(context);
+    }
+
+    public nuint TokenIds => memory.Address;
+
+    public nuint Positions => At(positions);
+
+    public nuint Slots => At(slots);
+
+    public nuint LogitRows => At(logitRows);
+
+    public nuint SequenceStarts => At(starts);
+
+    public nuint DecodeRows => At(decodeRows);
+
+    public nuint DecodeTables => At(decodeTables);
+
+    public nuint Tiles => At(tiles);
+
+    public nuint BlockTables => At(blockTables);
+
+    /// <summary>Submits copying the step that <see cref="StepBatch"/> holds.</summary>
+    /// <param name="shape">Its sizes, padding included.</param>
+    /// <param name="tokensPerTile">Of the prefill attention.</param>
+    /// <param name="stream">Where to.</param>
+    public void Copy(in StepShape shape, int tokensPerTile, CudaStream stream)
+    {
+        // The copy before this one may still read the buffer.
+        copied.Synchronize();
+        Fill(batch.TokenIds, batch.TokenCount, 0, shape.Tokens, 0);
+        Fill(batch.Positions, batch.TokenCount, positions, shape.Tokens, 0);
+        Fill(batch.Slots, batch.TokenCount, slots, shape.Tokens, -1);
+        Fill(batch.LogitRows, batch.LogitRowCount, logitRows, shape.LogitRows, 0);
+        Fill(batch.SequenceStarts, batch.SequenceCount + 1, starts, batch.SequenceCount + 1, 0);
+        Fill(batch.BlockTables, batch.SequenceCount * batch.MaxBlocks, blockTables, batch.SequenceCount * batch.MaxBlocks, 0);
+        ListPlaces(shape.Places);
+        AttentionPrefillKernel.List(batch, tokensPerTile, pinned.AsSpan<AttentionTile>((long)tiles * sizeof(int), maxTiles));
+        var used = blockTables + (batch.SequenceCount * batch.MaxBlocks);
+        memory.CopyFromAsync(pinned.Address, 0, (long)used * sizeof(int), stream);
+        copied.Record(stream);
+    }
+
+    public void Dispose()
+    {
+        copied.Dispose();
+        pinned.Dispose();
+        memory.Dispose();
+    }
+
+    /// <summary>Sequences with one token in the step, then empty places.</summary>
+    private void ListPlaces(int places)
+    {
+        var rows = pinned.AsSpan<int>((long)decodeRows * sizeof(int), places);
+        var tables = pinned.AsSpan<int>((long)decodeTables * sizeof(int), places);
+        var count = 0;
+        for (var sequence = 0; sequence < batch.SequenceCount && count < places; sequence++)
+        {
+            if (batch.SequenceStarts[sequence + 1] - batch.SequenceStarts[sequence] != 1)
+                continue;
+            rows[count] = batch.SequenceStarts[sequence];
+            tables[count++] = sequence;
+        }
+
+        rows[count..].Fill(-1);
+        tables[count..].Clear();
+    }
+
+    private void Fill(int[] source, int count, int offset, int padded, int padding)
+    {
+        var target = pinned.AsSpan<int>((long)offset * sizeof(int), Math.Max(count, padded));
+        source.AsSpan(0, count).CopyTo(target);
+        target[count..].Fill(padding);
+    }
+
+    private nuint At(int offset) => memory.Address + ((nuint)offset * sizeof(int));
+}

@@ -1,0 +1,70 @@
+using Weft.Backends.Cuda.Compilation;
+using Weft.Backends.Cuda.Kernels;
+using Weft.Interop;
+using Weft.KvCache;
+using Weft.Models;
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>Keys and values of all layers on the device, each [blocks, G, 16, D].</summary>
+internal sealed class DeviceKvCache : IDisposable
+{
+    private readonly List<(CudaDeviceMemory Keys, CudaDeviceMemory Values)> layers = [];
+    private readonly CudaDeviceMemory addresses;
+    private readonly CudaDeviceMemory blockBytes;
+    private readonly CudaKernel copy;
+    private readonly CudaStream stream;
+
+    public DeviceKvCache(CudaContext context, CudaStream stream, KernelLibrary kernels, ModelDescription model, DataType type, int blocks)
+    {
+        this.stream = stream;
+        copy = kernels.Get(CopyKernels.Block);
+        var bases = new List<ulong>();
+        var bytes = new List<int>();
+        foreach (var attention in model.Layers.Select(layer => layer.Attention))
+        {
+            var block = BlockBytes(attention, type);
+            layers.Add((CudaDeviceMemory.Allocate(context, blocks * block), CudaDeviceMemory.Allocate(context, blocks * block)));
+            bases.AddRange([layers[^1].Keys.Address, layers[^1].Values.Address]);
+            bytes.AddRange([(int)block, (int)block]);
+        }
+
+        addresses = CudaDeviceMemory.Allocate(context, bases.Count * sizeof(ulong));
+        addresses.CopyFrom<ulong>(bases.ToArray());
+        blockBytes = CudaDeviceMemory.Allocate(context, bytes.Count * sizeof(int));
+        blockBytes.CopyFrom<int>(bytes.ToArray());
+    }
+
+    public nuint Keys(int layer) => layers[layer].Keys.Address;
+
+    public nuint Values(int layer) => layers[layer].Values.Address;
+
+    /// <summary>Bytes of a cache.</summary>
+    public static long CountBytes(ModelDescription model, DataType type, int blocks) =>
+        model.Layers.Sum(layer => 2 * BlockBytes(layer.Attention, type)) * blocks;
+
+    /// <summary>Submits copying a block's keys and values in every layer.</summary>
+    public void CopyBlock(BlockId source, BlockId destination) => copy.Launch(stream, CopyKernels.RowShape(2 * layers.Count), new CopyBlockParams
+    {
+        Layers = addresses.Address,
+        Bytes = blockBytes.Address,
+        Source = source.Value,
+        Target = destination.Value,
+    });
+
+    public void Dispose()
+    {
+        foreach (var (keys, values) in layers)
+        {
+            keys.Dispose();
+            values.Dispose();
+        }
+
+        addresses.Dispose();
+        blockBytes.Dispose();
+    }
+
+    private static long BlockBytes(AttentionDescription attention, DataType type) =>
+        (long)attention.KeyValueHeads * BlockPool.BlockSize * attention.HeadSize * type.Size();
+}

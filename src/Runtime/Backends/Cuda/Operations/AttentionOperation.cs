@@ -1,0 +1,88 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Graph;
+using Weft.Models;
+
+namespace Weft.Backends.Cuda.Operations;
+
+/// <summary>Working memory of the decode attention, shared by all layers.</summary>
+/// <param name="Partial">Results of parts of the cache.</param>
+/// <param name="Counters">Zero between launches.</param>
+internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters);
+
+/// <summary><see cref="AttentionNode"/>: sequences with one token through the split kernel, the others tile by tile.</summary>
+internal sealed class AttentionOperation(
+    CudaProgramContext context, AttentionNode node, nuint keys, nuint values, DecodeWorkspace workspace, int maxBlocks, int tokensPerTile)
+    : CudaOperation(context)
+{
+    private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
+        context.Type, node.Attention.HeadSize, node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node.Attention));
+
+    private readonly KernelInstance prefill = AttentionPrefillKernel.Instance(
+        context.Type, node.Attention.HeadSize, Variant(node.Attention), context.Device.ComputeCapability);
+
+    public override IEnumerable<KernelInstance> Kernels => [decode, prefill];
+
+    private AttentionDescription Attention => node.Attention;
+
+    private ScoreParams Score => new() { Scale = Attention.Scale, Window = Attention.Window ?? 0 };
+
+    public override void Run(in StepShape shape)
+    {
+        if (shape.Places > 0)
+            Decode(shape);
+        if (shape.Tiles > 0)
+            Prefill(shape);
+    }
+
+    private static AttentionVariant Variant(AttentionDescription attention) =>
+        attention.Window is null ? AttentionVariant.Causal : AttentionVariant.Causal | AttentionVariant.Window;
+
+    private void Decode(in StepShape shape)
+    {
+        var splits = AttentionDecodeKernel.Splits(shape.Positions, Attention.Window);
+        var launch = AttentionDecodeKernel.Shape(shape.Places, Attention.QueryHeads, Attention.KeyValueHeads, Attention.HeadSize, splits);
+        Context.Launch(decode, launch, new AttentionDecodeParams
+        {
+            Q = Context.Address(node.Queries),
+            Keys = keys,
+            Values = values,
+            Y = Context.Address(node.Y),
+            Partial = workspace.Partial,
+            Counters = workspace.Counters,
+            Rows = Context.Batch.DecodeRows,
+            Tables = Context.Batch.DecodeTables,
+            Positions = Context.Batch.Positions,
+            BlockTables = Context.Batch.BlockTables,
+            Score = Score,
+            QueryHeads = Attention.QueryHeads,
+            KeyHeads = Attention.KeyValueHeads,
+            QStride = ValueLayout.Stride(node.Queries),
+            YStride = ValueLayout.Stride(node.Y),
+            MaxBlocks = maxBlocks,
+            Splits = splits,
+        });
+    }
+
+    private void Prefill(in StepShape shape)
+    {
+        var launch = AttentionPrefillKernel.Shape(shape.Tiles, Attention.KeyValueHeads, Attention.HeadSize, Context.Device.ComputeCapability);
+        Context.Launch(prefill, launch, new AttentionPrefillParams
+        {
+            Q = Context.Address(node.Queries),
+            Keys = keys,
+            Values = values,
+            Y = Context.Address(node.Y),
+            Tiles = Context.Batch.Tiles,
+            SequenceStarts = Context.Batch.SequenceStarts,
+            Positions = Context.Batch.Positions,
+            BlockTables = Context.Batch.BlockTables,
+            Score = Score,
+            QueryHeads = Attention.QueryHeads,
+            KeyHeads = Attention.KeyValueHeads,
+            QStride = ValueLayout.Stride(node.Queries),
+            YStride = ValueLayout.Stride(node.Y),
+            MaxBlocks = maxBlocks,
+            TileTokens = tokensPerTile,
+        });
+    }
+}

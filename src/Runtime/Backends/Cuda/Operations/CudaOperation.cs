@@ -1,0 +1,47 @@
+using Weft.Backends.Cuda.Compilation;
+using Weft.Backends.Cuda.Kernels;
+using Weft.Graph;
+using Weft.Interop;
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda.Operations;
+
+/// <summary>What operations of one program share.</summary>
+internal sealed class CudaProgramContext(
+    CudaContext context, CudaStream stream, KernelLibrary kernels, CudaBlas blas, DeviceBatch batch, ValueLayout layout, Func<Value, nuint> address)
+{
+    public CudaStream Stream => stream;
+
+    public CudaBlas Blas => blas;
+
+    public DeviceBatch Batch => batch;
+
+    public ValueLayout Layout => layout;
+
+    public DataType Type => layout.Type;
+
+    public CudaDeviceInfo Device => context.Device;
+
+    /// <summary>Where a value lies.</summary>
+    public nuint Address(Value value) => address(value);
+
+    /// <summary>Rows of a value in a step.</summary>
+    public static int Rows(in StepShape shape, Value value) => value.Rows == Graph.Rows.Tokens ? shape.Tokens : shape.LogitRows;
+
+    /// <summary>Submits a kernel of the step; on hardware that can, it begins while the one before it ends.</summary>
+    public void Launch<TParameters>(KernelInstance instance, in LaunchShape shape, in TParameters parameters)
+        where TParameters : unmanaged =>
+        kernels.Get(instance).Launch(stream, shape, parameters, Device.Major >= 9 ? LaunchOrder.Overlapping : LaunchOrder.Sequential);
+}
+
+/// <summary>One bound node: submits its launches for a step.</summary>
+internal abstract class CudaOperation(CudaProgramContext context)
+{
+    protected CudaProgramContext Context { get; } = context;
+
+    /// <summary>Kernels that every step may need, to be compiled together before the first.</summary>
+    public abstract IEnumerable<KernelInstance> Kernels { get; }
+
+    /// <summary>Submits the launches of a step of this shape.</summary>
+    public abstract void Run(in StepShape shape);
+}

@@ -1,0 +1,33 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Graph;
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda.Operations;
+
+/// <summary>The RMSNorm in front of a product: its own launch for many rows, part of the product for few.</summary>
+internal sealed class InputNorm(CudaProgramContext context, NormNode node, nuint weight)
+{
+    /// <summary>The norm's own kernel.</summary>
+    public KernelInstance Kernel { get; } = NormKernel.Instance(NormForm.Rms, DataType.Float32, context.Type);
+
+    /// <summary>The residual stream.</summary>
+    public Value X => node.X;
+
+    /// <summary>Weight [C], float32.</summary>
+    public nuint Weight => weight;
+
+    /// <summary>ε.</summary>
+    public float Epsilon => node.Norm.Epsilon;
+
+    /// <summary>Submits the norm.</summary>
+    public void Run(int rows) => context.Launch(Kernel, NormKernel.Shape(rows, node.X.Width), new NormParams
+    {
+        X = context.Address(node.X),
+        Weight = weight,
+        Y = context.Address(node.Y),
+        Width = node.X.Width,
+        XStride = ValueLayout.Stride(node.X),
+        YStride = ValueLayout.Stride(node.Y),
+        Epsilon = node.Norm.Epsilon,
+    });
+}

@@ -1,0 +1,49 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Scheduling;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>What launches of a step depend on. Steps of the same shape are the same launches, so a captured graph is kept under it.</summary>
+/// <param name="Tokens">N, padding included.</param>
+/// <param name="LogitRows">R, padding included.</param>
+/// <param name="Places">Places of the decode attention, empty ones included.</param>
+/// <param name="Positions">Longest context of a place, rounded up to a power of two.</param>
+/// <param name="Tiles">Tiles of the prefill attention.</param>
+internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles)
+{
+    /// <summary>Steps of at most this many single tokens are padded to a power of two and captured.</summary>
+    public const int MostPlaces = GemvKernel.MostRows;
+
+    private const int LeastPositions = 256;
+
+    /// <summary>The launches repeat from step to step.</summary>
+    public bool IsCapturable => Tiles == 0 && Tokens <= MostPlaces && LogitRows == Tokens;
+
+    /// <summary>Contexts of up to <paramref name="positions"/> belong to the bucket of this many.</summary>
+    public static int LongestPositions(int positions) => Math.Max(LeastPositions, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
+
+    /// <summary>The shape of what <paramref name="batch"/> holds.</summary>
+    public static StepShape Of(StepBatch batch, int tokensPerTile)
+    {
+        var (places, longest, tiles) = (0, 0, 0);
+        for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
+        {
+            var (start, end) = (batch.SequenceStarts[sequence], batch.SequenceStarts[sequence + 1]);
+            if (end - start == 1)
+            {
+                places++;
+                longest = Math.Max(longest, batch.Positions[start] + 1);
+            }
+            else
+            {
+                tiles += (end - start + tokensPerTile - 1) / tokensPerTile;
+            }
+        }
+
+        var positions = LongestPositions(longest);
+        if (tiles > 0 || batch.TokenCount > MostPlaces || batch.LogitRowCount != batch.TokenCount)
+            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles);
+        var bucket = GemvKernel.Batch(batch.TokenCount);
+        return new(bucket, bucket, bucket, positions, 0);
+    }
+}

@@ -1,0 +1,41 @@
+using Weft.Graph;
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>
+/// Element type and row stride of a graph's values on the device: the residual stream and the logits are float32, everything that a
+/// product reads is 16 bits wide; rows start at multiples of 16 bytes.
+/// </summary>
+internal sealed class ValueLayout
+{
+    private const int Granularity = 8;
+
+    private readonly HashSet<Value> floats;
+
+    public ValueLayout(StepGraph graph, DataType type)
+    {
+        Type = type;
+        floats = [graph.Logits];
+        foreach (var node in graph.Nodes)
+        {
+            if (node is EmbeddingNode or GatherRowsNode or FusedLinearNode { Accumulate: true })
+                floats.UnionWith(node.Outputs);
+        }
+    }
+
+    /// <summary>The 16-bit type.</summary>
+    public DataType Type { get; }
+
+    /// <summary>Element type of <paramref name="value"/>.</summary>
+    public DataType TypeOf(Value value) => floats.Contains(value) ? DataType.Float32 : Type;
+
+    /// <summary>Elements from a row to the next.</summary>
+    public static int Stride(Value value) => Stride(value.Width);
+
+    /// <summary>Elements from a row of <paramref name="width"/> elements to the next.</summary>
+    public static int Stride(int width) => (width + Granularity - 1) / Granularity * Granularity;
+
+    /// <summary>Bytes of a row.</summary>
+    public long RowBytes(Value value) => (long)Stride(value) * TypeOf(value).Size();
+}

@@ -1,0 +1,139 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Weft.Interop;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Backends.Cuda;
+
+/// <summary>Streams tensors of a packed file to the device through two pinned buffers, converting element types on the way.</summary>
+internal sealed class WeightUploader : IDisposable
+{
+    private const int BufferBytes = 32 << 20;
+
+    private readonly CudaContext context;
+    private readonly CudaStream stream;
+    private readonly (CudaPinnedMemory Memory, CudaEvent Copied)[] buffers = new (CudaPinnedMemory, CudaEvent)[2];
+    private int next;
+    private bool disposed;
+
+    public WeightUploader(CudaContext context, CudaStream stream)
+    {
+        this.context = context;
+        this.stream = stream;
+    }
+
+    /// <summary>Submits filling <paramref name="target"/> with zeros.</summary>
+    public void Zero(CudaDeviceMemory target) => target.FillAsync(0, stream);
+
+    /// <summary>Copies a tensor to <paramref name="offset"/>, its rows <paramref name="stride"/> elements apart with zeros between.</summary>
+    /// <exception cref="WeftException">A weight is too large for f16.</exception>
+    public void Upload(WeftFile file, TensorEntry tensor, CudaDeviceMemory target, long offset, int stride, DataType type)
+    {
+        var columns = tensor.Shape[^1];
+        var rows = tensor.Shape.Count == 1 ? 1 : tensor.Shape[0];
+        var sourceRow = columns * tensor.DataType.Size();
+        var targetRow = stride * type.Size();
+        // A vector longer than the buffer would need pieces of a row; no model has one.
+        var rowsAtOnce = Math.Max(1, Math.Min(BufferBytes / Math.Max(targetRow, sourceRow), rows));
+        for (var row = 0; row < rows; row += rowsAtOnce)
+        {
+            var count = Math.Min(rowsAtOnce, rows - row);
+            var (pinned, copied) = Buffer();
+            var destination = pinned.AsSpan<byte>(0, count * targetRow);
+            var source = file.Bytes(tensor, (long)row * sourceRow, count * sourceRow);
+            if (tensor.DataType == type && sourceRow == targetRow)
+                source.CopyTo(destination);
+            else
+                Convert(file, tensor, source, destination, count, columns, stride, type);
+            target.CopyFromAsync(pinned.Address, offset + ((long)row * targetRow), destination.Length, stream);
+            copied.Record(stream);
+        }
+    }
+
+    /// <summary>Waits for the copies and frees the buffers.</summary>
+    public void Dispose()
+    {
+        if (disposed)
+            return;
+        disposed = true;
+        foreach (var (memory, copied) in buffers.Where(buffer => buffer.Memory is not null))
+        {
+            copied.Synchronize();
+            copied.Dispose();
+            memory.Dispose();
+        }
+    }
+
+    private static void Convert(
+        WeftFile file, TensorEntry tensor, ReadOnlySpan<byte> source, Span<byte> destination, int rows, int columns, int stride, DataType type)
+    {
+        var values = new float[columns];
+        var sourceRow = columns * tensor.DataType.Size();
+        var targetRow = stride * type.Size();
+        for (var row = 0; row < rows; row++)
+        {
+            Widen(source.Slice(row * sourceRow, sourceRow), tensor.DataType, values);
+            var target = destination.Slice(row * targetRow, targetRow);
+            target.Clear();
+            switch (type)
+            {
+                case DataType.Float32:
+                    MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(target);
+                    break;
+                case DataType.Float16:
+                    if (TensorPrimitives.MaxMagnitude<float>(values) > (float)Half.MaxValue)
+                    {
+                        throw new WeftException(
+                            $"{file.Path}: tensor '{tensor.Name}' has a weight beyond what f16 can hold; run it in bf16");
+                    }
+
+                    TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(target)[..columns]);
+                    break;
+                default:
+                    NarrowToBFloat16(values, MemoryMarshal.Cast<byte, ushort>(target));
+                    break;
+            }
+        }
+    }
+
+    private static void Widen(ReadOnlySpan<byte> source, DataType type, Span<float> values)
+    {
+        switch (type)
+        {
+            case DataType.Float32:
+                MemoryMarshal.Cast<byte, float>(source).CopyTo(values);
+                break;
+            case DataType.Float16:
+                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(source), values);
+                break;
+            default:
+                var halves = MemoryMarshal.Cast<byte, ushort>(source);
+                for (var i = 0; i < halves.Length; i++)
+                    values[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
+                break;
+        }
+    }
+
+    /// <summary>To nearest, ties to even; NaN stays NaN.</summary>
+    private static void NarrowToBFloat16(ReadOnlySpan<float> values, Span<ushort> target)
+    {
+        for (var i = 0; i < values.Length; i++)
+        {
+            var bits = BitConverter.SingleToUInt32Bits(values[i]);
+            target[i] = float.IsNaN(values[i]) ? (ushort)0x7FFF : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+        }
+    }
+
+    /// <summary>The other buffer, once its last copy is done.</summary>
+    private (CudaPinnedMemory Memory, CudaEvent Copied) Buffer()
+    {
+        ref var buffer = ref buffers[next];
+        next = 1 - next;
+        if (buffer.Memory is null)
+            buffer = (CudaPinnedMemory.Allocate(context, BufferBytes), CudaEvent.Create(context));
+        else
+            buffer.Copied.Synchronize();
+        return buffer;
+    }
+}
