@@ -22,6 +22,16 @@ public sealed record FusedLinearNode(IReadOnlyList<LinearSegment> Segments, Acti
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
+/// <summary>A norm and the only product that reads it, for backends that norm few rows inside the product. The norm's own result is scratch.</summary>
+public sealed record NormedLinearNode(NormNode Norm, FusedLinearNode Linear) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Norm.X, .. Linear.Inputs.Where(value => value != Norm.Y)];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Norm.Y, Linear.Y];
+}
+
 /// <summary>
 /// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns queries in place and writes turned keys and
 /// values to the layer's cache.

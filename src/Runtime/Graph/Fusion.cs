@@ -25,6 +25,21 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
+    /// <summary>Joins each norm with the product after it where no other node reads the norm.</summary>
+    public static StepGraph FuseNorms(StepGraph graph)
+    {
+        var nodes = graph.Nodes.ToList();
+        foreach (var norm in nodes.OfType<NormNode>().ToList())
+        {
+            if (nodes.OfType<FusedLinearNode>().FirstOrDefault(linear => linear.X == norm.Y) is not { } linear || !OnlyUse(nodes, norm.Y, linear))
+                continue;
+            nodes[nodes.IndexOf(linear)] = new NormedLinearNode(norm, linear);
+            nodes.Remove(norm);
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
     /// <summary>q, k, v from the same input; q and k turned; k, v written; q attended: one product, one turn-and-write, one attention.</summary>
     private static void FuseQueryKeyValue(List<Node> nodes)
     {

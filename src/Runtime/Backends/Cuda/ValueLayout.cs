@@ -19,8 +19,12 @@ internal sealed class ValueLayout
         floats = [graph.Logits];
         foreach (var node in graph.Nodes)
         {
-            if (node is EmbeddingNode or GatherRowsNode or FusedLinearNode { Accumulate: true })
+            if (node is EmbeddingNode or GatherRowsNode)
                 floats.UnionWith(node.Outputs);
+            else if (node is FusedLinearNode { Accumulate: true } linear)
+                floats.Add(linear.Y);
+            else if (node is NormedLinearNode { Linear.Accumulate: true } normed)
+                floats.Add(normed.Linear.Y);
         }
     }
 
