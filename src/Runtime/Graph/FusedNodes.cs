@@ -33,14 +33,14 @@ public sealed record NormedLinearNode(NormNode Norm, FusedLinearNode Linear) : N
 }
 
 /// <summary>
-/// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns queries in place and writes turned keys and
-/// values to the layer's cache.
+/// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns the queries, which it leaves in place or writes to a
+/// value of their own, and writes turned keys and values to the layer's cache.
 /// </summary>
-public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues) : Node
+public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues, Value Queries) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [QueriesKeysValues];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Value> Outputs => [QueriesKeysValues];
+    public override IReadOnlyList<Value> Outputs => [Queries];
 }

@@ -36,7 +36,7 @@ internal static class CudaBackend
         try
         {
             CudaLibraries.Select(platform);
-            graph = Fusion.FuseNorms(graph);
+            graph = Fusion.SeparateQueries(Fusion.FuseNorms(graph));
             context = CudaContext.Create(options.Ordinal);
             var type = ChooseType(graph, file, context.Device, options.ActivationType);
             RequireSupported(file, context.Device);
