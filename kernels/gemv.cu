@@ -92,9 +92,6 @@ struct Gate {
   static constexpr bool kGated = true;
   template <typename T>
   __device__ static void store(void* y, size_t at, float gate, float up) {
-    // Rounded as a product that stores both halves would, so that the two ways agree.
-    gate = to_float(from_float<T>(gate));
-    up = to_float(from_float<T>(up));
     static_cast<T*>(y)[at] = from_float<T>(A::apply(gate) * up);
   }
 };

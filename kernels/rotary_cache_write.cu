@@ -1,6 +1,7 @@
 // Takes the joint product of a layer's queries, keys and values, norms queries and keys where the model does, turns them by their
-// positions (Su et al. 2021, arXiv 2104.09864), leaves the queries in place and writes keys and values to the paged cache.
-//   qkv    [N, stride] T: H query heads, G key heads, G value heads, D each
+// positions (Su et al. 2021, arXiv 2104.09864), and writes queries for attention, keys and values to the paged cache.
+//   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
+//   q      [N, q_stride] T, head h at h·D
 //   table  [positions, rotary / 2] (cos, sin)
 //   keys, values [blocks, G, 16, D] T; slots[n] = block · 16 + offset, or negative: not written
 // One warp a head of a token; lane l owns pairs l, l + 32, ….
@@ -9,7 +10,8 @@
 namespace weft {
 
 struct RotaryCacheWriteParams {
-  void* qkv;
+  const float* qkv;
+  void* q;
   const float2* table;
   const int* positions;
   const int* slots;
@@ -19,6 +21,7 @@ struct RotaryCacheWriteParams {
   const float* key_norm;    // [D], or null
   int tokens;
   int stride;
+  int q_stride;
   int query_heads;
   int key_heads;
   int rotary;  // dimensions that turn, even, ≤ D; 0: none
@@ -53,7 +56,7 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
   const int head = unit % heads;
   const bool is_query = head < p.query_heads;
   const bool is_value = head >= p.query_heads + p.key_heads;
-  T* x = static_cast<T*>(p.qkv) + static_cast<size_t>(token) * p.stride + head * D;
+  const float* x = p.qkv + static_cast<size_t>(token) * p.stride + head * D;
 
   // Pairs of the turned part first, then the rest two by two; both end at D.
   float a[kPairs], b[kPairs];
@@ -66,8 +69,8 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
     at[i] = turns ? Layout::first(pair, p.rotary) : 2 * pair;
     bt[i] = turns ? Layout::second(pair, p.rotary) : 2 * pair + 1;
     const bool inside = pair < D / 2;
-    a[i] = inside ? to_float(x[at[i]]) : 0.0f;
-    b[i] = inside ? to_float(x[bt[i]]) : 0.0f;
+    a[i] = inside ? x[at[i]] : 0.0f;
+    b[i] = inside ? x[bt[i]] : 0.0f;
     square += a[i] * a[i] + b[i] * b[i];
   }
 
@@ -94,8 +97,10 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
     }
   }
 
-  T* target = x;
-  if (!is_query) {
+  T* target;
+  if (is_query) {
+    target = static_cast<T*>(p.q) + static_cast<size_t>(token) * p.q_stride + head * D;
+  } else {
     const int slot = p.slots[token];
     if (slot < 0) return;
     const int group = is_value ? head - p.query_heads - p.key_heads : head - p.query_heads;

@@ -162,12 +162,30 @@ public sealed class ModelTests
         });
     }
 
-    [TestCase("gpu")]
-    [TestCase("cuda")]
-    public void A_device_that_is_not_there_is_refused(string device)
+    [Test]
+    public void A_device_that_is_not_there_is_refused()
     {
         using var tiny = TinyModel.Create(TinyModel.Describe());
-        Assert.That(() => Model.Load(tiny.Path, new ModelOptions { Device = device }), Throws.TypeOf<WeftException>().With.Message.Contains(device));
+        var options = new ModelOptions { Device = new DeviceChoice(DeviceKind.Cuda, 99) };
+        Assert.That(() => Model.Load(tiny.Path, options), Throws.TypeOf<WeftException>().With.Message.Contains("CUDA"));
+    }
+
+    [TestCase("gpu")]
+    [TestCase("cuda:")]
+    [TestCase("cuda:-1")]
+    [TestCase("CPU")]
+    [TestCase("")]
+    public void A_device_that_does_not_exist_is_not_parsed(string text) => Assert.That(DeviceChoice.TryParse(text, out _), Is.False);
+
+    [TestCase("auto", DeviceKind.Auto, 0)]
+    [TestCase("cpu", DeviceKind.Cpu, 0)]
+    [TestCase("cuda", DeviceKind.Cuda, 0)]
+    [TestCase("cuda:3", DeviceKind.Cuda, 3)]
+    [TestCase("sim", DeviceKind.Simulator, 0)]
+    public void Devices_are_parsed(string text, DeviceKind kind, int ordinal)
+    {
+        Assert.That(DeviceChoice.TryParse(text, out var choice), Is.True);
+        Assert.That(choice, Is.EqualTo(new DeviceChoice(kind, ordinal)));
     }
 
     private static float[] Logits(TinyModel tiny, int[] tokens, ModelOptions options)

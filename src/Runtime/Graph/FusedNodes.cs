@@ -22,15 +22,25 @@ public sealed record FusedLinearNode(IReadOnlyList<LinearSegment> Segments, Acti
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
+/// <summary>A norm and the only product that reads it, for backends that norm few rows inside the product. The norm's own result is scratch.</summary>
+public sealed record NormedLinearNode(NormNode Norm, FusedLinearNode Linear) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Norm.X, .. Linear.Inputs.Where(value => value != Norm.Y)];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Norm.Y, Linear.Y];
+}
+
 /// <summary>
-/// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns queries in place and writes turned keys and
-/// values to the layer's cache.
+/// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns the queries, which it leaves in place or writes to a
+/// value of their own, and writes turned keys and values to the layer's cache.
 /// </summary>
-public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues) : Node
+public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues, Value Queries) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [QueriesKeysValues];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Value> Outputs => [QueriesKeysValues];
+    public override IReadOnlyList<Value> Outputs => [Queries];
 }

@@ -25,6 +25,39 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
+    /// <summary>Joins each norm with the product after it where no other node reads the norm.</summary>
+    public static StepGraph FuseNorms(StepGraph graph)
+    {
+        var nodes = graph.Nodes.ToList();
+        foreach (var norm in nodes.OfType<NormNode>().ToList())
+        {
+            if (nodes.OfType<FusedLinearNode>().FirstOrDefault(linear => linear.X == norm.Y) is not { } linear || !OnlyUse(nodes, norm.Y, linear))
+                continue;
+            nodes[nodes.IndexOf(linear)] = new NormedLinearNode(norm, linear);
+            nodes.Remove(norm);
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
+    /// <summary>
+    /// Gives turned queries a value of their own, for backends that store the joint product more exactly than what attention reads.
+    /// </summary>
+    public static StepGraph SeparateQueries(StepGraph graph)
+    {
+        var nodes = graph.Nodes.ToList();
+        var next = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
+        foreach (var write in nodes.OfType<RotaryCacheWriteNode>().ToList())
+        {
+            var attention = nodes.OfType<AttentionNode>().Single(node => node.Layer == write.Layer);
+            var queries = new Value(next++, write.Queries.Rows, write.Attention.QueryHeads * write.Attention.HeadSize);
+            nodes[nodes.IndexOf(write)] = write with { Queries = queries };
+            nodes[nodes.IndexOf(attention)] = attention with { Queries = queries };
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
     /// <summary>q, k, v from the same input; q and k turned; k, v written; q attended: one product, one turn-and-write, one attention.</summary>
     private static void FuseQueryKeyValue(List<Node> nodes)
     {
@@ -47,7 +80,7 @@ public static class Fusion
 
             var joint = q.Y with { Width = q.Y.Width + k.Y.Width + v.Y.Width };
             nodes[nodes.IndexOf(q)] = new FusedLinearNode([Segment(q), Segment(k), Segment(v)], null, false, q.X, joint);
-            nodes[nodes.IndexOf(write)] = new RotaryCacheWriteNode(attention.Layer, attention.Attention, joint);
+            nodes[nodes.IndexOf(write)] = new RotaryCacheWriteNode(attention.Layer, attention.Attention, joint, joint);
             nodes[nodes.IndexOf(attention)] = attention with { Queries = joint };
             nodes.RemoveAll(node => node == k || node == v || node == turnQ || node == turnK);
         }
@@ -117,7 +150,7 @@ public static class Fusion
                 GateNode n => n with { Gate = Map(n.Gate), Up = Map(n.Up), Y = Map(n.Y) },
                 RotaryNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 CacheWriteNode n => n with { Keys = Map(n.Keys), Values = Map(n.Values) },
-                RotaryCacheWriteNode n => n with { QueriesKeysValues = Map(n.QueriesKeysValues) },
+                RotaryCacheWriteNode n => n with { QueriesKeysValues = Map(n.QueriesKeysValues), Queries = Map(n.Queries) },
                 AttentionNode n => n with { Queries = Map(n.Queries), Y = Map(n.Y) },
                 GatherRowsNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 var n => throw new InvalidOperationException($"fusion does not know the values of a {n.GetType().Name}"),

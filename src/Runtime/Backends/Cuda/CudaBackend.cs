@@ -36,6 +36,7 @@ internal static class CudaBackend
         try
         {
             CudaLibraries.Select(platform);
+            graph = Fusion.SeparateQueries(Fusion.FuseNorms(graph));
             context = CudaContext.Create(options.Ordinal);
             var type = ChooseType(graph, file, context.Device, options.ActivationType);
             RequireSupported(file, context.Device);
@@ -69,7 +70,7 @@ internal static class CudaBackend
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor} and no bf16: run it in f16");
         if (wanted is { } type)
             return type;
-        var stored = graph.Nodes.OfType<FusedLinearNode>().Select(node => file.Find(node.Segments[0].Weight).DataType).First();
+        var stored = file.Find(graph.Nodes.OfType<NormedLinearNode>().First().Linear.Segments[0].Weight).DataType;
         return stored == DataType.Float16 || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
     }
 

@@ -49,6 +49,7 @@ internal sealed class DeviceWeights : IDisposable
         {
             EmbeddingNode n => [n.Weight],
             FusedLinearNode n => n.Segments.Select(segment => segment.Weight),
+            NormedLinearNode n => n.Linear.Segments.Select(segment => segment.Weight),
             _ => (IEnumerable<string>)[],
         });
         return names.Distinct().Select(file.Find).Sum(tensor => (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size());

@@ -4,7 +4,7 @@ using Weft.Models;
 
 namespace Weft.Backends.Cuda;
 
-/// <summary>Turns the nodes of a fused graph into operations with addresses. A norm whose readers are all products becomes part of them.</summary>
+/// <summary>Turns the nodes of a fused graph into operations with addresses.</summary>
 internal sealed class GraphBinder(
     CudaProgramContext context,
     DeviceWeights weights,
@@ -15,33 +15,26 @@ internal sealed class GraphBinder(
     int tokensPerTile)
 {
     private readonly Dictionary<(RotaryDescription, int), DeviceRotaryTable> rotaryTables = [];
-    private readonly Dictionary<Value, InputNorm> norms = [];
 
     /// <summary>The operations in order.</summary>
-    public List<CudaOperation> Bind(StepGraph graph)
-    {
-        var operations = new List<CudaOperation>();
-        foreach (var node in graph.Nodes)
-        {
-            if (node is NormNode norm)
-                norms[norm.Y] = new InputNorm(context, norm, weights.Vector(norm.Weight));
-            else
-                operations.Add(Bind(node));
-        }
-
-        return operations;
-    }
+    public List<CudaOperation> Bind(StepGraph graph) => [.. graph.Nodes.Select(Bind)];
 
     private CudaOperation Bind(Node node) => node switch
     {
         EmbeddingNode n => new EmbeddingOperation(context, weights.Matrix(n.Weight), n.Y),
-        FusedLinearNode n => new LinearOperation(
-            context, n, norms.GetValueOrDefault(n.X), weights.Matrix([.. n.Segments.Select(segment => segment.Weight)]), weights.Bias(n.Segments)),
+        NormNode { Norm.Kind: NormKind.Rms } n => new NormOperation(context, Norm(n)),
+        FusedLinearNode n => Linear(n, null),
+        NormedLinearNode { Norm.Norm.Kind: NormKind.Rms } n => Linear(n.Linear, Norm(n.Norm)),
         RotaryCacheWriteNode n => new RotaryCacheWriteOperation(context, n, Rotary(n.Attention), cache.Keys(n.Layer), cache.Values(n.Layer)),
         AttentionNode n => new AttentionOperation(context, n, cache.Keys(n.Layer), cache.Values(n.Layer), workspace, maxBlocks, tokensPerTile),
         GatherRowsNode n => new GatherRowsOperation(context, n),
         _ => throw new NotSupportedException($"the CUDA backend has no kernel for a {node.GetType().Name} that was not fused"),
     };
+
+    private InputNorm Norm(NormNode node) => new(context, node, weights.Vector(node.Weight));
+
+    private LinearOperation Linear(FusedLinearNode node, InputNorm? norm) =>
+        new(context, node, norm, weights.Matrix([.. node.Segments.Select(segment => segment.Weight)]), weights.Bias(node.Segments));
 
     private DeviceRotaryTable Rotary(AttentionDescription attention)
     {

@@ -4,8 +4,9 @@ using Weft.Tensors;
 namespace Weft.Backends.Cuda;
 
 /// <summary>
-/// Element type and row stride of a graph's values on the device: the residual stream and the logits are float32, everything that a
-/// product reads is 16 bits wide; rows start at multiples of 16 bytes.
+/// Element type and row stride of a graph's values on the device: the residual stream, the logits and queries and keys that are still to be
+/// turned are float32 (turning rounded ones would round them twice, and scores magnify it), everything that a product reads is 16 bits
+/// wide; rows start at multiples of 16 bytes.
 /// </summary>
 internal sealed class ValueLayout
 {
@@ -19,8 +20,14 @@ internal sealed class ValueLayout
         floats = [graph.Logits];
         foreach (var node in graph.Nodes)
         {
-            if (node is EmbeddingNode or GatherRowsNode or FusedLinearNode { Accumulate: true })
+            if (node is EmbeddingNode or GatherRowsNode)
                 floats.UnionWith(node.Outputs);
+            else if (node is RotaryCacheWriteNode write)
+                floats.Add(write.QueriesKeysValues);
+            else if (node is FusedLinearNode { Accumulate: true } linear)
+                floats.Add(linear.Y);
+            else if (node is NormedLinearNode { Linear.Accumulate: true } normed)
+                floats.Add(normed.Linear.Y);
         }
     }
 

@@ -19,6 +19,7 @@ internal enum RotaryPairs
 internal struct RotaryCacheWriteParams
 {
     public nuint Qkv;
+    public nuint Q;
     public nuint Table;
     public nuint Positions;
     public nuint Slots;
@@ -28,6 +29,7 @@ internal struct RotaryCacheWriteParams
     public nuint KeyNorm;
     public int Tokens;
     public int Stride;
+    public int QStride;
     public int QueryHeads;
     public int KeyHeads;
     public int Rotary;

@@ -31,3 +31,16 @@ internal sealed class InputNorm(CudaProgramContext context, NormNode node, nuint
         Epsilon = node.Norm.Epsilon,
     });
 }
+
+/// <summary><see cref="NormNode"/> that several nodes read.</summary>
+internal sealed class NormOperation(CudaProgramContext context, InputNorm norm) : CudaOperation(context)
+{
+    public override IEnumerable<KernelInstance> Kernels => [norm.Kernel];
+
+    public override void Run(in StepShape shape)
+    {
+        var rows = CudaProgramContext.Rows(shape, norm.X);
+        if (rows > 0)
+            norm.Run(rows);
+    }
+}

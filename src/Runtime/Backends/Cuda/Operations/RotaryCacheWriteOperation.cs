@@ -17,6 +17,7 @@ internal sealed class RotaryCacheWriteOperation(CudaProgramContext context, Rota
         Context.Launch(kernel, RotaryCacheWriteKernel.Shape(shape.Tokens, attention.QueryHeads, attention.KeyValueHeads), new RotaryCacheWriteParams
         {
             Qkv = Context.Address(node.QueriesKeysValues),
+            Q = Context.Address(node.Queries),
             Table = table.Address,
             Positions = Context.Batch.Positions,
             Slots = Context.Batch.Slots,
@@ -24,6 +25,7 @@ internal sealed class RotaryCacheWriteOperation(CudaProgramContext context, Rota
             Values = values,
             Tokens = shape.Tokens,
             Stride = ValueLayout.Stride(node.QueriesKeysValues),
+            QStride = ValueLayout.Stride(node.Queries),
             QueryHeads = attention.QueryHeads,
             KeyHeads = attention.KeyValueHeads,
             Rotary = attention.HeadSize,

@@ -1,0 +1,93 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Kernels.Tests.Support;
+using Weft.Models;
+using Weft.Reference;
+using Weft.Tensors;
+
+namespace Weft.Kernels.Tests;
+
+/// <summary>kernels/attention_decode.cu against the plain definition.</summary>
+[TestFixture]
+public sealed class AttentionDecodeTests
+{
+    private static readonly int[] Lengths = [1, 15, 16, 17, 111, 256, 257, 1003];
+
+    [Test]
+    public void Causal_attention_matches_its_definition(
+        [Values(DataType.Float16, DataType.BFloat16)] DataType type,
+        [Values(32, 64, 80, 128, 256)] int headSize,
+        [Values(1, 2, 4, 7)] int groupHeads,
+        [Values(null, 100)] int? window)
+    {
+        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, 2, window);
+    }
+
+    private static void Check(TestDevice device, DataType type, int headSize, int groupHeads, int groups, int? window)
+    {
+        var random = new Random(headSize + groupHeads);
+        var heads = groupHeads * groups;
+        var places = Lengths.Length;
+        using var cache = new PagedCache(device, type, Lengths, groups, headSize, random);
+        var width = heads * headSize;
+        var stride = width + 24;
+        var q = Values.Random(random, places * width);
+        using var pq = device.Upload(Values.Strided(Values.Encode(q, type), width, stride, ushort.MaxValue));
+        using var y = device.Poisoned<ushort>(places * stride);
+        var splits = AttentionDecodeKernel.Splits(StepPositions(Lengths.Max()), window);
+        using var partial = device.Poisoned<byte>((int)AttentionDecodeKernel.PartialBytes(places + 1, heads, headSize, splits));
+        using var counters = device.Upload(new uint[AttentionDecodeKernel.Counters(places + 1, heads, groups)]);
+        // Rows in reverse order and an empty place at the end.
+        using var rows = device.Upload(Enumerable.Range(0, places).Reverse().Append(-1).ToArray());
+        using var tables = device.Upload(Enumerable.Range(0, places).Reverse().Append(0).ToArray());
+        using var positions = device.Upload(Array.ConvertAll(Lengths, length => length - 1));
+        var attention = new AttentionDescription
+        {
+            QueryHeads = heads,
+            KeyValueHeads = groups,
+            HeadSize = headSize,
+            Scale = 1 / MathF.Sqrt(headSize) / 4,
+            Window = window,
+            Rotary = new RotaryDescription { Theta = 10000 },
+        };
+        var variant = window is null ? AttentionVariant.Causal : AttentionVariant.Causal | AttentionVariant.Window;
+        // Twice: the counters must be left as they were found.
+        for (var repeat = 0; repeat < 2; repeat++)
+        {
+            device.Run(
+                AttentionDecodeKernel.Instance(type, headSize, groupHeads, variant),
+                AttentionDecodeKernel.Shape(places + 1, heads, groups, headSize, splits),
+                new AttentionDecodeParams
+                {
+                    Q = pq.Address,
+                    Keys = cache.Keys.Address,
+                    Values = cache.ValuesArray.Address,
+                    Y = y.Address,
+                    Partial = partial.Address,
+                    Counters = counters.Address,
+                    Rows = rows.Address,
+                    Tables = tables.Address,
+                    Positions = positions.Address,
+                    BlockTables = cache.Table.Address,
+                    Score = new ScoreParams { Scale = attention.Scale, Window = window ?? 0 },
+                    QueryHeads = heads,
+                    KeyHeads = groups,
+                    QStride = stride,
+                    YStride = stride,
+                    MaxBlocks = cache.MaxBlocks,
+                    Splits = splits,
+                });
+        }
+
+        var stored = y.Download();
+        Assert.That(Values.Between(stored, width, stride), Has.All.EqualTo(ushort.MaxValue));
+        for (var place = 0; place < places; place++)
+        {
+            var query = Values.Round(q[(place * width)..((place + 1) * width)], type);
+            var expected = ReferenceAttention.Apply(query, cache.KeysOf[place], cache.ValuesOf[place], [Lengths[place] - 1], attention);
+            var actual = Values.Decode(stored[(place * stride)..((place * stride) + width)], type);
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(2 * Values.Rounding(type)), $"context {Lengths[place]}");
+        }
+    }
+
+    private static int StepPositions(int longest) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)longest);
+}
