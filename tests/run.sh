@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What `weft test` runs: builds the solution, runs every test project, shows failures, and ends with the counts that the
+# What `weft test` runs: builds the solution and the software CUDA device, runs every test project, shows failures, and ends with the counts that the
 # test runner wrote. Arguments go to `dotnet test` (weft test --filter Name~Tokenizer).
 set -euo pipefail
 
@@ -35,6 +35,14 @@ if ! "$dotnet" build Runtime.sln -c Release -v q --nologo >"$log" 2>&1; then
     say 'the build failed'
     exit 1
 fi
+
+simulator=0
+"$root/simulator/build.sh" || simulator=$?
+case $simulator in
+    0) ;;
+    3) say 'tests that need the software CUDA device are skipped' ;;
+    *) exit 1 ;;
+esac
 
 say 'running the tests …'
 status=0

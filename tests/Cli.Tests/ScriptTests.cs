@@ -27,6 +27,13 @@ public sealed class ScriptTests
         esac
         """;
 
+    private const string PretendCmake = """
+        #!/usr/bin/env bash
+        echo "cmake $1" >>"$PRETEND_LOG"
+        if [[ -n ${PRETEND_BROKEN_SIMULATOR-} ]]; then echo 'driver.cc:1:1: error: expected'; exit 1; fi
+        if [[ $1 == --build ]]; then mkdir -p "$(dirname "$PRETEND_SIMULATOR")" && touch "$PRETEND_SIMULATOR"; fi
+        """;
+
     private string root = "";
 
     private string Log => Path.Combine(root, "log");
@@ -35,13 +42,18 @@ public sealed class ScriptTests
     public void CreateCopy()
     {
         root = TestModels.NewPath();
-        foreach (var folder in (string[])["src/Cli", "tools", "tests", "bin"])
+        foreach (var folder in (string[])["src/Cli", "tools", "tests", "simulator", "bin"])
             Directory.CreateDirectory(Path.Combine(root, folder));
-        foreach (var file in (string[])["weft", "tests/run.sh", "global.json", "Directory.Build.props", "Directory.Packages.props"])
+        foreach (var file in (string[])["weft", "tests/run.sh", "simulator/build.sh", "global.json", "Directory.Build.props", "Directory.Packages.props"])
             File.Copy(Path.Combine(SharedData.Repository, file), Path.Combine(root, file));
         File.WriteAllText(Path.Combine(root, "src/Cli/Program.cs"), "");
-        File.WriteAllText(Path.Combine(root, "bin/dotnet"), PretendDotnet);
-        File.SetUnixFileMode(Path.Combine(root, "bin/dotnet"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        File.WriteAllText(Path.Combine(root, "CMakeLists.txt"), "");
+        foreach (var (name, text) in (ReadOnlySpan<(string, string)>)[("dotnet", PretendDotnet), ("cmake", PretendCmake), ("g++", "")])
+        {
+            File.WriteAllText(Path.Combine(root, "bin", name), text);
+            File.SetUnixFileMode(Path.Combine(root, "bin", name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
         File.WriteAllText(Log, "");
     }
 
@@ -142,6 +154,49 @@ public sealed class ScriptTests
         Assert.That(File.ReadAllText(Log), Does.Contain("--filter Name~X"));
     }
 
+    [TestCase("--device", "sim")]
+    [TestCase("--device=sim")]
+    public void The_software_device_is_built_on_first_use(params string[] device)
+    {
+        var first = Run(["run", "a model", .. device]);
+        Assert.That(first.ExitCode, Is.Zero, first.ToString());
+        Assert.That(first.Error, Does.EndWith("weft: building the software CUDA device …\n"));
+        Assert.That(Run(["run", "a model", .. device]).Error, Is.Empty);
+        File.AppendAllText(Path.Combine(root, "CMakeLists.txt"), "\n");
+        Assert.That(Run(["run", "a model", .. device]).Error, Is.EqualTo("weft: building the software CUDA device …\n"));
+    }
+
+    [Test]
+    public void Other_devices_build_no_software_device()
+    {
+        Run(["run", "a model", "--device", "cpu", "--", "--device", "sim"]);
+        Assert.That(File.ReadAllText(Log), Does.Not.Contain("cmake"));
+    }
+
+    [Test]
+    public void Without_a_compiler_the_tests_run_and_say_what_is_missing()
+    {
+        var tools = Path.Combine(root, "tools-only");
+        Directory.CreateDirectory(tools);
+        foreach (var tool in (string[])["bash", "readlink", "dirname", "find", "rm", "mkdir", "cat", "tr", "awk", "sleep", "touch", "grep", "sort"])
+            File.CreateSymbolicLink(Path.Combine(tools, tool), $"/usr/bin/{tool}");
+        File.Copy(Path.Combine(root, "bin/dotnet"), Path.Combine(tools, "dotnet"));
+        using var process = WeftProcess.StartCommand(
+            "/bin/bash", [Path.Combine(root, "weft"), "test"], ("PATH", tools), ("PRETEND_LOG", Log),
+            ("PRETEND_TRX", "<R><Counters total=\"2\" executed=\"1\" passed=\"1\" failed=\"0\" /></R>"));
+        var outcome = WeftProcess.Finish(process);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        Assert.That(outcome.Error, Does.Contain("cannot be built without cmake g++ (apt-get install cmake g++)").And.Contain("are skipped"));
+    }
+
+    [Test]
+    public void A_software_device_that_does_not_build_fails_the_tests()
+    {
+        var outcome = Run(["test"], ("PRETEND_BROKEN_SIMULATOR", "1"), ("PRETEND_TRX", "<R><Counters total=\"1\" executed=\"1\" passed=\"1\" failed=\"0\" /></R>"));
+        Assert.That(outcome.ExitCode, Is.EqualTo(1));
+        Assert.That(outcome.Error, Does.Contain("driver.cc:1:1: error").And.Contain("does not build"));
+    }
+
     private Outcome Run(string[] arguments, params (string Name, string? Value)[] environment)
     {
         using var process = Start(arguments, environment);
@@ -152,5 +207,9 @@ public sealed class ScriptTests
         WeftProcess.StartCommand("bash", [Path.Combine(root, "weft"), .. arguments], [.. Environment(), .. environment]);
 
     private (string Name, string? Value)[] Environment() =>
-        [("PATH", $"{root}/bin:{System.Environment.GetEnvironmentVariable("PATH")}"), ("PRETEND_LOG", Log)];
+    [
+        ("PATH", $"{root}/bin:{System.Environment.GetEnvironmentVariable("PATH")}"),
+        ("PRETEND_LOG", Log),
+        ("PRETEND_SIMULATOR", Path.Combine(root, "artifacts/simulator/libcudasim.so")),
+    ];
 }

@@ -11,18 +11,8 @@ namespace Weft.Cli.Storage;
 /// </summary>
 internal static class ModelStore
 {
-    /// <summary>Where converted checkpoints are kept: <c>$XDG_CACHE_HOME/weft</c>, else <c>~/.cache/weft</c>.</summary>
-    public static string CacheFolder
-    {
-        get
-        {
-            var root = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-            // The specification says that a relative path here is to be ignored.
-            return Path.IsPathRooted(root)
-                ? Path.Combine(root, "weft")
-                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "weft");
-        }
-    }
+    /// <summary>Where converted checkpoints are kept.</summary>
+    public static string CacheFolder => Weft.CacheFolder.Root;
 
     /// <summary>Returns the packed file of <paramref name="model"/>, converting a checkpoint folder if that has not been done.</summary>
     /// <exception cref="WeftException">There is no such model, or it cannot be converted.</exception>

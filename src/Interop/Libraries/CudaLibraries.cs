@@ -37,12 +37,12 @@ public static class CudaLibraries
         new(NativeLibraryName.Simulator.Title, LibraryFinder.FindSimulator(), NativeLibraryName.Simulator.Advice),
     ];
 
-    /// <summary>Tells one compiler from another without loading it: its file, size and time of change; "none" when there is none.</summary>
-    public static string CompilerIdentity()
+    /// <summary>Tells one compiler from another without loading it: its file, size and time of change; null when there is none.</summary>
+    public static string? CompilerIdentity()
     {
         var path = Selected == CudaPlatform.Simulator ? LibraryFinder.FindSimulator() : LibraryFinder.Machine.Find(NativeLibraryName.Nvrtc);
         if (path is null)
-            return "none";
+            return null;
         var file = new FileInfo(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path);
         return $"{file.Name} {file.Length} {file.LastWriteTimeUtc.Ticks}";
     }

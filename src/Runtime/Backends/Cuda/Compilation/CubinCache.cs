@@ -1,80 +1,163 @@
+using System.Text;
+
 namespace Weft.Backends.Cuda.Compilation;
 
 /// <summary>
-/// Compiled kernels on disk, one file a key. Files are written under a temporary name and renamed, so that processes may share a folder;
-/// one that is damaged counts as missing and is replaced. A folder that cannot be written only costs the next start its time.
+/// Compiled kernels on disk, one file per compilation. Any number of processes may use one folder: an entry is written under a temporary
+/// name and renamed, so that a reader sees a whole entry or none, and two writers of one key write the same. Nothing here fails a
+/// run: what cannot be read is compiled, what cannot be written is compiled again next time.
 /// </summary>
-internal sealed class CubinCache(string folder)
+internal sealed class CubinCache
 {
-    private const long MostBytes = 512L << 20;
-    private const string Extension = ".cubin";
+    private const string EntryExtension = ".cubin";
+    private const string TemporaryExtension = ".tmp";
+    private const string CompilerFile = "compiler";
+    private const long DefaultLimit = 512L << 20;
 
-    /// <summary>Beside the packed models: <c>$XDG_CACHE_HOME/weft/cubins</c>.</summary>
-    public static CubinCache Default { get; } = new(Path.Combine(CacheHome(), "weft", "cubins"));
+    /// <summary>A temporary file older than this belongs to a process that died.</summary>
+    private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
 
-    /// <summary>The entry under <paramref name="key"/>, or null.</summary>
-    public CompiledKernels? Find(string key)
+    private readonly long limit;
+    private readonly Action<string>? note;
+    private int noted;
+
+    /// <summary>A cache in <paramref name="folder"/>, which need not exist yet.</summary>
+    /// <param name="folder">The folder, used for nothing else.</param>
+    /// <param name="limit">Bytes of entries to keep; the least recently used go first.</param>
+    /// <param name="note">Is told once, in a sentence, when the folder cannot be written.</param>
+    public CubinCache(string folder, long limit = DefaultLimit, Action<string>? note = null)
     {
+        Folder = Path.GetFullPath(folder);
+        this.limit = limit;
+        this.note = note;
+    }
+
+    /// <summary>Beside the packed models.</summary>
+    public static CubinCache Default { get; } = new(Path.Combine(CacheFolder.Root, "cubins"));
+
+    /// <summary>The folder.</summary>
+    public string Folder { get; }
+
+    /// <summary>
+    /// The compiler to look entries up for: <paramref name="installed"/>, or where there is none, the one that last wrote here, so that a
+    /// full cache does without. Null where neither is known.
+    /// </summary>
+    public string? Compiler(string? installed)
+    {
+        if (installed is not null)
+            return installed;
         try
         {
-            var path = PathOf(key);
-            return File.Exists(path) ? CompiledKernels.Deserialize(File.ReadAllBytes(path)) : null;
+            var path = Path.Combine(Folder, CompilerFile);
+            return File.Exists(path) ? File.ReadAllText(path) : null;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             return null;
         }
     }
 
-    /// <summary>Stores an entry; oldest entries go when all together pass 512 MB.</summary>
-    public void Store(string key, CompiledKernels kernels)
+    /// <summary>The entry of <paramref name="key"/>, or null when there is no good one.</summary>
+    public CompiledKernels? Find(CubinKey key)
     {
         var path = PathOf(key);
-        var temporary = $"{path}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp";
         try
         {
-            Directory.CreateDirectory(folder);
-            File.WriteAllBytes(temporary, kernels.Serialize());
-            File.Move(temporary, path, overwrite: true);
-            Trim();
+            var compiled = File.Exists(path) ? CubinEntry.TryRead(key, File.ReadAllBytes(path)) : null;
+            if (compiled is not null)
+                Touch(path);
+            return compiled;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            DeleteQuietly(temporary);
+            return null;
         }
     }
 
-    private static string CacheHome()
+    /// <summary>Keeps what <paramref name="compiler"/> made under <paramref name="key"/>, replacing what is there.</summary>
+    public void Store(CubinKey key, CompiledKernels compiled, string compiler)
     {
-        if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } home)
-            return home;
-        return OperatingSystem.IsWindows()
-            ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        if (!TryWrite(PathOf(key), CubinEntry.Write(key, compiled)))
+            return;
+        if (Compiler(null) != compiler)
+            TryWrite(Path.Combine(Folder, CompilerFile), Encoding.UTF8.GetBytes(compiler));
+        try
+        {
+            RemoveOldest(PathOf(key));
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            Note($"old entries of '{Folder}' cannot be removed ({failure.Message})");
+        }
     }
 
-    private static void DeleteQuietly(string path)
+    /// <summary>Writes a whole file or nothing; false, and a note, where that cannot be done.</summary>
+    private bool TryWrite(string path, byte[] bytes)
+    {
+        var temporary = $"{path}.{Environment.ProcessId}.{Path.GetRandomFileName()}{TemporaryExtension}";
+        try
+        {
+            Directory.CreateDirectory(Folder);
+            File.WriteAllBytes(temporary, bytes);
+            File.Move(temporary, path, overwrite: true);
+            return true;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            TryDelete(temporary);
+            Note($"compiled kernels cannot be kept in '{Folder}' and will be compiled again next time ({failure.Message})");
+            return false;
+        }
+    }
+
+    private static void TryDelete(string path)
     {
         try
         {
             File.Delete(path);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            // Another process has it, or the disk is read-only: it stays.
+            // It costs space and nothing else; RemoveOldest takes it later.
+            return;
         }
     }
 
-    private void Trim()
+    /// <summary>Marks an entry as used, for <see cref="RemoveOldest"/>; in a folder that cannot be written nothing is removed either.</summary>
+    private static void Touch(string path)
     {
-        var files = new DirectoryInfo(folder).GetFiles("*" + Extension);
-        var total = files.Sum(file => file.Length);
-        foreach (var file in files.OrderBy(file => file.LastWriteTimeUtc).TakeWhile(_ => total > MostBytes))
+        try
         {
-            total -= file.Length;
-            DeleteQuietly(file.FullName);
+            File.SetLastWriteTimeUtc(path, DateTime.UtcNow);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return;
         }
     }
 
-    private string PathOf(string key) => Path.Combine(folder, key + Extension);
+    private string PathOf(CubinKey key) => Path.Combine(Folder, key.Name + EntryExtension);
+
+    private void RemoveOldest(string newest)
+    {
+        var files = new DirectoryInfo(Folder).GetFiles();
+        foreach (var file in files.Where(f => f.Extension == TemporaryExtension && DateTime.UtcNow - f.LastWriteTimeUtc > Abandoned))
+            TryDelete(file.FullName);
+        // Another process may remove the same ones at the same time.
+        var entries = files.Where(file => file.Extension == EntryExtension && file.Exists).OrderBy(file => file.LastWriteTimeUtc).ToList();
+        var total = entries.Sum(file => file.Length);
+        foreach (var entry in entries.Where(file => file.FullName != newest))
+        {
+            if (total <= limit)
+                return;
+            TryDelete(entry.FullName);
+            total -= entry.Length;
+        }
+    }
+
+    private void Note(string sentence)
+    {
+        if (Interlocked.Exchange(ref noted, 1) == 0)
+            note?.Invoke(sentence);
+    }
 }

@@ -1,85 +1,55 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
-using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
 
 namespace Weft.Backends.Cuda.Compilation;
 
 /// <summary>Compiles kernel instances for one architecture, or takes them from the cache. Thread-safe.</summary>
-internal sealed class KernelCompiler(KernelSources sources, CubinCache cache, int computeCapability)
+internal sealed class KernelCompiler(KernelSources sources, CubinCache cache, KernelArchitecture architecture)
 {
+    /// <summary>No fast-math among them: results are those that the reference allows for.</summary>
     private const string Standard = "--std=c++17";
 
     /// <summary>Instances of one source in one image.</summary>
     /// <exception cref="KernelCompilationException">The source has errors.</exception>
-    /// <exception cref="CudaUnavailableException">Nothing is cached and NVRTC is missing.</exception>
+    /// <exception cref="CudaUnavailableException">Something is not cached and NVRTC is missing.</exception>
+    /// <exception cref="WeftException">NVRTC cannot compile for the device, or there is no such source.</exception>
     public CompiledKernels Compile(string source, IReadOnlyList<string> expressions)
     {
         var ordered = expressions.Distinct().Order(StringComparer.Ordinal).ToList();
-        var key = Key(source, ordered);
-        if (cache.Find(key) is { } cached)
+        var installed = CudaLibraries.CompilerIdentity();
+        if (cache.Compiler(installed) is { } compiler && cache.Find(Key(compiler, source, ordered)) is { } cached)
             return cached;
-        var compiled = Build(source, ordered, Architecture());
-        cache.Store(key, compiled);
+        var program = Compile(sources, source, ordered, architecture.Option(CudaRuntimeCompiler.SupportedArchitectures()));
+        var compiled = new CompiledKernels(program.Image, program.LoweredNames);
+        if (installed is not null)
+            cache.Store(Key(installed, source, ordered), compiled, installed);
         return compiled;
     }
 
-    private CompiledKernels Build(string source, List<string> expressions, string architecture)
+    /// <summary>Compiles past the cache, with the compiler's log.</summary>
+    /// <param name="sources">Texts of the kernels.</param>
+    /// <param name="source">File under kernels/.</param>
+    /// <param name="expressions">Instances.</param>
+    /// <param name="options">Options beside the standard ones: the architecture at least.</param>
+    /// <exception cref="KernelCompilationException">The source has errors.</exception>
+    /// <exception cref="CudaUnavailableException">NVRTC is missing.</exception>
+    public static CompiledProgram Compile(KernelSources sources, string source, IReadOnlyList<string> expressions, params string[] options)
     {
         try
         {
-            var program = CudaRuntimeCompiler.Compile(
-                sources.Text(source), source, sources.Headers, expressions, [Standard, $"--gpu-architecture={architecture}"]);
-            return new(program.Image, program.LoweredNames);
+            return CudaRuntimeCompiler.Compile(sources.Text(source), source, sources.Headers, expressions, [Standard, .. options]);
         }
         catch (NvrtcException exception) when (exception.Status is NvrtcResult.Compilation or NvrtcResult.NameExpressionNotValid)
         {
             throw new KernelCompilationException(
-                $"kernels/{source} does not compile for {architecture} ({string.Join(", ", expressions)}){Environment.NewLine}{exception.Log}", exception);
+                $"kernels/{source} does not compile with {string.Join(' ', options)} ({string.Join(", ", expressions)}){Environment.NewLine}{exception.Log}", exception);
         }
     }
 
     /// <summary>
-    /// sm_XX of the device, or, where the compiler is older than the device, PTX for the newest architecture that it knows, which the
-    /// driver translates. 9.0 is compiled with its own instructions.
+    /// The architecture option follows from the device and the compiler, so those two stand for it: to ask the compiler what it supports
+    /// would load it.
     /// </summary>
-    private string Architecture()
-    {
-        var known = CudaRuntimeCompiler.SupportedArchitectures();
-        if (known.Contains(computeCapability))
-            return computeCapability == 90 ? "sm_90a" : string.Create(CultureInfo.InvariantCulture, $"sm_{computeCapability}");
-        var newest = known.Where(architecture => architecture < computeCapability).DefaultIfEmpty(0).Max();
-        if (newest == 0)
-            throw new WeftException($"the GPU has compute capability {computeCapability / 10}.{computeCapability % 10}, which NVRTC {CudaRuntimeCompiler.Version().Major} no longer compiles for: install an older NVRTC");
-        return string.Create(CultureInfo.InvariantCulture, $"compute_{newest}");
-    }
-
-    private string Key(string source, List<string> expressions)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        void Add(string text)
-        {
-            // Lengths between the pieces: no two lists of pieces have the same bytes.
-            var bytes = Encoding.UTF8.GetBytes(text);
-            hash.AppendData(BitConverter.GetBytes(bytes.Length));
-            hash.AppendData(bytes);
-        }
-
-        // The compiler's file stands for its version, so that a warm start need not load it.
-        Add(CudaLibraries.CompilerIdentity());
-        Add(computeCapability.ToString(CultureInfo.InvariantCulture));
-        Add(Standard);
-        Add(source);
-        Add(sources.Text(source));
-        foreach (var header in sources.Headers)
-        {
-            Add(header.Name);
-            Add(header.Text);
-        }
-
-        foreach (var expression in expressions)
-            Add(expression);
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
+    private CubinKey Key(string compiler, string source, List<string> expressions) => CubinKey.Of(
+        compiler, source, sources.Text(source), sources.Headers, expressions, [Standard, architecture.Number.ToString(CultureInfo.InvariantCulture)]);
 }

@@ -16,25 +16,36 @@ internal sealed class KernelSources
     private KernelSources(Dictionary<string, string> files)
     {
         this.files = files;
+        Files = [.. files.Keys.Where(name => name.EndsWith(".cu", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         Headers = [.. files.Where(file => file.Key.EndsWith(".cuh", StringComparison.Ordinal)).OrderBy(file => file.Key, StringComparer.Ordinal)
             .Select(file => new CudaHeader(file.Key, file.Value))];
     }
+
+    /// <summary>The kernel files in ordinal order: <c>norm.cu</c>.</summary>
+    public IReadOnlyList<string> Files { get; }
 
     /// <summary>What sources may include, by the name in the directive.</summary>
     public IReadOnlyList<CudaHeader> Headers { get; }
 
     /// <summary>Reads the embedded files, or the folder that WEFT_KERNELS names.</summary>
-    /// <exception cref="WeftException">The folder does not exist.</exception>
+    /// <exception cref="WeftException">The folder cannot be read or holds no kernels.</exception>
     public static KernelSources Load() =>
         Environment.GetEnvironmentVariable("WEFT_KERNELS") is { Length: > 0 } folder ? FromFolder(folder) : FromAssembly();
 
-    /// <summary>Reads a folder.</summary>
+    /// <summary>Reads all .cu and .cuh files below a folder.</summary>
+    /// <exception cref="WeftException">It cannot be read or holds none.</exception>
     public static KernelSources FromFolder(string folder)
     {
-        if (!Directory.Exists(folder))
-            throw new WeftException($"WEFT_KERNELS names the folder {folder}, which does not exist");
-        var paths = Directory.EnumerateFiles(folder, "*.cu*", SearchOption.AllDirectories);
-        return new(paths.ToDictionary(path => Path.GetRelativePath(folder, path).Replace('\\', '/'), File.ReadAllText));
+        try
+        {
+            var paths = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(path => Path.GetExtension(path) is ".cu" or ".cuh");
+            var files = paths.ToDictionary(path => Path.GetRelativePath(folder, path).Replace('\\', '/'), File.ReadAllText);
+            return files.Count > 0 ? new(files) : throw new WeftException($"the kernel folder '{folder}' holds no .cu or .cuh file");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new WeftException($"the kernel folder '{folder}' cannot be read ({exception.Message})", exception);
+        }
     }
 
     /// <summary>Makes sources of texts by name.</summary>
@@ -44,7 +55,8 @@ internal sealed class KernelSources
     public string Text(string source) =>
         files.TryGetValue(source, out var text) ? text : throw new WeftException($"there is no kernel source '{source}'");
 
-    private static KernelSources FromAssembly()
+    /// <summary>Reads the embedded files.</summary>
+    public static KernelSources FromAssembly()
     {
         var assembly = typeof(KernelSources).Assembly;
         return new(assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(

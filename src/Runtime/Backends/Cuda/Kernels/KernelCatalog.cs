@@ -19,6 +19,19 @@ internal static class KernelCatalog
             .Where(instance => computeCapability >= 80 || !instance.Expression.Contains(DataType.BFloat16.CudaName(), StringComparison.Ordinal))
             .Distinct();
 
+    /// <summary>
+    /// Registers that a thread of an instance may take, so that as many warps fit a multiprocessor (of 65 536 registers) as hide the
+    /// kernel's memory latency: 32 where it does nothing but move rows, 16 for a product that has several loads under way in each thread,
+    /// 12 for decode. Prefill keeps its tiles in registers and hides latency with copies in the background: it may take all there are.
+    /// </summary>
+    public static int MostRegisters(KernelInstance instance) => instance.Source switch
+    {
+        "attention_prefill.cu" => 255,
+        "attention_decode.cu" => 168,
+        "gemv.cu" => 128,
+        _ => 64,
+    };
+
     /// <summary>The size of the params struct's twin, by kernel source.</summary>
     public static unsafe int ParameterBytes(KernelInstance instance) => instance switch
     {

@@ -1,0 +1,18 @@
+using CommandLine;
+using Weft.Cli.Arguments;
+using Weft.Profile;
+
+namespace Weft.Cli.Verbs;
+
+/// <summary><c>weft profile</c>: the profiler's own command.</summary>
+[Verb("profile", HelpText = "Holds the kernels to their bounds; 'static' compiles each for every architecture and shows registers and spills, without a GPU.")]
+internal sealed class ProfileVerb : ProfileOptions, IVerb
+{
+    /// <inheritdoc/>
+    public int Execute(Session session)
+    {
+        if (What != "static")
+            throw new UsageException($"there is no profile '{What}'; 'static' is the one there is");
+        return ProfileCommand.Run(this, session.Terminal.Rich, session.Terminal.Note, session.Cancellation) ? ExitCodes.Success : ExitCodes.Failure;
+    }
+}

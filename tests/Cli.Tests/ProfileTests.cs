@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Weft.Reference;
+
+namespace Weft.Cli.Tests;
+
+/// <summary><c>weft profile static</c>, with the real compiler where there is one.</summary>
+[TestFixture]
+public sealed class ProfileTests
+{
+    private string folder = "";
+
+    [SetUp]
+    public void CreateFolder()
+    {
+        folder = TestModels.NewPath();
+        Directory.CreateDirectory(folder);
+    }
+
+    [Test]
+    public void The_report_says_what_each_instance_takes()
+    {
+        var json = Path.Combine(folder, "kernels.json");
+        var outcome = Profile("profile", "static", "--arch", "sm_80", "--json", json);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        using var report = JsonDocument.Parse(File.ReadAllText(json));
+        Assert.That(report.RootElement.GetProperty("passed").GetBoolean(), Is.True);
+        var architecture = report.RootElement.GetProperty("architectures")[0];
+        Assert.That(architecture.GetProperty("name").GetString(), Is.EqualTo("sm_80"));
+        foreach (var instance in architecture.GetProperty("instances").EnumerateArray())
+            Assert.That(instance.GetProperty("usage").GetProperty("registers").GetInt32(), Is.InRange(1, 255), instance.ToString());
+    }
+
+    [Test]
+    public void A_kernel_that_does_not_compile_fails_the_check_with_the_compiler_s_words()
+    {
+        var source = Path.Combine(SharedData.Repository, "kernels");
+        foreach (var file in Directory.EnumerateFiles(source, "*.cu*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(folder, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        var broken = Directory.EnumerateFiles(folder, "*.cu").Order(StringComparer.Ordinal).First();
+        File.AppendAllText(broken, "\nint broken = this_is_unknown;\n");
+        var outcome = Profile([("WEFT_KERNELS", folder)], "profile", "static", "--arch", "sm_90a");
+        Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
+        Assert.That(outcome.Out, Does.Contain("FAILED").And.Contain(Path.GetFileName(broken)).And.Contain("this_is_unknown"));
+    }
+
+    [TestCase("profile", "everything")]
+    [TestCase("profile")]
+    [TestCase("profile", "static", "--architecture", "sm_80")]
+    public void Wrong_arguments_are_named(params string[] arguments) => Assert.That(InProcess.Run(arguments).ExitCode, Is.EqualTo(2));
+
+    [Test]
+    public void An_unknown_architecture_is_named()
+    {
+        var outcome = InProcess.Run("profile", "static", "--arch", "sm_80,volta");
+        Assert.That(outcome.ExitCode, Is.EqualTo(1));
+        Assert.That(outcome.Error, Does.Contain("'volta' is not an architecture"));
+    }
+
+    private static Outcome Profile(params string[] arguments) => Profile([], arguments);
+
+    private static Outcome Profile((string Name, string? Value)[] environment, params string[] arguments)
+    {
+        var outcome = WeftProcess.Run(arguments, "", environment);
+        if (outcome.Error.Contains("weft: skipped:", StringComparison.Ordinal))
+            Assert.Ignore(outcome.Error.Trim());
+        return outcome;
+    }
+}

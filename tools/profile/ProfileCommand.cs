@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+using Weft.Backends.Cuda.Compilation;
+using Weft.Backends.Cuda.Kernels;
+using Weft.Interop;
+using Weft.Profile.Static;
+
+namespace Weft.Profile;
+
+/// <summary>Runs a profile for a person: tables on a console, and JSON where asked.</summary>
+public static class ProfileCommand
+{
+    /// <summary>Does what <paramref name="options"/> say.</summary>
+    /// <param name="options">The parsed arguments.</param>
+    /// <param name="console">Where tables go.</param>
+    /// <param name="note">Is told what is going on, a sentence at a time.</param>
+    /// <param name="cancellationToken">Stops between two compilations.</param>
+    /// <returns>True when everything is within its bounds, or could not be checked on this machine.</returns>
+    /// <exception cref="WeftException">An argument makes no sense, or the result cannot be written.</exception>
+    public static bool Run(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(console);
+        ArgumentNullException.ThrowIfNull(note);
+        var architectures = ParseArchitectures(options.Architectures);
+
+        CudaLibraries.Select(CudaPlatform.Nvidia);
+        string version;
+        try
+        {
+            var (major, minor) = CudaRuntimeCompiler.Version();
+            version = string.Create(CultureInfo.InvariantCulture, $"{major}.{minor}");
+        }
+        catch (CudaUnavailableException failure)
+        {
+            note($"skipped: the kernels cannot be compiled on this machine ({failure.Message})");
+            return true;
+        }
+
+        var sources = KernelSources.Load();
+        note($"compiling every kernel for {string.Join(", ", architectures.Select(a => a.Name))} with NVRTC {version}");
+        var report = StaticCheck.Run(architecture => KernelCatalog.For(architecture.Number), sources, architectures, version, cancellationToken);
+        StaticTable.Write(console, report);
+        if (options.Json is not null)
+            File.WriteAllText(options.Json, JsonSerializer.Serialize(report, ProfileJson.Default.StaticReport) + "\n");
+        return report.Passed;
+    }
+
+    private static KernelArchitecture[] ParseArchitectures(string? list)
+    {
+        if (list is null)
+            return [.. KernelArchitecture.Checked];
+        return
+        [
+            .. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name =>
+                KernelArchitecture.TryParse(name, out var architecture)
+                    ? architecture
+                    : throw new WeftException($"'{name}' is not an architecture; they read sm_75, sm_80 … sm_90a")),
+        ];
+    }
+}

@@ -1,0 +1,19 @@
+using CommandLine;
+
+namespace Weft.Profile;
+
+/// <summary>The arguments of <c>weft profile</c>.</summary>
+public class ProfileOptions
+{
+    /// <summary>Which profile.</summary>
+    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel.")]
+    public string What { get; set; } = "";
+
+    /// <summary>Architectures, separated by commas.</summary>
+    [Option("arch", MetaValue = "LIST", HelpText = "Architectures to compile for. Default: sm_75,sm_80,sm_86,sm_89,sm_90a.")]
+    public string? Architectures { get; set; }
+
+    /// <summary>File for the result.</summary>
+    [Option("json", MetaValue = "FILE", HelpText = "Write the result into this file too.")]
+    public string? Json { get; set; }
+}

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using Weft.Backends.Cuda.Compilation;
+using Weft.Backends.Cuda.Kernels;
+using Weft.Interop;
+
+namespace Weft.Profile.Static;
+
+/// <summary>Compiles every listed instance for every architecture and judges what the assembler says. It needs NVRTC and no GPU.</summary>
+internal static class StaticCheck
+{
+    /// <summary>Instances compiled in one go: the headers are then parsed once for all of them.</summary>
+    private const int GroupSize = 8;
+
+    /// <summary>Runs the check, one architecture after the other, each on all processors.</summary>
+    /// <param name="instances">What to compile for an architecture.</param>
+    /// <param name="sources">Texts of the kernels.</param>
+    /// <param name="architectures">Targets.</param>
+    /// <param name="compiler">The compiler's version, for the report.</param>
+    /// <param name="cancellationToken">Stops between two compilations.</param>
+    public static StaticReport Run(
+        Func<KernelArchitecture, IEnumerable<KernelInstance>> instances,
+        KernelSources sources,
+        IReadOnlyList<KernelArchitecture> architectures,
+        string compiler,
+        CancellationToken cancellationToken) =>
+        new(compiler, [.. architectures.Select(architecture => Check(instances(architecture), sources, architecture, cancellationToken))]);
+
+    /// <summary>Whether <paramref name="usage"/> is within the bounds of <paramref name="instance"/>.</summary>
+    internal static InstanceReport Judge(KernelInstance instance, ResourceUsage? usage)
+    {
+        var failure = usage switch
+        {
+            null => "the compiler's log does not mention it",
+            { Spills: true } => $"spills {usage.SpillStoreBytes} bytes and loads {usage.SpillLoadBytes}",
+            { StaticSharedBytes: > 0 } => $"declares {usage.StaticSharedBytes} bytes of static shared memory",
+            _ when usage.Registers > KernelCatalog.MostRegisters(instance) => $"takes {usage.Registers} registers of {KernelCatalog.MostRegisters(instance)}",
+            _ => null,
+        };
+        return new InstanceReport(instance.Source, instance.Expression, usage, failure);
+    }
+
+    private static ArchitectureReport Check(
+        IEnumerable<KernelInstance> instances, KernelSources sources, KernelArchitecture architecture, CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        var groups = (
+            from source in instances.GroupBy(instance => instance.Source)
+            from chunk in source.Chunk(GroupSize)
+            select chunk).ToArray();
+        var reports = new InstanceReport[groups.Length][];
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
+        Parallel.For(0, groups.Length, parallel, i => reports[i] = Check(sources, architecture, groups[i]));
+        return new ArchitectureReport(architecture.Name, clock.Elapsed.TotalSeconds, [.. reports.SelectMany(report => report)]);
+    }
+
+    private static InstanceReport[] Check(KernelSources sources, KernelArchitecture architecture, KernelInstance[] instances)
+    {
+        CompiledProgram program;
+        try
+        {
+            program = KernelCompiler.Compile(
+                sources, instances[0].Source, [.. instances.Select(instance => instance.Expression)], $"--gpu-architecture={architecture.Name}", "--ptxas-options=-v");
+        }
+        catch (Exception failure) when (failure is WeftException or InteropException)
+        {
+            // One bad instance fails its whole group: alone, each tells whether it is the one.
+            return instances.Length > 1
+                ? [.. instances.SelectMany(instance => Check(sources, architecture, [instance]))]
+                : [new InstanceReport(instances[0].Source, instances[0].Expression, null, failure.Message)];
+        }
+
+        var usages = ResourceUsage.Parse(program.Log);
+        return [.. instances.Select(instance => Judge(instance, usages.GetValueOrDefault(program.LoweredNames[instance.Expression])))];
+    }
+}
