@@ -3,8 +3,8 @@
 //   keys, values [blocks, G, 16, D] T through block_tables [*, max_blocks], row tables[i] for place i
 //   y  [N, y_stride] T
 //   partial [places, H, splits, D + 2] float32 and counters [places, G · parts] (zero, and left zero) when there is more than one split
-// A block owns kSplitPositions positions of one place, one key/value head and Heads of its query heads. Groups of lanes take a position each;
-// a lane holds eight elements of D. The states of lanes, warps and splits are merged in a fixed order; the last block to finish a
+// A block owns kSplitPositions positions of one place, one key/value head and Heads of its query heads. Groups of lanes take a position
+// each; a lane holds eight elements of D. The states of lanes, warps and splits are merged in a fixed order; the last block to finish a
 // place merges the splits (FlashDecoding, Dao et al. 2023). What a sequence gets does not depend on the others.
 #include "common/attention_variant.cuh"
 #include "common/softmax_state.cuh"
@@ -90,7 +90,8 @@ __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDeco
     const bool valid = key < key_end;
     float k[kVec] = {}, v[kVec] = {};
     if (valid && holds) {
-      const size_t at = ((static_cast<size_t>(table[key / kPagePositions]) * p.key_heads + group) * kPagePositions + key % kPagePositions) * D + column;
+      const size_t at =
+          ((static_cast<size_t>(table[key / kPagePositions]) * p.key_heads + group) * kPagePositions + key % kPagePositions) * D + column;
       load8(static_cast<const T*>(p.keys) + at, k);
       load8(static_cast<const T*>(p.values) + at, v);
     }
@@ -125,7 +126,8 @@ __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDeco
       float own_factor, other_factor;
       state[h].merge(other, own_factor, other_factor);
 #pragma unroll
-      for (int i = 0; i < kVec; ++i) output[h][i] = output[h][i] * own_factor + __shfl_xor_sync(kFullMask, output[h][i], offset) * other_factor;
+      for (int i = 0; i < kVec; ++i)
+        output[h][i] = output[h][i] * own_factor + __shfl_xor_sync(kFullMask, output[h][i], offset) * other_factor;
     }
     float* own = shared + (warp * Heads + h) * (D + 2);
     if (part == 0 && holds) {
@@ -168,7 +170,8 @@ __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDeco
   for (int i = threadIdx.x; i < heads * D; i += kDecodeThreads) {
     const int h = i / D;
     const int d = i % D;
-    const float value = merged(shared + h * (D + 2), kDecodeWarps, static_cast<size_t>(Heads) * (D + 2), first_head + h, d, splits == 1, total);
+    const float value =
+        merged(shared + h * (D + 2), kDecodeWarps, static_cast<size_t>(Heads) * (D + 2), first_head + h, d, splits == 1, total);
     if (splits == 1) {
       y[(first_head + h) * D + d] = from_float<T>(value);
       continue;

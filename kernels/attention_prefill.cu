@@ -67,7 +67,8 @@ __global__ void __launch_bounds__(kPrefillThreads) attention_prefill(AttentionPr
     const int token = tile.y + row / group_heads;
     const int head = group * group_heads + row % group_heads;
     const bool valid = row < rows;
-    const T* source = static_cast<const T*>(p.q) + static_cast<size_t>(valid ? token : tile.y) * p.q_stride + (valid ? head : 0) * D + column;
+    const T* source =
+        static_cast<const T*>(p.q) + static_cast<size_t>(valid ? token : tile.y) * p.q_stride + (valid ? head : 0) * D + column;
     ptx::cp_async_16(q_tile + row * kStride + column, source, valid);
   }
 

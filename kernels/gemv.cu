@@ -1,8 +1,9 @@
 // y[n, m] = Σ_k x[n, k] · W[m, k] for few rows n: every weight is read once, past L1, 16 bytes a lane.
 //   W [M, w_stride] T, zero beyond K        x [N, x_stride] T, or float32 that is normed on the way (RmsInput)
 //   y [N, y_stride] T or float32
-// x is staged in shared memory as T. A warp takes R rows of W (R pairs of rows when gated) and all of K; lane l reads elements
-// 8·(l + 32·i), so the sum of a row is formed in one order whatever N, NB and R are.
+// x is staged in shared memory as float32: with so few rows it is the weights that cost, and what is not rounded is not lost. A warp takes
+// R rows of W (R pairs of rows when gated) and all of K; lane l reads elements 8·(l + 32·i), so the sum of a row is formed in one order
+// whatever N, NB and R are.
 #include "common/activations.cuh"
 #include "common/row_norm.cuh"
 
@@ -30,7 +31,7 @@ constexpr int kGemvWarps = kGemvThreads / kWarpSize;
 // Rows as they are.
 struct PlainInput {
   template <typename T, int NB>
-  __device__ static void stage(const GemvParams& p, T* staged, int width, float*) {
+  __device__ static void stage(const GemvParams& p, float* staged, int width, float*) {
     for (int c = threadIdx.x * kVec; c < NB * width; c += kGemvThreads * kVec) {
       const int n = c / width;
       const int k = c % width;
@@ -41,10 +42,10 @@ struct PlainInput {
   }
 };
 
-// Rows of the residual stream, normed as norm.cu does and rounded to T as it stores them.
+// Rows of the residual stream, normed as norm.cu does.
 struct RmsInput {
   template <typename T, int NB>
-  __device__ static void stage(const GemvParams& p, T* staged, int width, float* scratch) {
+  __device__ static void stage(const GemvParams& p, float* staged, int width, float* scratch) {
     for (int n = 0; n < NB; ++n) {
       const float* x = static_cast<const float*>(p.x) + static_cast<size_t>(n) * p.x_stride;
       const float scale = n < p.rows ? rms_scale(x, p.inner, p.epsilon, scratch) : 0.0f;
@@ -100,7 +101,7 @@ template <typename T, int NB, int R, typename Input, typename Output>
 __global__ void __launch_bounds__(kGemvThreads) gemv(GemvParams p) {
   constexpr int kRows = Output::kGated ? 2 * R : R;
   float* scratch = reinterpret_cast<float*>(ptx::dynamic_shared());
-  T* staged = reinterpret_cast<T*>(scratch + kGemvWarps);
+  float* staged = scratch + kGemvWarps;
   const int width = (p.inner + kVec - 1) / kVec * kVec;
   const int lane = threadIdx.x % kWarpSize;
   const int first = (blockIdx.x * kGemvWarps + threadIdx.x / kWarpSize) * R;

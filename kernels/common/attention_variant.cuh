@@ -7,14 +7,14 @@
 namespace weft {
 
 enum Variant {
-  kCausal = 1,        // positions up to its own
-  kPrefix = 2,        // with kCausal: also all of the sequence's first prefix_lengths[b] positions (GLM)
-  kWindow = 4,        // its own and the window − 1 before it
-  kAlibi = 8,         // slope[h] · (key − query) on the score (Press et al. 2021, arXiv 2108.12409)
-  kSoftCap = 16,      // cap · tanh(score / cap) (Gemma 2)
-  kSinks = 32,        // one more logit a head in the softmax's sum (gpt-oss)
-  kBuckets = 64,      // a learned bias by distance (Raffel et al. 2019, arXiv 1910.10683)
-  kTwoSided = 128,    // with kBuckets: distances in both directions have buckets of their own
+  kCausal = 1,      // positions up to its own
+  kPrefix = 2,      // with kCausal: also all of the sequence's first prefix_lengths[b] positions (GLM)
+  kWindow = 4,      // its own and the window − 1 before it
+  kAlibi = 8,       // slope[h] · (key − query) on the score (Press et al. 2021, arXiv 2108.12409)
+  kSoftCap = 16,    // cap · tanh(score / cap) (Gemma 2)
+  kSinks = 32,      // one more logit a head in the softmax's sum (gpt-oss)
+  kBuckets = 64,    // a learned bias by distance (Raffel et al. 2019, arXiv 1910.10683)
+  kTwoSided = 128,  // with kBuckets: distances in both directions have buckets of their own
 };
 
 // What scores depend on beside queries and keys; pointers that a variant does not use are null.

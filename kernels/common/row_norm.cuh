@@ -1,5 +1,4 @@
-// The statistics of one row, formed by a whole block: the norm kernel and the products that norm their input call the same function with
-// the same number of threads, so that both give the same bits. NVRTC rule: device code only.
+// The statistics of one row, formed by a whole block. NVRTC rule: device code only.
 #pragma once
 
 #include "common/reduce.cuh"

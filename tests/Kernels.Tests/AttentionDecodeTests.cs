@@ -1,6 +1,5 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Kernels.Tests.Support;
-using Weft.Models;
 using Weft.Reference;
 using Weft.Tensors;
 
@@ -15,47 +14,46 @@ public sealed class AttentionDecodeTests
     [Test]
     public void Causal_attention_matches_its_definition(
         [Values(DataType.Float16, DataType.BFloat16)] DataType type,
-        [Values(32, 64, 80, 128, 256)] int headSize,
-        [Values(1, 2, 4, 7)] int groupHeads,
-        [Values(null, 100)] int? window)
-    {
-        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, 2, window);
-    }
+        [Values(32, 64, 80, 96, 112, 128, 192, 256)] int headSize,
+        [Values(1, 2, 4, 7)] int groupHeads) =>
+        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, AttentionVariant.Causal);
 
-    private static void Check(TestDevice device, DataType type, int headSize, int groupHeads, int groups, int? window)
+    [Test]
+    public void Every_variant_matches_its_definition(
+        [ValueSource(nameof(Variants))] int variant, [Values(64, 128)] int headSize, [Values(1, 2, 3)] int seed) =>
+        Check(TestDevice.Open((ulong)seed), DataType.Float16, headSize, headSize == 64 ? 1 : 4, (AttentionVariant)variant);
+
+    private static IEnumerable<int> Variants() =>
+        AttentionPrefillKernel.Variants.Append(AttentionVariant.Causal | AttentionVariant.Window).Select(variant => (int)variant);
+
+    private static void Check(TestDevice device, DataType type, int headSize, int groupHeads, AttentionVariant variant)
     {
+        const int Groups = 2;
         var random = new Random(headSize + groupHeads);
-        var heads = groupHeads * groups;
+        var heads = groupHeads * Groups;
         var places = Lengths.Length;
-        using var cache = new PagedCache(device, type, Lengths, groups, headSize, random);
+        using var cache = new PagedCache(device, type, Lengths, Groups, headSize, random);
         var width = heads * headSize;
         var stride = width + 24;
         var q = Values.Random(random, places * width);
+        var scores = ScoreSettings.Random(random, heads, places, headSize, variant);
+        using var uploaded = scores.Upload(device);
         using var pq = device.Upload(Values.Strided(Values.Encode(q, type), width, stride, ushort.MaxValue));
         using var y = device.Poisoned<ushort>(places * stride);
-        var splits = AttentionDecodeKernel.Splits(StepPositions(Lengths.Max()), window);
+        var longest = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Lengths.Max());
+        var splits = AttentionDecodeKernel.Splits(longest, variant.HasFlag(AttentionVariant.Window) ? scores.Window : null);
         using var partial = device.Poisoned<byte>((int)AttentionDecodeKernel.PartialBytes(places + 1, heads, headSize, splits));
-        using var counters = device.Upload(new uint[AttentionDecodeKernel.Counters(places + 1, heads, groups)]);
+        using var counters = device.Upload(new uint[AttentionDecodeKernel.Counters(places + 1, heads, Groups)]);
         // Rows in reverse order and an empty place at the end.
         using var rows = device.Upload(Enumerable.Range(0, places).Reverse().Append(-1).ToArray());
         using var tables = device.Upload(Enumerable.Range(0, places).Reverse().Append(0).ToArray());
         using var positions = device.Upload(Array.ConvertAll(Lengths, length => length - 1));
-        var attention = new AttentionDescription
-        {
-            QueryHeads = heads,
-            KeyValueHeads = groups,
-            HeadSize = headSize,
-            Scale = 1 / MathF.Sqrt(headSize) / 4,
-            Window = window,
-            Rotary = new RotaryDescription { Theta = 10000 },
-        };
-        var variant = window is null ? AttentionVariant.Causal : AttentionVariant.Causal | AttentionVariant.Window;
         // Twice: the counters must be left as they were found.
         for (var repeat = 0; repeat < 2; repeat++)
         {
             device.Run(
                 AttentionDecodeKernel.Instance(type, headSize, groupHeads, variant),
-                AttentionDecodeKernel.Shape(places + 1, heads, groups, headSize, splits),
+                AttentionDecodeKernel.Shape(places + 1, heads, Groups, headSize, splits),
                 new AttentionDecodeParams
                 {
                     Q = pq.Address,
@@ -68,9 +66,9 @@ public sealed class AttentionDecodeTests
                     Tables = tables.Address,
                     Positions = positions.Address,
                     BlockTables = cache.Table.Address,
-                    Score = new ScoreParams { Scale = attention.Scale, Window = window ?? 0 },
+                    Score = uploaded.Parameters,
                     QueryHeads = heads,
-                    KeyHeads = groups,
+                    KeyHeads = Groups,
                     QStride = stride,
                     YStride = stride,
                     MaxBlocks = cache.MaxBlocks,
@@ -83,11 +81,9 @@ public sealed class AttentionDecodeTests
         for (var place = 0; place < places; place++)
         {
             var query = Values.Round(q[(place * width)..((place + 1) * width)], type);
-            var expected = ReferenceAttention.Apply(query, cache.KeysOf[place], cache.ValuesOf[place], [Lengths[place] - 1], attention);
+            var expected = scores.Attend(query, cache.KeysOf[place], cache.ValuesOf[place], [Lengths[place] - 1], place, Groups);
             var actual = Values.Decode(stored[(place * stride)..((place * stride) + width)], type);
             Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(2 * Values.Rounding(type)), $"context {Lengths[place]}");
         }
     }
-
-    private static int StepPositions(int longest) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)longest);
 }

@@ -53,16 +53,17 @@ internal static class GemvKernel
     /// <summary>More rows than this are a matter for cuBLAS.</summary>
     public const int MostRows = 8;
 
-    // What a block may stage of x: leaves room for two blocks a multiprocessor on every architecture from 8.0, one on 7.5.
-    private const int MostSharedBytes = 64 * 1024;
+    // What a block may stage of x: two blocks then fit a multiprocessor of 8.0 and 9.0.
+    private const int MostSharedBytes = 80 * 1024;
     private const int Threads = 256;
     private const int Warps = Threads / 32;
 
     /// <summary>Rows of the batch that an instance is compiled for: the next power of two.</summary>
     public static int Batch(int rows) => rows <= 1 ? 1 : rows <= 2 ? 2 : rows <= 4 ? 4 : 8;
 
-    /// <summary>The kernel takes <paramref name="rows"/> rows of <paramref name="inner"/> elements.</summary>
-    public static bool Fits(int rows, int inner) => rows <= MostRows && SharedBytes(rows, inner) <= MostSharedBytes;
+    /// <summary>The kernel takes <paramref name="rows"/> rows of <paramref name="inner"/> elements on <paramref name="device"/>.</summary>
+    public static bool Fits(int rows, int inner, CudaDeviceInfo device) =>
+        rows <= MostRows && SharedBytes(rows, inner) <= Math.Min(MostSharedBytes, device.SharedMemoryPerBlock);
 
     /// <summary>
     /// Rows of W a warp takes: as many as leave every multiprocessor at least two blocks' worth of warps, since more rows share the loads
@@ -110,5 +111,5 @@ internal static class GemvKernel
     private static KernelInstance Instance(DataType type, int rows, int rowsPerWarp, GemvInput input, string output) =>
         new("gemv.cu", $"weft::gemv<{type.CudaName()},{Batch(rows)},{rowsPerWarp},weft::{input},{output}>");
 
-    private static int SharedBytes(int rows, int inner) => (Warps * sizeof(float)) + (Batch(rows) * ((inner + 7) / 8 * 8) * sizeof(ushort));
+    private static int SharedBytes(int rows, int inner) => (Warps * sizeof(float)) + (Batch(rows) * ((inner + 7) / 8 * 8) * sizeof(float));
 }

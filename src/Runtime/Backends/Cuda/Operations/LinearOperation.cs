@@ -29,7 +29,7 @@ internal sealed class LinearOperation : CudaOperation
     {
         get
         {
-            for (var rows = 1; rows <= GemvKernel.MostRows && GemvKernel.Fits(rows, weight.Columns); rows *= 2)
+            for (var rows = 1; rows <= GemvKernel.MostRows && GemvKernel.Fits(rows, weight.Columns, Context.Device); rows *= 2)
                 yield return Gemv(rows);
             if (norm is not null)
                 yield return norm.Kernel;
@@ -48,7 +48,7 @@ internal sealed class LinearOperation : CudaOperation
         var rows = CudaProgramContext.Rows(shape, node.Y);
         if (rows == 0)
             return;
-        if (GemvKernel.Fits(rows, weight.Columns))
+        if (GemvKernel.Fits(rows, weight.Columns, Context.Device))
             RunFew(rows);
         else
             RunMany(rows);

@@ -1,0 +1,93 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Kernels.Tests.Support;
+using Weft.Reference;
+using Weft.Tensors;
+
+namespace Weft.Kernels.Tests;
+
+/// <summary>kernels/attention_prefill.cu against the plain definition: ragged batches over a paged cache.</summary>
+[TestFixture]
+public sealed class AttentionPrefillTests
+{
+    private const int Hopper = 90;
+    private const int Groups = 2;
+
+    // (tokens in the step, positions that the cache holds before them)
+    private static readonly (int Tokens, int Before)[] Sequences = [(2, 0), (15, 0), (16, 1), (17, 111), (111, 0), (64, 64), (130, 17)];
+
+    [Test]
+    public void Causal_attention_matches_its_definition(
+        [Values(DataType.Float16, DataType.BFloat16)] DataType type,
+        [Values(32, 64, 80, 96, 112, 128, 192, 256)] int headSize,
+        [Values(1, 2, 7)] int groupHeads) =>
+        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, AttentionVariant.Causal, Sequences);
+
+    [Test]
+    public void Every_variant_matches_its_definition(
+        [ValueSource(nameof(Variants))] int variant, [Values(64, 128)] int headSize, [Values(1, 2, 3)] int seed) =>
+        Check(TestDevice.Open((ulong)seed), DataType.Float16, headSize, 4, (AttentionVariant)variant, Sequences);
+
+    [Test]
+    public void A_long_context_is_read_through_many_tiles() =>
+        Check(TestDevice.Open(), DataType.BFloat16, 128, 4, AttentionVariant.Causal, [(3, 1000), (1003, 0)]);
+
+    private static IEnumerable<int> Variants() =>
+        AttentionPrefillKernel.Variants.Append(AttentionVariant.Causal | AttentionVariant.Window).Select(variant => (int)variant);
+
+    private static void Check(
+        TestDevice device, DataType type, int headSize, int groupHeads, AttentionVariant variant, (int Tokens, int Before)[] sequences)
+    {
+        var random = new Random(headSize + groupHeads);
+        var heads = groupHeads * Groups;
+        var width = heads * headSize;
+        var stride = width + 24;
+        using var cache = new PagedCache(device, type, [.. sequences.Select(s => s.Tokens + s.Before)], Groups, headSize, random);
+        var starts = sequences.Aggregate(new List<int> { 0 }, (list, s) => [.. list, list[^1] + s.Tokens]);
+        var positions = sequences.SelectMany(s => Enumerable.Range(s.Before, s.Tokens)).ToArray();
+        var tokensPerTile = AttentionPrefillKernel.TokensPerTile(heads, Groups);
+        var tiles = Enumerable.Range(0, sequences.Length)
+            .SelectMany(i => Enumerable.Range(0, (sequences[i].Tokens + tokensPerTile - 1) / tokensPerTile).Select(t => new AttentionTile(i, starts[i] + (t * tokensPerTile))))
+            .ToArray();
+        var scores = ScoreSettings.Random(random, heads, sequences.Length, headSize, variant);
+        var q = Values.Random(random, positions.Length * width);
+        using var pq = device.Upload(Values.Strided(Values.Encode(q, type), width, stride, ushort.MaxValue));
+        using var y = device.Poisoned<ushort>(positions.Length * stride);
+        using var pt = device.Upload(tiles);
+        using var ps = device.Upload(starts.ToArray());
+        using var pp = device.Upload(positions);
+        using var uploaded = scores.Upload(device);
+        device.Run(
+            AttentionPrefillKernel.Instance(type, headSize, variant, Hopper),
+            AttentionPrefillKernel.Shape(tiles.Length, Groups, headSize, Hopper),
+            new AttentionPrefillParams
+            {
+                Q = pq.Address,
+                Keys = cache.Keys.Address,
+                Values = cache.ValuesArray.Address,
+                Y = y.Address,
+                Tiles = pt.Address,
+                SequenceStarts = ps.Address,
+                Positions = pp.Address,
+                BlockTables = cache.Table.Address,
+                Score = uploaded.Parameters,
+                QueryHeads = heads,
+                KeyHeads = Groups,
+                QStride = stride,
+                YStride = stride,
+                MaxBlocks = cache.MaxBlocks,
+                TileTokens = tokensPerTile,
+            });
+
+        var stored = y.Download();
+        Assert.That(Values.Between(stored, width, stride), Has.All.EqualTo(ushort.MaxValue));
+        for (var i = 0; i < sequences.Length; i++)
+        {
+            var rows = starts[i]..starts[i + 1];
+            var query = Values.Round(q[(rows.Start.Value * width)..(rows.End.Value * width)], type);
+            var expected = scores.Attend(query, cache.KeysOf[i], cache.ValuesOf[i], positions[rows], i, Groups);
+            var actual = Values.Decode(Values.Unstrided(stored[(rows.Start.Value * stride)..(rows.End.Value * stride)], width, stride), type);
+            // Weights and results are rounded to T once each.
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(2 * Values.Rounding(type)), $"{variant}: {sequences[i]}");
+        }
+    }
+}
