@@ -20,14 +20,19 @@ public sealed class ProfileTests
     public void The_report_says_what_each_instance_takes()
     {
         var json = Path.Combine(folder, "kernels.json");
-        var outcome = Profile("profile", "static", "--arch", "sm_80", "--json", json);
+        var outcome = Profile("profile", "static", "--arch", "sm_80,sm_90a", "--kernel", "weft::norm<", "--json", json);
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
         using var report = JsonDocument.Parse(File.ReadAllText(json));
         Assert.That(report.RootElement.GetProperty("passed").GetBoolean(), Is.True);
-        var architecture = report.RootElement.GetProperty("architectures")[0];
-        Assert.That(architecture.GetProperty("name").GetString(), Is.EqualTo("sm_80"));
-        foreach (var instance in architecture.GetProperty("instances").EnumerateArray())
+        var architectures = report.RootElement.GetProperty("architectures").EnumerateArray().ToList();
+        Assert.That(architectures.Select(architecture => architecture.GetProperty("name").GetString()), Is.EqualTo(new[] { "sm_80", "sm_90a" }));
+        foreach (var instance in architectures.SelectMany(architecture => architecture.GetProperty("instances").EnumerateArray()))
+        {
+            Assert.That(instance.GetProperty("expression").GetString(), Does.StartWith("weft::norm<"));
             Assert.That(instance.GetProperty("usage").GetProperty("registers").GetInt32(), Is.InRange(1, 255), instance.ToString());
+        }
+
+        Assert.That(outcome.Out, Does.Contain("sm_80:").And.Contain("sm_90a:").And.Contain(" 0 failed, 0 spill"));
     }
 
     [Test]
@@ -41,11 +46,11 @@ public sealed class ProfileTests
             File.Copy(file, copy);
         }
 
-        var broken = Directory.EnumerateFiles(folder, "*.cu").Order(StringComparer.Ordinal).First();
+        var broken = Path.Combine(folder, "embedding.cu");
         File.AppendAllText(broken, "\nint broken = this_is_unknown;\n");
-        var outcome = Profile([("WEFT_KERNELS", folder)], "profile", "static", "--arch", "sm_90a");
+        var outcome = Profile([("WEFT_KERNELS", folder)], "profile", "static", "--arch", "sm_90a", "--kernel", "embedding");
         Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
-        Assert.That(outcome.Out, Does.Contain("FAILED").And.Contain(Path.GetFileName(broken)).And.Contain("this_is_unknown"));
+        Assert.That(outcome.Out, Does.Contain("FAILED").And.Contain("embedding.cu").And.Contain("this_is_unknown"));
     }
 
     [TestCase("profile", "everything")]
@@ -59,6 +64,14 @@ public sealed class ProfileTests
         var outcome = InProcess.Run("profile", "static", "--arch", "sm_80,volta");
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
         Assert.That(outcome.Error, Does.Contain("'volta' is not an architecture"));
+    }
+
+    [Test]
+    public void A_name_that_no_kernel_has_is_named()
+    {
+        var outcome = InProcess.Run("profile", "static", "--kernel", "transmogrify");
+        Assert.That(outcome.ExitCode, Is.EqualTo(1));
+        Assert.That(outcome.Error, Does.Contain("'transmogrify'"));
     }
 
     private static Outcome Profile(params string[] arguments) => Profile([], arguments);

@@ -25,6 +25,11 @@ public static class ProfileCommand
         ArgumentNullException.ThrowIfNull(note);
         var architectures = ParseArchitectures(options.Architectures);
 
+        IEnumerable<KernelInstance> Instances(KernelArchitecture architecture) => KernelCatalog.For(architecture.Number)
+            .Where(instance => instance.Expression.Contains(options.Kernel, StringComparison.Ordinal));
+        if (!architectures.SelectMany(Instances).Any())
+            throw new WeftException($"no kernel instance holds '{options.Kernel}' in its name");
+
         CudaLibraries.Select(CudaPlatform.Nvidia);
         string version;
         try
@@ -39,8 +44,8 @@ public static class ProfileCommand
         }
 
         var sources = KernelSources.Load();
-        note($"compiling every kernel for {string.Join(", ", architectures.Select(a => a.Name))} with NVRTC {version}");
-        var report = StaticCheck.Run(architecture => KernelCatalog.For(architecture.Number), sources, architectures, version, cancellationToken);
+        note($"compiling kernels for {string.Join(", ", architectures.Select(a => a.Name))} with NVRTC {version}");
+        var report = StaticCheck.Run(Instances, sources, architectures, version, cancellationToken);
         StaticTable.Write(console, report);
         if (options.Json is not null)
             File.WriteAllText(options.Json, JsonSerializer.Serialize(report, ProfileJson.Default.StaticReport) + "\n");

@@ -13,6 +13,10 @@ public class ProfileOptions
     [Option("arch", MetaValue = "LIST", HelpText = "Architectures to compile for. Default: sm_75,sm_80,sm_86,sm_89,sm_90a.")]
     public string? Architectures { get; set; }
 
+    /// <summary>Which kernels.</summary>
+    [Option("kernel", MetaValue = "TEXT", HelpText = "Only instances whose name holds this: norm, or 'gemv<weft::bf16,1'. Default: all.")]
+    public string Kernel { get; set; } = "";
+
     /// <summary>File for the result.</summary>
     [Option("json", MetaValue = "FILE", HelpText = "Write the result into this file too.")]
     public string? Json { get; set; }

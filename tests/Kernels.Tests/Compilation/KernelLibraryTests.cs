@@ -160,7 +160,7 @@ public sealed class KernelLibraryTests
     {
         var sources = folder["kernels"];
         ScaleKernel.Write(sources);
-        var processes = Enumerable.Range(0, 4).Select(_ => CacheWorker.Start(sources, CacheFolder)).ToArray();
+        var processes = Enumerable.Range(0, 4).Select(_ => WorkerProcess.StartSimulated(sources, CacheFolder)).ToArray();
         foreach (var process in processes)
         {
             var output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
@@ -170,7 +170,7 @@ public sealed class KernelLibraryTests
         }
 
         Assert.That(Directory.GetFiles(CacheFolder, "*.tmp"), Is.Empty);
-        Assert.That(Entries(), Has.Length.EqualTo(CacheWorker.Groups));
+        Assert.That(Entries(), Has.Length.EqualTo(WorkerProcess.SimulatedImages));
     }
 
     private static void RequireSimulator()

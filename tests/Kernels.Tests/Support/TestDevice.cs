@@ -74,6 +74,8 @@ internal sealed class TestDevice
 
     private static (TestDevice? Device, string Reason) Create()
     {
+        if (IsSimulator && !OnPath("g++"))
+            return (null, "the software CUDA device compiles kernels with g++, which is not on PATH");
         try
         {
             CudaLibraries.Select(IsSimulator ? CudaPlatform.Simulator : CudaPlatform.Nvidia);
@@ -84,6 +86,9 @@ internal sealed class TestDevice
             return (null, exception.Message);
         }
     }
+
+    private static bool OnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
 }
 
 /// <summary>An array on the device.</summary>

@@ -28,30 +28,17 @@ internal sealed class KernelLibrary(CudaContext context, KernelCompiler compiler
     {
         lock (gate)
         {
-            var groups = Group(instances.Where(instance => !kernels.ContainsKey(instance)));
-            var compiled = new CompiledKernels?[groups.Count];
-            var failures = new Exception?[groups.Count];
-            Parallel.For(0, groups.Count, i =>
-            {
-                try
-                {
-                    compiled[i] = compiler.Compile(groups[i].Source, groups[i].Expressions);
-                }
-                catch (Exception failure) when (failure is WeftException or InteropException)
-                {
-                    failures[i] = failure;
-                }
-            });
+            var groups = Compile(compiler, instances.Where(instance => !kernels.ContainsKey(instance)));
             context.MakeCurrent();
-            for (var i = 0; i < groups.Count; i++)
+            foreach (var group in groups)
             {
-                if (compiled[i] is { } image)
-                    Load(groups[i].Source, groups[i].Expressions, image);
+                if (group.Compiled is { } compiled)
+                    Load(group, compiled);
             }
 
             // The first in order: the same mistake is always reported the same way.
-            if (failures.FirstOrDefault(failure => failure is not null) is { } first)
-                ExceptionDispatchInfo.Throw(first);
+            if (groups.Find(group => group.Failure is not null)?.Failure is { } failure)
+                ExceptionDispatchInfo.Throw(failure);
         }
     }
 
@@ -78,21 +65,49 @@ internal sealed class KernelLibrary(CudaContext context, KernelCompiler compiler
         }
     }
 
-    /// <summary>Images in an order, and with contents, that follow from the set alone: the cache's keys do too.</summary>
-    private static List<(string Source, string[] Expressions)> Group(IEnumerable<KernelInstance> instances) =>
-    [
-        .. from instance in instances.Distinct()
-           group instance.Expression by instance.Source into source
-           orderby source.Key
-           from expressions in source.Order(StringComparer.Ordinal).Chunk(ImageInstances)
-           select (source.Key, expressions),
-    ];
+    /// <summary>
+    /// Compiles or finds instances, on all processors. Which share an image, and in which order, follows from the set alone: the cache's
+    /// keys do too.
+    /// </summary>
+    internal static List<KernelGroup> Compile(KernelCompiler compiler, IEnumerable<KernelInstance> instances)
+    {
+        List<KernelGroup> groups =
+        [
+            .. from instance in instances.Distinct()
+               group instance.Expression by instance.Source into source
+               orderby source.Key
+               from expressions in source.Order(StringComparer.Ordinal).Chunk(ImageInstances)
+               select new KernelGroup(source.Key, expressions),
+        ];
+        Parallel.ForEach(groups, group =>
+        {
+            try
+            {
+                group.Compiled = compiler.Compile(group.Source, group.Expressions);
+            }
+            catch (Exception failure) when (failure is WeftException or InteropException)
+            {
+                group.Failure = failure;
+            }
+        });
+        return groups;
+    }
 
-    private void Load(string source, string[] expressions, CompiledKernels compiled)
+    private void Load(KernelGroup group, CompiledKernels compiled)
     {
         var module = CudaModule.Load(context, compiled.Image.Span);
         modules.Add(module);
-        foreach (var expression in expressions)
-            kernels[new KernelInstance(source, expression)] = module.GetKernel(compiled.LoweredNames[expression]);
+        foreach (var expression in group.Expressions)
+            kernels[new KernelInstance(group.Source, expression)] = module.GetKernel(compiled.LoweredNames[expression]);
+    }
+
+    /// <summary>Instances of one source that share an image.</summary>
+    internal sealed record KernelGroup(string Source, string[] Expressions)
+    {
+        /// <summary>What came of it, or null.</summary>
+        public CompiledKernels? Compiled { get; set; }
+
+        /// <summary>Why nothing came of it, or null.</summary>
+        public Exception? Failure { get; set; }
     }
 }
