@@ -34,7 +34,7 @@ constexpr int kPrefillRows = 64;
 constexpr int kPagePositions = 16;
 
 template <typename T, int D, int KeyTile, int Stages, int V>
-__global__ void __launch_bounds__(kPrefillThreads) attention_prefill(AttentionPrefillParams p) {
+__global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(AttentionPrefillParams p) {
   // Eight elements more a row: the rows of an 8×8 matrix then lie in different banks.
   constexpr int kStride = D + 8;
   constexpr int kVecs = D / kVec;

@@ -98,7 +98,7 @@ struct Gate {
 };
 
 template <typename T, int NB, int R, typename Input, typename Output>
-__global__ void __launch_bounds__(kGemvThreads) gemv(GemvParams p) {
+__global__ void __launch_bounds__(kGemvThreads, 1) gemv(GemvParams p) {
   constexpr int kRows = Output::kGated ? 2 * R : R;
   float* scratch = reinterpret_cast<float*>(ptx::dynamic_shared());
   float* staged = scratch + kGemvWarps;

@@ -23,4 +23,29 @@ public static class ReferenceNorm
 
         return result;
     }
+
+    /// <summary>(x − mean(x)) / sqrt(var(x) + ε) · w + b of each row (Ba et al. 2016, arXiv 1607.06450).</summary>
+    /// <param name="x">[N, C].</param>
+    /// <param name="weight">[C].</param>
+    /// <param name="bias">[C], or empty for none.</param>
+    /// <param name="epsilon">ε under the root.</param>
+    /// <returns>[N, C].</returns>
+    public static double[] Layer(ReadOnlySpan<double> x, ReadOnlySpan<double> weight, ReadOnlySpan<double> bias, double epsilon)
+    {
+        var result = new double[x.Length];
+        var width = weight.Length;
+        for (var row = 0; row < x.Length; row += width)
+        {
+            var (mean, variance) = (0.0, 0.0);
+            for (var c = 0; c < width; c++)
+                mean += x[row + c] / width;
+            for (var c = 0; c < width; c++)
+                variance += (x[row + c] - mean) * (x[row + c] - mean) / width;
+            var scale = 1 / Math.Sqrt(variance + epsilon);
+            for (var c = 0; c < width; c++)
+                result[row + c] = ((x[row + c] - mean) * scale * weight[c]) + (bias.IsEmpty ? 0 : bias[c]);
+        }
+
+        return result;
+    }
 }

@@ -27,7 +27,7 @@ internal static class Values
     /// <summary>Half a unit in the last place, relative: the error of one rounding.</summary>
     public static double Rounding(DataType type) => type switch
     {
-        DataType.BFloat16 => Math.ScaleB(1, -9),
+        DataType.BFloat16 => Math.ScaleB(1, -8),
         DataType.Float16 => Math.ScaleB(1, -11),
         _ => Math.ScaleB(1, -24),
     };

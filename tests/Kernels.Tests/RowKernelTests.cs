@@ -1,0 +1,150 @@
+using System.Runtime.InteropServices;
+using Weft.Backends.Cuda.Kernels;
+using Weft.Kernels.Tests.Support;
+using Weft.Models;
+using Weft.Reference;
+using Weft.Tensors;
+
+namespace Weft.Kernels.Tests;
+
+/// <summary>kernels/embedding.cu, activation.cu and copy.cu against their definitions.</summary>
+[TestFixture]
+public sealed class RowKernelTests
+{
+    private static readonly int[] Widths = [1, 15, 16, 17, 111, 1003, 4104];
+    private static readonly DataType[] Halves = [DataType.Float16, DataType.BFloat16];
+
+    [Test]
+    public void Embedding_takes_the_rows_of_its_tokens(
+        [Values(DataType.Float16, DataType.BFloat16, DataType.Float32)] DataType type, [Values] bool positions)
+    {
+        var device = TestDevice.Open();
+        const int Vocabulary = 19;
+        int[] tokens = [3, 0, 18, 3, 7];
+        int[] at = [4, 1, 0, 2, 3];
+        foreach (var width in Widths)
+        {
+            var random = new Random(width);
+            var (stride, yStride) = (((width + 7) / 8 * 8) + 8, ((width + 7) / 8 * 8) + 16);
+            var (table, added) = (Values.Random(random, Vocabulary * width), Values.Random(random, 8 * width));
+            using var pt = Upload(device, Values.Strided(table, width, stride, float.NaN), type);
+            using var pa = Upload(device, Values.Strided(added, width, stride, float.NaN), type);
+            using var ids = device.Upload(tokens);
+            using var pp = device.Upload(at);
+            using var y = device.Poisoned<float>(tokens.Length * yStride);
+            device.Run(EmbeddingKernel.Instance(type), EmbeddingKernel.Shape(tokens.Length), new EmbeddingParams
+            {
+                Table = pt.Address,
+                PositionTable = positions ? pa.Address : 0,
+                TokenIds = ids.Address,
+                Positions = pp.Address,
+                Y = y.Address,
+                Width = width,
+                Stride = stride,
+                PositionStride = stride,
+                YStride = yStride,
+                PositionOffset = 2,
+                Scale = 1.5f,
+            });
+            var (rows, extra) = (Values.Round(table, type), Values.Round(added, type));
+            var expected = tokens.SelectMany((token, n) => Enumerable.Range(0, width).Select(c =>
+                (1.5 * rows[(token * width) + c]) + (positions ? extra[((at[n] + 2) * width) + c] : 0))).ToArray();
+            var stored = y.Download();
+            Assert.That(ErrorMeasure.RelativeRms(Values.Unstrided(stored, width, yStride), expected), Is.LessThan(1e-6), $"width {width}");
+            Assert.That(Values.Between(stored, width, yStride), Has.All.NaN);
+        }
+    }
+
+    [Test]
+    public void Activations_apply([ValueSource(nameof(Halves))] DataType type, [Values] Activation activation, [Values] bool gated)
+    {
+        var device = TestDevice.Open();
+        const int Rows = 3;
+        foreach (var width in Widths)
+        {
+            var inputs = gated ? 2 * width : width;
+            var (stride, yStride) = (((inputs + 7) / 8 * 8) + 8, ((width + 7) / 8 * 8) + 8);
+            var x = Values.Random(new Random(width), Rows * inputs, 0.5f);
+            using var px = device.Upload(Values.Strided(Values.Encode(x, type), inputs, stride, ushort.MaxValue));
+            using var y = device.Poisoned<ushort>(Rows * yStride);
+            device.Run(
+                gated ? ActivationKernel.Gated(type, activation) : ActivationKernel.Plain(type, activation),
+                ActivationKernel.Shape(Rows, width),
+                new ActivationParams { X = px.Address, Y = y.Address, Rows = Rows, Width = width, XStride = stride, YStride = yStride });
+            var rounded = Values.Round(x, type);
+            var expected = Enumerable.Range(0, Rows).SelectMany(row => Enumerable.Range(0, width).Select(c =>
+                ReferenceActivation.Apply(activation, rounded[(row * inputs) + c]) * (gated ? rounded[(row * inputs) + width + c] : 1))).ToArray();
+            var stored = y.Download();
+            Assert.That(
+                ErrorMeasure.RelativeRms(Values.Decode(Values.Unstrided(stored, width, yStride), type), expected), Is.LessThan(Values.Rounding(type) + 1e-5), $"width {width}");
+            Assert.That(Values.Between(stored, width, yStride), Has.All.EqualTo(ushort.MaxValue));
+        }
+    }
+
+    [Test]
+    public void Rows_are_gathered_converted_and_added(
+        [Values(DataType.Float16, DataType.BFloat16, DataType.Float32)] DataType type, [Values] bool add, [Values] bool gather)
+    {
+        var device = TestDevice.Open();
+        int[] rows = [4, 0, 2, 2];
+        foreach (var width in Widths)
+        {
+            var random = new Random(width);
+            var (stride, yStride) = (((width + 7) / 8 * 8) + 8, ((width + 7) / 8 * 8) + 16);
+            var (x, before) = (Values.Random(random, 5 * width), Values.Random(random, rows.Length * width));
+            using var px = Upload(device, Values.Strided(x, width, stride, float.NaN), type);
+            using var pr = device.Upload(rows);
+            using var y = device.Upload(Values.Strided(before, width, yStride, float.NaN));
+            device.Run(CopyKernels.Rows(type, DataType.Float32, add), CopyKernels.RowShape(rows.Length), new CopyRowsParams
+            {
+                X = px.Address,
+                Rows = gather ? pr.Address : 0,
+                Y = y.Address,
+                Width = width,
+                XStride = stride,
+                YStride = yStride,
+            });
+            var rounded = Values.Round(x, type);
+            var expected = rows.SelectMany((row, n) => Enumerable.Range(0, width).Select(c =>
+                (float)rounded[((gather ? row : n) * width) + c] + (add ? before[(n * width) + c] : 0))).ToArray();
+            var stored = y.Download();
+            Assert.That(Values.Unstrided(stored, width, yStride), Is.EqualTo(expected), $"width {width}");
+            Assert.That(Values.Between(stored, width, yStride), Has.All.NaN);
+        }
+    }
+
+    [Test]
+    public void A_block_is_copied_in_every_layer()
+    {
+        var device = TestDevice.Open();
+        int[] bytes = [32, 4096];
+        var random = new Random(1);
+        var layers = Array.ConvertAll(bytes, size => Enumerable.Range(0, 5 * size).Select(_ => (byte)random.Next(256)).ToArray());
+        var arrays = Array.ConvertAll(layers, layer => device.Upload(layer));
+        using var bases = device.Upload(Array.ConvertAll(arrays, array => (ulong)array.Address));
+        using var sizes = device.Upload(bytes);
+        device.Run(CopyKernels.Block, CopyKernels.RowShape(2), new CopyBlockParams { Layers = bases.Address, Bytes = sizes.Address, Source = 3, Target = 1 });
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            var size = bytes[i];
+            layers[i].AsSpan(3 * size, size).CopyTo(layers[i].AsSpan(size));
+            Assert.That(arrays[i].Download(), Is.EqualTo(layers[i]));
+            arrays[i].Dispose();
+        }
+    }
+
+    [Test]
+    public void Fill_writes_exactly_what_it_is_told([Values(1, 127, 128, 1003)] int count)
+    {
+        var device = TestDevice.Open();
+        using var y = device.Poisoned<float>(count + 3);
+        device.Run(CopyKernels.Fill(DataType.Float32), CopyKernels.FillShape(count), new FillParams { Y = y.Address, Count = count, Value = 2.5f });
+        var stored = y.Download();
+        Assert.That(stored[..count], Has.All.EqualTo(2.5f));
+        Assert.That(stored[count..], Has.All.NaN);
+    }
+
+    private static DeviceArray<byte> Upload(TestDevice device, float[] values, DataType type) => type == DataType.Float32
+        ? device.Upload(MemoryMarshal.AsBytes(values.AsSpan()))
+        : device.Upload(MemoryMarshal.AsBytes(Values.Encode(values, type).AsSpan()));
+}
