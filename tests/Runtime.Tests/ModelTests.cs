@@ -1,7 +1,6 @@
 using Weft.Backends.Cpu;
 using Weft.Models;
 using Weft.Reference;
-using Weft.Runtime.Tests.Support;
 using Weft.Tensors;
 
 namespace Weft.Runtime.Tests;

@@ -45,6 +45,13 @@ public sealed class CudaStream : IDisposable
         return new(context, graph);
     }
 
+    /// <summary>Ends recording after an error and forgets what was recorded.</summary>
+    public void AbandonCapture()
+    {
+        if (DriverApi.cuStreamEndCapture(Handle, out var graph) == CudaResult.Success && graph != 0)
+            _ = DriverApi.cuGraphDestroy(graph);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
 }

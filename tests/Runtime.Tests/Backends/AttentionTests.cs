@@ -6,7 +6,6 @@ using Weft.Backends.Cpu.Simd;
 using Weft.KvCache;
 using Weft.Models;
 using Weft.Reference;
-using Weft.Runtime.Tests.Support;
 using Weft.Scheduling;
 using Weft.Tensors;
 

@@ -4,7 +4,6 @@ using Weft.Backends.Cpu;
 using Weft.Backends.Cpu.MatMul;
 using Weft.Backends.Cpu.Simd;
 using Weft.Reference;
-using Weft.Runtime.Tests.Support;
 using Weft.Tensors;
 
 namespace Weft.Runtime.Tests.Backends;

@@ -5,7 +5,6 @@ using Weft.Backends.Cpu.Simd;
 using Weft.Graph;
 using Weft.KvCache;
 using Weft.Reference;
-using Weft.Runtime.Tests.Support;
 using Weft.Scheduling;
 
 namespace Weft.Runtime.Tests.Backends;

@@ -1,5 +1,5 @@
 using Weft.Graph;
-using Weft.Runtime.Tests.Support;
+using Weft.Reference;
 
 namespace Weft.Runtime.Tests.Graph;
 

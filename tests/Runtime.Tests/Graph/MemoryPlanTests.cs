@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Weft.Graph;
-using Weft.Runtime.Tests.Support;
+using Weft.Reference;
 
 namespace Weft.Runtime.Tests.Graph;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Weft.Models;
-using Weft.Runtime.Tests.Support;
+using Weft.Reference;
 using Weft.Weights;
 
 namespace Weft.Runtime.Tests.Weights;

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using Weft.Models;
-using Weft.Runtime.Tests.Support;
+using Weft.Reference;
 using Weft.Tensors;
 using Weft.Weights;
 

@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Weft.Models;
-using Weft.Runtime.Tests.Support;
+using Weft.Reference;
 using Weft.Tensors;
 using Weft.Tokenizers;
 using Weft.Weights;

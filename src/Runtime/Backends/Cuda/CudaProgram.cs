@@ -88,6 +88,18 @@ internal sealed class CudaProgram : StepProgram
 
     public override void Run()
     {
+        try
+        {
+            RunStep();
+        }
+        catch (InteropException exception)
+        {
+            throw Failure(exception);
+        }
+    }
+
+    private void RunStep()
+    {
         context.MakeCurrent();
         foreach (var table in rotaryTables)
             table.Reach(LastPosition());
@@ -105,8 +117,15 @@ internal sealed class CudaProgram : StepProgram
 
     public override void CopyBlock(BlockCopy copy)
     {
-        context.MakeCurrent();
-        cache.CopyBlock(copy.Source, copy.Destination);
+        try
+        {
+            context.MakeCurrent();
+            cache.CopyBlock(copy.Source, copy.Destination);
+        }
+        catch (InteropException exception)
+        {
+            throw Failure(exception);
+        }
     }
 
     protected override void Dispose(bool disposing)
@@ -118,6 +137,12 @@ internal sealed class CudaProgram : StepProgram
         resources.Dispose();
         context.Dispose();
     }
+
+    private static WeftException Failure(InteropException exception) => new(
+        exception is CudaException { IsContextLost: true }
+            ? $"{exception.Message}; the GPU has lost this model: load it again, in a new process if that fails too"
+            : exception.Message,
+        exception);
 
     /// <summary>The first step of a shape is submitted launch by launch, which also chooses algorithms; the second is captured on the way.</summary>
     private void Submit(in StepShape shape)
@@ -136,20 +161,26 @@ internal sealed class CudaProgram : StepProgram
         }
 
         if (exec is null)
-        {
-            stream.BeginCapture();
-            try
-            {
-                SubmitOperations(shape);
-            }
-            finally
-            {
-                using var recorded = stream.EndCapture();
-                captured[shape] = exec = recorded.Instantiate();
-            }
-        }
+            captured[shape] = exec = Capture(shape);
 
         exec.Launch(stream);
+    }
+
+    private CudaGraphExec Capture(in StepShape shape)
+    {
+        stream.BeginCapture();
+        try
+        {
+            SubmitOperations(shape);
+        }
+        catch
+        {
+            stream.AbandonCapture();
+            throw;
+        }
+
+        using var recorded = stream.EndCapture();
+        return recorded.Instantiate();
     }
 
     private void SubmitOperations(in StepShape shape)

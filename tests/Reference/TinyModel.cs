@@ -3,17 +3,19 @@ using Weft.Models;
 using Weft.Tensors;
 using Weft.Weights;
 
-namespace Weft.Runtime.Tests.Support;
+namespace Weft.Reference;
 
 /// <summary>A packed file of a small random model in a temporary folder, with its weights at hand in double precision.</summary>
-internal sealed class TinyModel : IDisposable
+public sealed class TinyModel : IDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("weft-tests-").FullName;
 
     private TinyModel(ModelDescription description) => Description = description;
 
+    /// <summary>What it is.</summary>
     public ModelDescription Description { get; }
 
+    /// <summary>The packed file.</summary>
     public string Path => System.IO.Path.Combine(folder, "tiny.weft");
 
     /// <summary>Every tensor as stored, widened.</summary>
@@ -84,6 +86,7 @@ internal sealed class TinyModel : IDisposable
         return model;
     }
 
+    /// <inheritdoc/>
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     /// <summary>A sample of the standard normal distribution (Box–Muller).</summary>

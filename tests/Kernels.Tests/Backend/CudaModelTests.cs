@@ -1,0 +1,220 @@
+using Weft.Interop;
+using Weft.Kernels.Tests.Support;
+using Weft.Models;
+using Weft.Reference;
+using Weft.Tensors;
+
+namespace Weft.Kernels.Tests.Backend;
+
+/// <summary>Whole models on the CUDA backend against the plain definition.</summary>
+[TestFixture]
+public sealed class CudaModelTests
+{
+    // What the product promises of 16-bit activations.
+    private static readonly Dictionary<DataType, double> Tolerances = new() { [DataType.Float16] = 3e-3, [DataType.BFloat16] = 2e-2 };
+
+    private static readonly Dictionary<string, ModelDescription> Shapes = new()
+    {
+        ["grouped"] = Describe(),
+        ["multi-head"] = Describe(heads: 2, keyValueHeads: 2),
+        ["multi-query"] = Describe(heads: 7, keyValueHeads: 1),
+        ["bias"] = Describe(bias: true),
+        ["window"] = Describe(window: 20),
+        ["odd widths"] = Describe(hidden: 100, intermediate: 91, vocabulary: 163),
+        ["tied"] = Describe(tied: true),
+        ["head 80"] = Describe(headSize: 80),
+        ["head 128"] = Describe(headSize: 128, heads: 2, keyValueHeads: 1),
+        ["head 256"] = Describe(headSize: 256, heads: 2, keyValueHeads: 1),
+        ["gelu"] = Describe(activation: Activation.GeluTanh),
+    };
+
+    private static IEnumerable<string> ShapeNames => Shapes.Keys;
+
+    [Test]
+    public void Logits_match_the_definition_in_prefill_and_decode(
+        [ValueSource(nameof(ShapeNames))] string shape, [Values(DataType.Float16, DataType.BFloat16)] DataType type)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(Shapes[shape], type);
+        var tokens = Tokens(tiny, 90);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, type);
+        // A long prompt, then short steps and single tokens: launches one by one, captured, and replayed.
+        var actual = Forward(model, tokens, [70, 3, 1, 1, 1, 1, 8, 5]);
+        Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(Tolerances[type]));
+    }
+
+    [Test]
+    public void Every_stored_type_runs_in_both_types(
+        [Values] DataType stored, [Values(DataType.Float16, DataType.BFloat16)] DataType type)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(Describe(), stored);
+        var tokens = Tokens(tiny, 24);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, type);
+        Assert.That(model.ActivationType, Is.EqualTo(type));
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [20, 1, 1, 1, 1]), expected), Is.LessThan(Tolerances[type]));
+    }
+
+    [Test]
+    public void A_context_of_several_splits_matches_the_definition([Values(1, 2, 3)] int seed)
+    {
+        _ = TestDevice.Open((ulong)seed);
+        using var tiny = TinyModel.Create(Describe(layers: 1, context: 1100), DataType.Float16);
+        var tokens = Tokens(tiny, 1030);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, DataType.Float16);
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [505, 519, 1, 1, 1, 1, 1, 1]), expected), Is.LessThan(Tolerances[DataType.Float16]));
+    }
+
+    [Test]
+    public void The_same_step_gives_the_same_bits_launched_captured_and_replayed()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(Describe(), DataType.BFloat16);
+        using var model = Load(tiny, DataType.BFloat16);
+        using var sequence = model.CreateSequence();
+        var logits = new float[tiny.Description.VocabularySize];
+        sequence.Forward(Tokens(tiny, 33), LogitRows.Last, logits);
+        var results = new List<float[]>();
+        for (var repeat = 0; repeat < 4; repeat++)
+        {
+            sequence.Forward([5], LogitRows.Last, logits);
+            results.Add([.. logits]);
+            sequence.Truncate(33);
+        }
+
+        Assert.That(results[1..], Has.All.EqualTo(results[0]));
+    }
+
+    [Test]
+    public void Sequences_do_not_disturb_each_other()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        var (a, b) = (Tokens(tiny, 40), Tokens(tiny, 40).Reverse().ToArray());
+        using var model = Load(tiny, DataType.Float16, 200);
+        var alone = Forward(model, a, [40]);
+        using var first = model.CreateSequence();
+        using var second = model.CreateSequence();
+        var width = tiny.Description.VocabularySize;
+        var (x, y) = (new float[40 * width], new float[40 * width]);
+        first.Forward(a.AsSpan(0, 20), LogitRows.All, x);
+        second.Forward(b, LogitRows.All, y);
+        first.Forward(a.AsSpan(20), LogitRows.All, x.AsSpan(20 * width));
+        Assert.That(ErrorMeasure.RelativeRms(x, Array.ConvertAll(alone, v => (double)v)), Is.LessThan(1e-3));
+    }
+
+    [Test]
+    public void A_cache_that_does_not_fit_is_refused_with_numbers_and_ways_out()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        Assert.That(() => Load(tiny, DataType.Float16, 100_000_000), Throws.TypeOf<WeftException>().With.Message.Contains("GB are free")
+            .And.Message.Contains("smaller context").And.Message.Contains("--device cpu"));
+        using var model = Load(tiny, DataType.Float16);
+        Assert.That(Forward(model, [1, 2, 3], [3]), Has.None.NaN);
+    }
+
+    [Test]
+    public void Memory_that_runs_out_on_the_way_is_said_so([Values(0, 3, 9)] int after)
+    {
+        _ = TestDevice.Open();
+        RequireSimulator();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        Simulator.InjectFault("cuMemAlloc_v2", (int)CudaResult.OutOfMemory, after);
+        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("ran out of memory").And.Message.Contains("--device cpu"));
+        Simulator.ClearFaults();
+        using var model = Load(tiny, DataType.Float16);
+        Assert.That(Forward(model, [1, 2, 3], [3]), Has.None.NaN);
+    }
+
+    [TestCase("cuLaunchKernelEx")]
+    [TestCase("cuMemcpyHtoDAsync_v2")]
+    [TestCase("cuMemcpyDtoHAsync_v2")]
+    [TestCase("cuGraphLaunch")]
+    [TestCase("cuStreamBeginCapture_v2")]
+    [TestCase("cuGraphInstantiateWithFlags")]
+    public void A_step_that_fails_leaves_the_model_usable(string function)
+    {
+        _ = TestDevice.Open();
+        RequireSimulator();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        using var model = Load(tiny, DataType.Float16);
+        using var sequence = model.CreateSequence();
+        var logits = new float[tiny.Description.VocabularySize];
+        sequence.Forward([1, 2, 3], LogitRows.Last, logits);
+        Simulator.InjectFault(function, (int)CudaResult.InvalidValue);
+        var failures = 0;
+        for (var step = 0; step < 4; step++)
+        {
+            try
+            {
+                sequence.Forward([4], LogitRows.Last, logits);
+            }
+            catch (WeftException exception)
+            {
+                Assert.That(exception.Message, Does.Contain(function));
+                failures++;
+            }
+
+            sequence.Truncate(3);
+        }
+
+        Assert.That(failures, Is.EqualTo(1));
+        var again = Forward(model, [1, 2, 3, 4], [3, 1]);
+        Assert.That(logits, Is.EqualTo(again[^logits.Length..]));
+    }
+
+    [Test]
+    public void What_a_gpu_cannot_do_is_refused_with_the_reason()
+    {
+        _ = TestDevice.Open();
+        using var odd = TinyModel.Create(Describe(headSize: 24), DataType.Float16);
+        Assert.That(() => Load(odd, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("attention heads of 24"));
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        Assert.That(() => Load(tiny, DataType.Float32), Throws.TypeOf<WeftException>().With.Message.Contains("bf16 or f16"));
+    }
+
+    private static void RequireSimulator()
+    {
+        if (!TestDevice.IsSimulator)
+            Assert.Ignore("faults are injected on the software device only");
+    }
+
+    private static ModelDescription Describe(
+        int layers = 2, int hidden = 128, int heads = 4, int keyValueHeads = 2, int headSize = 64, int intermediate = 96, int vocabulary = 160,
+        int context = 256, bool bias = false, int? window = null, bool tied = false, Activation activation = Activation.Silu) =>
+        TinyModel.Describe(layers, hidden, heads, keyValueHeads, headSize, intermediate, vocabulary, context, bias, window, null, tied, activation);
+
+    private static Model Load(TinyModel tiny, DataType type, int cacheTokens = 0) => Model.Load(tiny.Path, new ModelOptions
+    {
+        Device = new DeviceChoice(TestDevice.IsSimulator ? DeviceKind.Simulator : DeviceKind.Cuda),
+        ActivationType = type,
+        CacheTokens = cacheTokens,
+    });
+
+    /// <summary>All logits of a prompt, in steps of these sizes.</summary>
+    private static float[] Forward(Model model, int[] tokens, int[] steps)
+    {
+        using var sequence = model.CreateSequence();
+        var width = model.Header.Model.VocabularySize;
+        var logits = new float[tokens.Length * width];
+        var start = 0;
+        foreach (var step in steps)
+        {
+            sequence.Forward(tokens.AsSpan(start, step), LogitRows.All, logits.AsSpan(start * width));
+            start += step;
+        }
+
+        Assert.That(start, Is.EqualTo(tokens.Length));
+        return logits;
+    }
+
+    private static int[] Tokens(TinyModel tiny, int count)
+    {
+        var random = new Random(11);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(tiny.Description.VocabularySize))];
+    }
+}
