@@ -10,7 +10,7 @@ namespace Weft.Cli.Verbs;
 internal abstract class ExecutionVerb : ModelVerb
 {
     /// <summary>Backend.</summary>
-    [Option("device", MetaValue = "NAME", Default = "auto", HelpText = "Where the model runs: auto (default; a GPU where there is one), cpu, cuda, cuda:N or sim (the software CUDA device).")]
+    [Option("device", MetaValue = "NAME", Default = "auto", HelpText = "Where the model runs: auto (default; WEFT_DEVICE, else a GPU where there is one), cpu, cuda, cuda:N or sim (the software CUDA device).")]
     public string Device { get; set; } = "auto";
 
     /// <summary>Worker threads.</summary>
@@ -27,9 +27,16 @@ internal abstract class ExecutionVerb : ModelVerb
 
     /// <summary>The device, parsed.</summary>
     /// <exception cref="UsageException">It is not a device.</exception>
-    protected DeviceChoice DeviceChoice => DeviceChoice.TryParse(Device, out var choice)
-        ? choice
-        : throw new UsageException($"--device is {DeviceChoice.Forms}, not '{Device}'");
+    protected DeviceChoice DeviceChoice
+    {
+        get
+        {
+            var (source, text) = Device == "auto" && Environment.GetEnvironmentVariable("WEFT_DEVICE") is { Length: > 0 } named
+                ? ("WEFT_DEVICE", named)
+                : ("--device", Device);
+            return DeviceChoice.TryParse(text, out var choice) ? choice : throw new UsageException($"{source} is {DeviceChoice.Forms}, not '{text}'");
+        }
+    }
 
     /// <summary>The cache's type, parsed; null when not given.</summary>
     /// <exception cref="UsageException">It is not a type.</exception>

@@ -16,19 +16,20 @@ internal static class KernelCatalog
             .Concat(GemvKernel.Instances)
             .Concat(AttentionPrefillKernel.Instances(computeCapability))
             .Concat(AttentionDecodeKernel.Instances)
+            .Concat(SamplingKernel.Instances)
             .Where(instance => computeCapability >= 80 || !instance.Expression.Contains(DataType.BFloat16.CudaName(), StringComparison.Ordinal))
             .Distinct();
 
     /// <summary>
     /// Registers that a thread of an instance may take, so that as many warps fit a multiprocessor (of 65 536 registers) as hide the
-    /// kernel's memory latency: 32 where it does nothing but move rows, 16 for a product that has several loads under way in each thread,
+    /// kernel's memory latency: 32 where it does nothing but move rows, 16 for a product that has several loads under way in each thread and for sampling, which has one block a row,
     /// 12 for decode. Prefill keeps its tiles in registers and hides latency with copies in the background: it may take all there are.
     /// </summary>
     public static int MostRegisters(KernelInstance instance) => instance.Source switch
     {
         "attention_prefill.cu" => 255,
         "attention_decode.cu" => 168,
-        "gemv.cu" => 128,
+        "gemv.cu" or "sampling.cu" => 128,
         _ => 64,
     };
 
@@ -39,6 +40,7 @@ internal static class KernelCatalog
         { Source: "embedding.cu" } => sizeof(EmbeddingParams),
         { Source: "rotary_cache_write.cu" } => sizeof(RotaryCacheWriteParams),
         { Source: "activation.cu" } => sizeof(ActivationParams),
+        { Source: "sampling.cu" } => sizeof(SamplingParams),
         { Source: "gemv.cu" } => sizeof(GemvParams),
         { Source: "attention_prefill.cu" } => sizeof(AttentionPrefillParams),
         { Source: "attention_decode.cu" } => sizeof(AttentionDecodeParams),
