@@ -30,7 +30,13 @@ public sealed class RotaryCacheWriteTests
     public void Part_of_a_head_turns([Values(0, 16, 32)] int rotary, [Values] bool interleaved, [Values(1, 2, 3)] int seed) =>
         Check(TestDevice.Open((ulong)seed), DataType.Float16, 80, rotary, interleaved ? RotaryPairs.Interleaved : RotaryPairs.HalfSplit, false);
 
-    private static void Check(TestDevice device, DataType type, int headSize, int rotary, RotaryPairs pairs, bool normed)
+    /// <summary>Gemma stores w − 1.</summary>
+    [Test]
+    public void Norm_weights_are_stored_less_an_offset([Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values] bool interleaved) =>
+        Check(TestDevice.Open(), type, 80, 32, interleaved ? RotaryPairs.Interleaved : RotaryPairs.HalfSplit, true, normOffset: 1);
+
+    private static void Check(
+        TestDevice device, DataType type, int headSize, int rotary, RotaryPairs pairs, bool normed, float normOffset = 0)
     {
         var random = new Random(headSize);
         var heads = QueryHeads + (2 * KeyHeads);
@@ -74,6 +80,7 @@ public sealed class RotaryCacheWriteTests
                 KeyHeads = KeyHeads,
                 Rotary = rotary,
                 Epsilon = Epsilon,
+                NormOffset = normOffset,
             });
 
         var (storedQ, storedK, storedV) = (q.Download(), keys.Download(), values.Download());
@@ -85,7 +92,7 @@ public sealed class RotaryCacheWriteTests
                 var x = qkv.Skip((token * width) + (head * headSize)).Take(headSize).Select(v => (double)v).ToArray();
                 var isQuery = head < QueryHeads;
                 if (head < QueryHeads + KeyHeads)
-                    x = Turn(normed ? ReferenceNorm.Rms(x, Norm(norms, isQuery, headSize), Epsilon) : x, positions[token], rotary, pairs);
+                    x = Turn(normed ? ReferenceNorm.Rms(x, Norm(norms, isQuery, headSize, normOffset), Epsilon) : x, positions[token], rotary, pairs);
                 if (!isQuery && slots[token] < 0)
                     continue;
                 var group = (head - QueryHeads) % KeyHeads;
@@ -103,8 +110,8 @@ public sealed class RotaryCacheWriteTests
         Assert.That(storedV, Has.All.EqualTo(ushort.MaxValue), "nothing else of the cache is written");
     }
 
-    private static double[] Norm(float[] norms, bool isQuery, int headSize) =>
-        Array.ConvertAll(isQuery ? norms[..headSize] : norms[headSize..], v => (double)v);
+    private static double[] Norm(float[] norms, bool isQuery, int headSize, float offset) =>
+        Array.ConvertAll(isQuery ? norms[..headSize] : norms[headSize..], v => (double)v + offset);
 
     private static double Frequency(int i, int rotary) => Math.Pow(10000, -2.0 * i / rotary);
 
