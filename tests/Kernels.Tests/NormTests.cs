@@ -11,7 +11,7 @@ public sealed class NormTests
 {
     private const float Epsilon = 1e-5f;
     private const int Rows = 5;
-    private static readonly int[] Widths = [1, 15, 16, 17, 111, 1003, 4096];
+    private static readonly int[] Widths = [1, 15, 16, 17, 111, 1003, 4096, 14336];
 
     [Test]
     public void Rows_are_normed(

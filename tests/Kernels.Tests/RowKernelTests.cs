@@ -175,6 +175,26 @@ public sealed class RowKernelTests
         }
     }
 
+    /// <summary>Every row is a block of its own: the first, the last and those between.</summary>
+    [Test]
+    public void Any_number_of_rows_is_copied([Values(1, 15, 16, 17, 111, 1003)] int rows)
+    {
+        var device = TestDevice.Open((ulong)rows);
+        const int Width = 17;
+        const int Stride = 24;
+        var x = Values.Random(new Random(rows), rows * Width);
+        using var px = device.Upload(Values.Strided(x, Width, Stride, float.NaN));
+        using var y = device.Poisoned<float>((rows + 1) * Stride);
+        device.Run(
+            CopyKernels.Rows(DataType.Float32, DataType.Float32),
+            CopyKernels.RowShape(rows),
+            new CopyRowsParams { X = px.Address, Y = y.Address, Width = Width, XStride = Stride, YStride = Stride });
+        var stored = y.Download();
+        Assert.That(Values.Unstrided(stored[..(rows * Stride)], Width, Stride), Is.EqualTo(x));
+        Assert.That(Values.Between(stored[..(rows * Stride)], Width, Stride), Has.All.NaN);
+        Assert.That(stored[(rows * Stride)..], Has.All.NaN, "nothing after the last row is written");
+    }
+
     /// <summary>The result may take the place of its input: the second half of a gated row stays as it was.</summary>
     [Test]
     public void Activations_apply_in_place([ValueSource(nameof(Halves))] DataType type, [Values] bool gated, [Values(1, 2, 3)] int seed)
