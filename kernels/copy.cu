@@ -45,6 +45,7 @@ struct CopyBlockParams {
 };
 
 __global__ void __launch_bounds__(kCopyThreads) copy_block(CopyBlockParams p) {
+  ptx::wait_for_previous_launch();
   const size_t bytes = static_cast<size_t>(p.bytes[blockIdx.x]);
   unsigned char* base = reinterpret_cast<unsigned char*>(p.layers[blockIdx.x]);
   const uint4* source = reinterpret_cast<const uint4*>(base + bytes * p.source);
@@ -61,6 +62,7 @@ struct FillParams {
 
 template <typename Y>
 __global__ void __launch_bounds__(kCopyThreads) fill(FillParams p) {
+  ptx::wait_for_previous_launch();
   const long long i = static_cast<long long>(blockIdx.x) * kCopyThreads + threadIdx.x;
   if (i < p.count) static_cast<Y*>(p.y)[i] = from_float<Y>(p.value);
 }

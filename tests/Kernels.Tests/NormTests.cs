@@ -11,7 +11,7 @@ public sealed class NormTests
 {
     private const float Epsilon = 1e-5f;
     private const int Rows = 5;
-    private static readonly int[] Widths = [1, 15, 16, 17, 111, 1003, 4096];
+    private static readonly int[] Widths = [1, 15, 16, 17, 111, 1003, 4096, 14336];
 
     [Test]
     public void Rows_are_normed(
@@ -23,7 +23,7 @@ public sealed class NormTests
         var device = TestDevice.Open((ulong)seed);
         foreach (var width in Widths)
         {
-            var run = new Run(device, centred ? NormForm.Layer : NormForm.Rms, width, affine);
+            using var run = new Run(device, centred ? NormForm.Layer : NormForm.Rms, width, affine);
             using var y = device.Poisoned<byte>(Rows * run.Stride * output.Size());
             run.Launch(DataType.Float32, output, null, y.Address);
             run.CheckRows(y.Download(), output);
@@ -36,7 +36,7 @@ public sealed class NormTests
         var device = TestDevice.Open();
         foreach (var width in Widths)
         {
-            var run = new Run(device, centred ? NormForm.Layer : NormForm.Rms, width, true, type);
+            using var run = new Run(device, centred ? NormForm.Layer : NormForm.Rms, width, true, type);
             using var y = device.Poisoned<byte>(Rows * run.Stride * type.Size());
             run.Launch(type, type, null, y.Address);
             run.CheckRows(y.Download(), type);
@@ -44,12 +44,13 @@ public sealed class NormTests
     }
 
     [Test]
-    public void What_is_added_first_is_written_back([Values(DataType.Float16, DataType.BFloat16)] DataType type)
+    public void What_is_added_first_is_written_back(
+        [Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values] bool centred, [Values(1, 2, 3)] int seed)
     {
-        var device = TestDevice.Open();
+        var device = TestDevice.Open((ulong)seed);
         foreach (var width in Widths)
         {
-            var run = new Run(device, NormForm.Rms, width, true);
+            using var run = new Run(device, centred ? NormForm.Layer : NormForm.Rms, width, true);
             run.AddDelta(type);
             using var y = device.Poisoned<byte>(Rows * run.Stride * type.Size());
             run.Launch(DataType.Float32, type, type, y.Address);
@@ -64,7 +65,7 @@ public sealed class NormTests
         var device = TestDevice.Open();
         foreach (var width in Widths)
         {
-            var run = new Run(device, centred ? NormForm.Layer : NormForm.Rms, width, true);
+            using var run = new Run(device, centred ? NormForm.Layer : NormForm.Rms, width, true);
             using var y = device.Poisoned<byte>(Rows * run.Stride);
             using var scales = device.Poisoned<float>(Rows);
             run.Launch(DataType.Float32, null, null, y.Address, scales.Address);
@@ -73,7 +74,7 @@ public sealed class NormTests
     }
 
     /// <summary>One input with its expected result.</summary>
-    private sealed class Run
+    private sealed class Run : IDisposable
     {
         private readonly TestDevice device;
         private readonly NormForm form;
@@ -82,8 +83,8 @@ public sealed class NormTests
         private readonly double[] weight;
         private readonly double[] bias;
         private readonly DeviceArray<byte> x;
-        private readonly nuint pw;
-        private readonly nuint pb;
+        private readonly DeviceArray<float>? pw;
+        private readonly DeviceArray<float>? pb;
         private double[] x64;
         private DeviceArray<ushort>? delta;
 
@@ -101,7 +102,7 @@ public sealed class NormTests
                 ? device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Values.Strided(input, width, Stride, float.NaN).AsSpan()))
                 : device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(
                     Values.Strided(Values.Encode(input, type), width, Stride, ushort.MaxValue).AsSpan()));
-            (pw, pb) = affine ? (device.Upload(w).Address, device.Upload(b).Address) : (0, 0);
+            (pw, pb) = affine ? (device.Upload(w), device.Upload(b)) : (null, null);
         }
 
         public int Stride { get; }
@@ -120,8 +121,8 @@ public sealed class NormTests
             {
                 X = x.Address,
                 Delta = delta?.Address ?? 0,
-                Weight = pw,
-                Bias = pb,
+                Weight = pw?.Address ?? 0,
+                Bias = pb?.Address ?? 0,
                 Y = y,
                 Scales = scales,
                 Width = width,
@@ -166,6 +167,14 @@ public sealed class NormTests
             }
 
             Assert.That(Values.Between(stored, width, Stride), Has.All.EqualTo(byte.MaxValue), $"width {width}");
+        }
+
+        public void Dispose()
+        {
+            x.Dispose();
+            pw?.Dispose();
+            pb?.Dispose();
+            delta?.Dispose();
         }
 
         private double[] Expected()

@@ -144,6 +144,97 @@ public sealed class RowKernelTests
         Assert.That(stored[count..], Has.All.NaN);
     }
 
+    [Test]
+    public void Rows_are_stored_in_sixteen_bits(
+        [ValueSource(nameof(Halves))] DataType type, [Values] bool converted, [Values(1, 2, 3)] int seed)
+    {
+        var device = TestDevice.Open((ulong)seed);
+        int[] rows = [4, 0, 2, 2];
+        foreach (var width in Widths)
+        {
+            var (stride, yStride) = (((width + 7) / 8 * 8) + 8, ((width + 7) / 8 * 8) + 16);
+            var x = Values.Random(new Random(width), 5 * width);
+            var source = converted ? DataType.Float32 : type;
+            using var px = Upload(device, Values.Strided(x, width, stride, float.NaN), source);
+            using var pr = device.Upload(rows);
+            using var y = device.Poisoned<ushort>(rows.Length * yStride);
+            device.Run(CopyKernels.Rows(source, type), CopyKernels.RowShape(rows.Length), new CopyRowsParams
+            {
+                X = px.Address,
+                Rows = pr.Address,
+                Y = y.Address,
+                Width = width,
+                XStride = stride,
+                YStride = yStride,
+            });
+            var encoded = Values.Encode(x, type);
+            var stored = y.Download();
+            Assert.That(
+                Values.Unstrided(stored, width, yStride), Is.EqualTo(rows.SelectMany(row => encoded.Skip(row * width).Take(width))), $"width {width}");
+            Assert.That(Values.Between(stored, width, yStride), Has.All.EqualTo(ushort.MaxValue));
+        }
+    }
+
+    /// <summary>Every row is a block of its own: the first, the last and those between.</summary>
+    [Test]
+    public void Any_number_of_rows_is_copied([Values(1, 15, 16, 17, 111, 1003)] int rows)
+    {
+        var device = TestDevice.Open((ulong)rows);
+        const int Width = 17;
+        const int Stride = 24;
+        var x = Values.Random(new Random(rows), rows * Width);
+        using var px = device.Upload(Values.Strided(x, Width, Stride, float.NaN));
+        using var y = device.Poisoned<float>((rows + 1) * Stride);
+        device.Run(
+            CopyKernels.Rows(DataType.Float32, DataType.Float32),
+            CopyKernels.RowShape(rows),
+            new CopyRowsParams { X = px.Address, Y = y.Address, Width = Width, XStride = Stride, YStride = Stride });
+        var stored = y.Download();
+        Assert.That(Values.Unstrided(stored[..(rows * Stride)], Width, Stride), Is.EqualTo(x));
+        Assert.That(Values.Between(stored[..(rows * Stride)], Width, Stride), Has.All.NaN);
+        Assert.That(stored[(rows * Stride)..], Has.All.NaN, "nothing after the last row is written");
+    }
+
+    /// <summary>The result may take the place of its input: the second half of a gated row stays as it was.</summary>
+    [Test]
+    public void Activations_apply_in_place([ValueSource(nameof(Halves))] DataType type, [Values] bool gated, [Values(1, 2, 3)] int seed)
+    {
+        var device = TestDevice.Open((ulong)seed);
+        const int Rows = 3;
+        foreach (var width in Widths)
+        {
+            var inputs = gated ? 2 * width : width;
+            var stride = ((inputs + 7) / 8 * 8) + 8;
+            var x = Values.Encode(Values.Random(new Random(width), Rows * inputs, 0.5f), type);
+            using var px = device.Upload(Values.Strided(x, inputs, stride, ushort.MaxValue));
+            device.Run(
+                gated ? ActivationKernel.Gated(type, Activation.Silu) : ActivationKernel.Plain(type, Activation.Silu),
+                ActivationKernel.Shape(Rows, width),
+                new ActivationParams { X = px.Address, Y = px.Address, Rows = Rows, Width = width, XStride = stride, YStride = stride });
+            var values = Values.Decode(x, type);
+            var expected = Enumerable.Range(0, Rows).SelectMany(row => Enumerable.Range(0, width).Select(c =>
+                ReferenceActivation.Apply(Activation.Silu, values[(row * inputs) + c]) * (gated ? values[(row * inputs) + width + c] : 1))).ToArray();
+            var stored = px.Download();
+            Assert.That(
+                ErrorMeasure.RelativeRms(Values.Decode(Values.Unstrided(stored, width, stride), type), expected),
+                Is.LessThan(Values.Rounding(type) + 1e-5),
+                $"width {width}");
+            var untouched = Values.Strided(x, inputs, stride, ushort.MaxValue);
+            Assert.That(Values.Between(stored, width, stride), Is.EqualTo(Values.Between(untouched, width, stride)));
+        }
+    }
+
+    [Test]
+    public void Fill_rounds_to_sixteen_bits([ValueSource(nameof(Halves))] DataType type, [Values(1, 15, 129, 1003)] int count)
+    {
+        var device = TestDevice.Open();
+        using var y = device.Poisoned<ushort>(count + 3);
+        device.Run(CopyKernels.Fill(type), CopyKernels.FillShape(count), new FillParams { Y = y.Address, Count = count, Value = 0.1f });
+        var stored = y.Download();
+        Assert.That(stored[..count], Has.All.EqualTo(Values.Encode([0.1f], type)[0]));
+        Assert.That(stored[count..], Has.All.EqualTo(ushort.MaxValue));
+    }
+
     private static DeviceArray<byte> Upload(TestDevice device, float[] values, DataType type) => type == DataType.Float32
         ? device.Upload(MemoryMarshal.AsBytes(values.AsSpan()))
         : device.Upload(MemoryMarshal.AsBytes(Values.Encode(values, type).AsSpan()));
