@@ -17,40 +17,46 @@
 #define blockDim (::cudasim::self()->block_dim)
 #define gridDim (::cudasim::self()->grid_dim)
 
-#define __syncthreads() ::cudasim::sync_threads(__LINE__)
+inline void __syncthreads(cudasim::Place at = cudasim::Place::here()) { cudasim::sync_threads(at); }
 
-inline void __syncwarp(unsigned mask = 0xffffffffu, int line = __builtin_LINE()) { ::cudasim::sync_warp(mask, line); }
+inline void __syncwarp(unsigned mask = 0xffffffffu, cudasim::Place at = cudasim::Place::here()) { ::cudasim::sync_warp(mask, at); }
 
 template <typename T>
-inline T __shfl_sync(unsigned mask, T value, int source, int width = 32, int line = __builtin_LINE()) {
+inline T __shfl_sync(unsigned mask, T value, int source, int width = 32, cudasim::Place at = cudasim::Place::here()) {
   const int lane = static_cast<int>(cudasim::self()->lane);
-  return cudasim::shuffle(mask, value, (lane & ~(width - 1)) | (source & (width - 1)), line);
+  return cudasim::shuffle(mask, value, (lane & ~(width - 1)) | (source & (width - 1)), at);
 }
 
 template <typename T>
-inline T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, int line = __builtin_LINE()) {
+inline T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32, cudasim::Place at = cudasim::Place::here()) {
   const int lane = static_cast<int>(cudasim::self()->lane);
   const int source = lane ^ bits;
-  return cudasim::shuffle(mask, value, source < (lane & ~(width - 1)) + width ? source : -1, line);
+  return cudasim::shuffle(mask, value, source < (lane & ~(width - 1)) + width ? source : -1, at);
 }
 
 template <typename T>
-inline T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, int line = __builtin_LINE()) {
+inline T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, cudasim::Place at = cudasim::Place::here()) {
   const int lane = static_cast<int>(cudasim::self()->lane);
   const int source = lane - static_cast<int>(delta);
-  return cudasim::shuffle(mask, value, source >= (lane & ~(width - 1)) ? source : -1, line);
+  return cudasim::shuffle(mask, value, source >= (lane & ~(width - 1)) ? source : -1, at);
 }
 
 template <typename T>
-inline T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, int line = __builtin_LINE()) {
+inline T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, cudasim::Place at = cudasim::Place::here()) {
   const int lane = static_cast<int>(cudasim::self()->lane);
   const int source = lane + static_cast<int>(delta);
-  return cudasim::shuffle(mask, value, source < (lane & ~(width - 1)) + width ? source : -1, line);
+  return cudasim::shuffle(mask, value, source < (lane & ~(width - 1)) + width ? source : -1, at);
 }
 
-inline unsigned __ballot_sync(unsigned mask, int value, int line = __builtin_LINE()) { return cudasim::ballot(mask, value != 0, line); }
-inline int __any_sync(unsigned mask, int value, int line = __builtin_LINE()) { return cudasim::ballot(mask, value != 0, line) != 0; }
-inline int __all_sync(unsigned mask, int value, int line = __builtin_LINE()) { return cudasim::ballot(mask, value != 0, line) == mask; }
+inline unsigned __ballot_sync(unsigned mask, int value, cudasim::Place at = cudasim::Place::here()) {
+  return cudasim::ballot(mask, value != 0, at);
+}
+inline int __any_sync(unsigned mask, int value, cudasim::Place at = cudasim::Place::here()) {
+  return cudasim::ballot(mask, value != 0, at) != 0;
+}
+inline int __all_sync(unsigned mask, int value, cudasim::Place at = cudasim::Place::here()) {
+  return cudasim::ballot(mask, value != 0, at) == mask;
+}
 
 template <typename T>
 inline T atomicAdd(T* address, T value) {
@@ -62,7 +68,8 @@ inline T atomicAdd(T* address, T value) {
       const T sum = old + value;
       uint32_t bits;
       memcpy(&bits, &sum, 4);
-      if (__atomic_compare_exchange_n(reinterpret_cast<uint32_t*>(address), &seen, bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return old;
+      if (__atomic_compare_exchange_n(reinterpret_cast<uint32_t*>(address), &seen, bits, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return old;
     }
   } else {
     return __atomic_fetch_add(address, value, __ATOMIC_SEQ_CST);
@@ -126,6 +133,12 @@ inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 inline unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
 inline unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
+inline long min(long a, long b) { return a < b ? a : b; }
+inline long max(long a, long b) { return a > b ? a : b; }
+inline unsigned long min(unsigned long a, unsigned long b) { return a < b ? a : b; }
+inline unsigned long max(unsigned long a, unsigned long b) { return a > b ? a : b; }
+inline long long min(long long a, long long b) { return a < b ? a : b; }
+inline long long max(long long a, long long b) { return a > b ? a : b; }
 inline unsigned long long min(unsigned long long a, unsigned long long b) { return a < b ? a : b; }
 inline unsigned long long max(unsigned long long a, unsigned long long b) { return a > b ? a : b; }
 inline float min(float a, float b) { return fminf(a, b); }

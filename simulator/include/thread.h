@@ -17,6 +17,13 @@ struct Index3 {
   unsigned x, y, z;
 };
 
+// Where in a kernel's source something is called: a function's last parameter, by default where the function is called.
+struct Place {
+  const char* file;
+  int line;
+  static constexpr Place here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+};
+
 enum class Wait { None, Block, Warp, Done };
 
 struct ThreadState;
@@ -33,7 +40,7 @@ struct Copy {
 // What the device does for a thread. Bound to the kernel's library when it is loaded.
 struct Runtime {
   void (*yield)(ThreadState*);
-  [[noreturn]] void (*fail)(ThreadState*, const char* message, int line, int status);
+  [[noreturn]] void (*fail)(ThreadState*, const char* message, Place at, int status);
 };
 
 struct ThreadState {
@@ -46,7 +53,7 @@ struct ThreadState {
   unsigned mask;
   Complete complete;
   void* operands;  // of the warp operation that waits
-  int line;
+  Place at;
   int copies, group;
   Copy copy[kMaxCopies];
 };
@@ -55,39 +62,41 @@ inline ThreadState* self() {
   return reinterpret_cast<ThreadState*>(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) & ~(kStackBytes - 1));
 }
 
-[[noreturn]] inline void fail(const char* message, int line, int status = 719) { self()->runtime->fail(self(), message, line, status); }
+[[noreturn]] inline void fail(const char* message, Place at, int status = 719) { self()->runtime->fail(self(), message, at, status); }
 
-inline void check_aligned(const void* pointer, size_t bytes, int line) {
-  if (reinterpret_cast<uintptr_t>(pointer) % bytes != 0) fail("an address is not a multiple of the access's size", line, 716);
+inline void check_aligned(const void* pointer, size_t bytes, Place at) {
+  if (reinterpret_cast<uintptr_t>(pointer) % bytes != 0) fail("an address is not a multiple of the access's size", at, 716);
 }
 
-inline void check_shared(const void* pointer, size_t bytes, int line) {
+inline void check_shared(const void* pointer, size_t bytes, Place at) {
   auto* state = self();
-  auto* at = static_cast<const unsigned char*>(pointer);
-  if (at < state->shared || at + bytes > state->shared + state->shared_bytes) fail("an address lies outside the block's shared memory", line, 700);
+  auto* first = static_cast<const unsigned char*>(pointer);
+  if (first < state->shared || first + bytes > state->shared + state->shared_bytes)
+    fail("an address lies outside the block's shared memory", at, 700);
 }
 
-inline void sync_threads(int line) {
+inline void sync_threads(Place at) {
   auto* state = self();
   state->wait = Wait::Block;
-  state->line = line;
+  state->at = at;
   state->runtime->yield(state);
 }
 
 // Waits until every lane of the mask is in the same operation; the last one's arrival completes it for all.
-inline void warp_operation(unsigned mask, Complete complete, void* operands, int line) {
+inline void warp_operation(unsigned mask, Complete complete, void* operands, Place at) {
   auto* state = self();
-  if ((mask >> state->lane & 1) == 0) fail("a lane takes part in a warp operation whose mask leaves it out", line);
+  if ((mask >> state->lane & 1) == 0) fail("a lane takes part in a warp operation whose mask leaves it out", at);
   state->wait = Wait::Warp;
   state->mask = mask;
   state->complete = complete;
   state->operands = operands;
-  state->line = line;
+  state->at = at;
   state->runtime->yield(state);
 }
 
-inline void sync_warp(unsigned mask, int line) {
-  warp_operation(mask, [](ThreadState**) {}, nullptr, line);
+inline void sync_warp(unsigned mask, Place at) {
+  warp_operation(
+      mask, [](ThreadState**) {}, nullptr, at);
 }
 
 template <typename T>
@@ -98,7 +107,7 @@ struct Shuffle {
 };
 
 template <typename T>
-T shuffle(unsigned mask, T value, int source, int line) {
+T shuffle(unsigned mask, T value, int source, Place at) {
   Shuffle<T> operands{value, source, value};
   warp_operation(
       mask,
@@ -114,7 +123,7 @@ T shuffle(unsigned mask, T value, int source, int line) {
             memset(&own->result, 0xff, sizeof(T));
         }
       },
-      &operands, line);
+      &operands, at);
   return operands.result;
 }
 
@@ -123,7 +132,7 @@ struct Vote {
   unsigned result;
 };
 
-inline unsigned ballot(unsigned mask, bool value, int line) {
+inline unsigned ballot(unsigned mask, bool value, Place at) {
   Vote operands{value, 0};
   warp_operation(
       mask,
@@ -134,13 +143,9 @@ inline unsigned ballot(unsigned mask, bool value, int line) {
         for (int i = 0; i < kWarp; ++i)
           if (lanes[i]) static_cast<Vote*>(lanes[i]->operands)->result = bits;
       },
-      &operands, line);
+      &operands, at);
   return operands.result;
 }
-
-}  // namespace cudasim
-
-namespace cudasim {
 
 // One instance that the library holds.
 struct Entry {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 
 using cudasim::ThreadState;
@@ -62,7 +63,9 @@ struct Active {
 };
 
 thread_local Active active;
-struct sigaction previous_segv, previous_bus;
+struct sigaction previous_segv, previous_bus, previous_fpe;
+
+bool is_same(cudasim::Place a, cudasim::Place b) { return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0); }
 
 uint64_t next_random(uint64_t& state) {
   state += 0x9e3779b97f4a7c15u;
@@ -74,7 +77,8 @@ uint64_t next_random(uint64_t& state) {
 
 std::string where(const ThreadState* thread) {
   const auto& b = thread->block;
-  return "block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + "), thread " + std::to_string(thread->thread.x);
+  return "block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + "), thread " +
+         std::to_string(thread->thread.x);
 }
 
 // The source line of an instruction, from the debug information of the kernel's library.
@@ -82,7 +86,8 @@ std::string source_line(uintptr_t instruction) {
   Dl_info info;
   if (!dladdr(reinterpret_cast<void*>(instruction), &info) || !info.dli_fname) return "";
   char command[512];
-  snprintf(command, sizeof command, "addr2line -e %s 0x%zx 2>/dev/null", info.dli_fname, instruction - reinterpret_cast<uintptr_t>(info.dli_fbase));
+  snprintf(command, sizeof command, "addr2line -e %s 0x%zx 2>/dev/null", info.dli_fname,
+           instruction - reinterpret_cast<uintptr_t>(info.dli_fbase));
   std::string line;
   if (FILE* pipe = popen(command, "r")) {
     char buffer[512];
@@ -101,11 +106,11 @@ void handle(int signal, siginfo_t* info, void* context) {
     active.instruction = static_cast<uintptr_t>(registers[REG_RIP]);
     active.write = (registers[REG_ERR] & 2) != 0;
     // A vector access that is not aligned has no address.
-    active.failure.status = info->si_code == SI_KERNEL ? kMisalignedAddress : kIllegalAddress;
+    active.failure.status = signal == SIGFPE ? kLaunchFailed : info->si_code == SI_KERNEL ? kMisalignedAddress : kIllegalAddress;
     active.address = reinterpret_cast<uintptr_t>(info->si_addr);
     siglongjmp(active.recover, 1);
   }
-  const auto& previous = signal == SIGSEGV ? previous_segv : previous_bus;
+  const auto& previous = signal == SIGSEGV ? previous_segv : signal == SIGBUS ? previous_bus : previous_fpe;
   if (previous.sa_flags & SA_SIGINFO) {
     previous.sa_sigaction(signal, info, context);
   } else if (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
@@ -115,24 +120,43 @@ void handle(int signal, siginfo_t* info, void* context) {
   }
 }
 
+size_t guard_offset() { return (sizeof(Fiber) + kPage - 1) / kPage * kPage; }
+
+bool is_guard_of(const ThreadState* thread, uintptr_t address) {
+  const uintptr_t guard = reinterpret_cast<uintptr_t>(thread) + guard_offset();
+  return thread && address >= guard && address < guard + kPage;
+}
+
 Failure report() {
   Failure failure = active.failure;
   const std::string name = active.launch ? active.launch->name : *active.name;
   const std::string who = active.thread ? ", " + where(active.thread) : "";
   if (!failure.report.empty()) {
     failure.report = name + who + ": " + failure.report;
+  } else if (failure.status == kLaunchFailed) {
+    failure.report = name + who + " divides an integer by zero" + source_line(active.instruction);
+  } else if (is_guard_of(active.thread, active.address)) {
+    failure.status = kLaunchFailed;
+    failure.report =
+        name + who + ": the stack of " + std::to_string(cudasim::kStackBytes / 1024) + " KiB is full" + source_line(active.instruction);
   } else if (failure.status == kMisalignedAddress) {
     failure.report = name + who + ": an address is not a multiple of the access's size" + source_line(active.instruction);
   } else {
-    failure.report = name + who + (active.write ? " writes " : " reads ") + Device::get().describe(active.address) + source_line(active.instruction);
+    failure.report =
+        name + who + (active.write ? " writes " : " reads ") + Device::get().describe(active.address) + source_line(active.instruction);
   }
   return failure;
 }
 
 void yield(ThreadState* thread);
 
-[[noreturn]] void fail(ThreadState*, const char* message, int line, int status) {
-  active.failure = {status, std::string(message) + " (line " + std::to_string(line) + ")"};
+std::string line_of(cudasim::Place at) {
+  const char* slash = strrchr(at.file, '/');
+  return "line " + std::to_string(at.line) + " of " + (slash ? slash + 1 : at.file);
+}
+
+[[noreturn]] void fail(ThreadState*, const char* message, cudasim::Place at, int status) {
+  active.failure = {status, std::string(message) + " (" + line_of(at) + ")"};
   siglongjmp(active.recover, 1);
 }
 
@@ -153,8 +177,6 @@ void entry() {
   abort();
 }
 
-size_t guard_offset(size_t head) { return (head + kPage - 1) / kPage * kPage; }
-
 }  // namespace
 
 BlockRunner::BlockRunner() {
@@ -162,9 +184,13 @@ BlockRunner::BlockRunner() {
   if (region == MAP_FAILED) abort();
   mprotect(region + kPage, kSharedBytes, PROT_READ | PROT_WRITE);
   shared_end_ = region + kPage + kSharedBytes;
-}
 
-BlockRunner::~BlockRunner() = default;
+  // A thread whose stack is full has no room for the handler.
+  stack_t stack = {};
+  stack.ss_size = 64 * 1024;
+  stack.ss_sp = mmap(nullptr, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (stack.ss_sp == MAP_FAILED || sigaltstack(&stack, nullptr) != 0) abort();
+}
 
 void BlockRunner::prepare(const Launch& launch, uint64_t index) {
   threads_ = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
@@ -174,7 +200,7 @@ void BlockRunner::prepare(const Launch& launch, uint64_t index) {
     auto* region = static_cast<unsigned char*>(mmap(nullptr, 2 * kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (region == MAP_FAILED) abort();
     auto* stack = reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(region) + kBytes - 1) & ~(kBytes - 1));
-    const size_t guard = guard_offset(sizeof(Fiber));
+    const size_t guard = guard_offset();
     mprotect(stack, guard, PROT_READ | PROT_WRITE);
     mprotect(stack + guard + kPage, kBytes - guard - kPage, PROT_READ | PROT_WRITE);
     fibers_.push_back(reinterpret_cast<Fiber*>(stack));
@@ -183,7 +209,8 @@ void BlockRunner::prepare(const Launch& launch, uint64_t index) {
   unsigned char* shared = shared_end_ - (launch.shared_bytes + 15) / 16 * 16;
   poison(shared, static_cast<size_t>(shared_end_ - shared));
   const auto& g = launch.grid;
-  const cudasim::Index3 block = {static_cast<unsigned>(index % g.x), static_cast<unsigned>(index / g.x % g.y), static_cast<unsigned>(index / g.x / g.y)};
+  const cudasim::Index3 block = {static_cast<unsigned>(index % g.x), static_cast<unsigned>(index / g.x % g.y),
+                                 static_cast<unsigned>(index / g.x / g.y)};
   for (int i = 0; i < threads_; ++i) {
     auto& state = fibers_[static_cast<size_t>(i)]->state;
     const auto t = static_cast<unsigned>(i);
@@ -214,9 +241,13 @@ bool BlockRunner::run_warp(int warp, uint64_t& random) {
   const int lanes = std::min(cudasim::kWarp, threads_ - first);
   bool moved = false;
   do {
-    const int turn = static_cast<int>(next_random(random) % static_cast<unsigned>(lanes));
-    for (int i = 0; i < lanes; ++i) {
-      auto* fiber = fibers_[static_cast<size_t>(first + (i + turn) % lanes)];
+    // An odd step through the 32 lanes meets each once: any start, either direction, neighbours rarely one after the other.
+    const auto start = static_cast<unsigned>(next_random(random));
+    const unsigned step = start >> 16 | 1;
+    for (unsigned i = 0; i < cudasim::kWarp; ++i) {
+      const int lane = static_cast<int>((start + i * step) % cudasim::kWarp);
+      if (lane >= lanes) continue;
+      auto* fiber = fibers_[static_cast<size_t>(first + lane)];
       if (fiber->state.wait != Wait::None) continue;
       active.thread = &fiber->state;
       cudasim_switch(&active.scheduler, fiber->stack);
@@ -240,7 +271,8 @@ bool BlockRunner::complete(int warp) {
     for (int j = 0; j < cudasim::kWarp && all; ++j) {
       if ((state.mask >> j & 1) == 0) continue;
       auto* other = j < lanes ? &fibers_[static_cast<size_t>(first + j)]->state : nullptr;
-      all = other && other->wait == Wait::Warp && other->mask == state.mask && other->complete == state.complete && other->line == state.line;
+      all = other && other->wait == Wait::Warp && other->mask == state.mask && other->complete == state.complete &&
+            is_same(other->at, state.at);
       members[j] = other;
     }
     if (!all) continue;
@@ -257,19 +289,20 @@ bool BlockRunner::complete(int warp) {
 Failure BlockRunner::deadlock() const {
   std::string text;
   // One example of each place.
-  std::vector<std::pair<int, Wait>> seen;
+  std::vector<std::pair<std::string, Wait>> seen;
   for (int i = 0; i < threads_; ++i) {
     const auto& state = fibers_[static_cast<size_t>(i)]->state;
-    const std::pair<int, Wait> place = {state.wait == Wait::Done ? 0 : state.line, state.wait};
+    const std::pair<std::string, Wait> place = {state.wait == Wait::Done ? "" : line_of(state.at), state.wait};
     if (std::find(seen.begin(), seen.end(), place) != seen.end() || seen.size() == 6) continue;
     seen.push_back(place);
     text += (text.empty() ? "" : ", ") + ("thread " + std::to_string(i));
     text += state.wait == Wait::Done    ? " has ended"
-            : state.wait == Wait::Block ? " waits for the block at line " + std::to_string(state.line)
-                                        : " waits for its warp at line " + std::to_string(state.line);
+            : state.wait == Wait::Block ? " waits for the block at " + place.first
+                                        : " waits for its warp at " + place.first;
   }
   const auto& b = fibers_[0]->state.block;
-  return {kLaunchFailed, "deadlock in block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + "): " + text};
+  return {kLaunchFailed,
+          "deadlock in block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + "): " + text};
 }
 
 Failure BlockRunner::run(const Launch& launch, uint64_t index) {
@@ -278,7 +311,7 @@ Failure BlockRunner::run(const Launch& launch, uint64_t index) {
   active.thread = nullptr;
   active.failure = {};
   active.on = true;
-  if (sigsetjmp(active.recover, 1) != 0) {
+  if (sigsetjmp(active.recover, 0) != 0) {
     active.on = false;
     Failure failure = report();
     active.launch = nullptr;
@@ -291,18 +324,20 @@ Failure BlockRunner::run(const Launch& launch, uint64_t index) {
   for (int i = 0; i < warps; ++i) order_[static_cast<size_t>(i)] = i;
   Failure failure;
   for (;;) {
-    for (int i = warps - 1; i > 0; --i) std::swap(order_[static_cast<size_t>(i)], order_[next_random(random) % static_cast<unsigned>(i + 1)]);
+    for (int i = warps - 1; i > 0; --i)
+      std::swap(order_[static_cast<size_t>(i)], order_[next_random(random) % static_cast<unsigned>(i + 1)]);
     bool moved = false;
     for (const int warp : order_) moved |= run_warp(warp, random);
 
-    int waiting = 0, ended = 0, line = 0;
+    int waiting = 0, ended = 0;
+    const ThreadState* first = nullptr;
     bool same = true;
     for (int i = 0; i < threads_; ++i) {
       const auto& state = fibers_[static_cast<size_t>(i)]->state;
       ended += state.wait == Wait::Done;
       if (state.wait != Wait::Block) continue;
-      same &= waiting == 0 || state.line == line;
-      line = state.line;
+      if (!first) first = &state;
+      same &= is_same(state.at, first->at);
       ++waiting;
     }
     if (ended == threads_) break;
@@ -331,7 +366,7 @@ Failure guarded(const std::string& name, const std::function<void()>& work) {
   active.thread = nullptr;
   active.failure = {};
   active.on = true;
-  if (sigsetjmp(active.recover, 1) != 0) {
+  if (sigsetjmp(active.recover, 0) != 0) {
     active.on = false;
     return report();
   }
@@ -349,6 +384,7 @@ void install_signal_handler() {
     sigemptyset(&action.sa_mask);
     sigaction(SIGSEGV, &action, &previous_segv);
     sigaction(SIGBUS, &action, &previous_bus);
+    sigaction(SIGFPE, &action, &previous_fpe);
   });
 }
 

@@ -26,8 +26,8 @@ struct Fiber {
 // The stacks and shared memory of one worker thread.
 class BlockRunner {
  public:
+  // On the worker's own thread, once: its stack for signals belongs to that thread.
   BlockRunner();
-  ~BlockRunner();
   // Runs block number `index` of the grid to its end, or to what stops it.
   Failure run(const Launch& launch, uint64_t index);
 

@@ -10,7 +10,7 @@ using namespace sim;
 
 namespace {
 
-enum Status : int { kOk = 0, kInvalid = 7, kNotSupported = 15 };
+enum Status : int { kOk = 0, kInvalid = 7, kUnsupported = 15 };
 enum Type : int { kF32 = 0, kF16 = 2, kBF16 = 14, kF8 = 28 };
 
 struct Layout {
@@ -62,7 +62,8 @@ float load(const unsigned char* base, int type, size_t index) {
       memcpy(&value, &word, 4);
       return value;
     }
-    default: return f8_to_float(base[index]);
+    default:
+      return f8_to_float(base[index]);
   }
 }
 
@@ -124,11 +125,11 @@ struct Product {
 
 int check(const Descriptor* descriptor, const Layout* a, const Layout* b, const Layout* c, const Layout* d) {
   if (!descriptor || !a || !b || !c || !d) return kInvalid;
-  if (!is_known(a->type) || !is_known(b->type) || a->type != b->type || c->type != d->type) return kNotSupported;
-  if (d->type != kF32 && d->type != kF16 && d->type != kBF16) return kNotSupported;
-  if (d->type != kF32 && a->type != kF8 && d->type != a->type) return kNotSupported;
+  if (!is_known(a->type) || !is_known(b->type) || a->type != b->type || c->type != d->type) return kUnsupported;
+  if (d->type != kF32 && d->type != kF16 && d->type != kBF16) return kUnsupported;
+  if (d->type != kF32 && a->type != kF8 && d->type != a->type) return kUnsupported;
   const int e = descriptor->epilogue;
-  if (e != 1 && e != 2 && e != 4 && e != 6 && e != 32 && e != 36) return kNotSupported;
+  if (e != 1 && e != 2 && e != 4 && e != 6 && e != 32 && e != 36) return kUnsupported;
   const uint64_t m = descriptor->transpose_a ? a->columns : a->rows, ka = descriptor->transpose_a ? a->rows : a->columns;
   const uint64_t n = descriptor->transpose_b ? b->rows : b->columns, kb = descriptor->transpose_b ? b->columns : b->rows;
   if (m != d->rows || n != d->columns || ka != kb || c->rows != d->rows || c->columns != d->columns) return kInvalid;
@@ -153,20 +154,28 @@ SIM_EXPORT size_t cublasLtGetVersion() { return 130000; }
 
 SIM_EXPORT const char* cublasLtGetStatusString(int status) {
   switch (status) {
-    case kOk: return "CUBLAS_STATUS_SUCCESS";
-    case 1: return "CUBLAS_STATUS_NOT_INITIALIZED";
-    case 3: return "CUBLAS_STATUS_ALLOC_FAILED";
-    case kInvalid: return "CUBLAS_STATUS_INVALID_VALUE";
-    case 8: return "CUBLAS_STATUS_ARCH_MISMATCH";
-    case 13: return "CUBLAS_STATUS_EXECUTION_FAILED";
-    case kNotSupported: return "CUBLAS_STATUS_NOT_SUPPORTED";
-    default: return "CUBLAS_STATUS_INTERNAL_ERROR";
+    case kOk:
+      return "CUBLAS_STATUS_SUCCESS";
+    case 1:
+      return "CUBLAS_STATUS_NOT_INITIALIZED";
+    case 3:
+      return "CUBLAS_STATUS_ALLOC_FAILED";
+    case kInvalid:
+      return "CUBLAS_STATUS_INVALID_VALUE";
+    case 8:
+      return "CUBLAS_STATUS_ARCH_MISMATCH";
+    case 13:
+      return "CUBLAS_STATUS_EXECUTION_FAILED";
+    case kUnsupported:
+      return "CUBLAS_STATUS_NOT_SUPPORTED";
+    default:
+      return "CUBLAS_STATUS_INTERNAL_ERROR";
   }
 }
 
 SIM_EXPORT int cublasLtMatmulDescCreate(Descriptor** descriptor, int compute, int scale) {
   SIM_FAULT();
-  if (compute != 68 || scale != kF32) return kNotSupported;
+  if (compute != 68 || scale != kF32) return kUnsupported;
   *descriptor = new Descriptor{compute, scale};
   return kOk;
 }
@@ -184,14 +193,22 @@ SIM_EXPORT int cublasLtMatmulDescSetAttribute(Descriptor* descriptor, int attrib
     return static_cast<int>(kOk);
   };
   switch (attribute) {
-    case 3: return set(descriptor->transpose_a);
-    case 4: return set(descriptor->transpose_b);
-    case 7: return set(descriptor->epilogue);
-    case 8: return set(descriptor->bias);
-    case 17: return set(descriptor->a_scale);
-    case 18: return set(descriptor->b_scale);
-    case 26: return set(descriptor->bias_type);
-    default: return kNotSupported;
+    case 3:
+      return set(descriptor->transpose_a);
+    case 4:
+      return set(descriptor->transpose_b);
+    case 7:
+      return set(descriptor->epilogue);
+    case 8:
+      return set(descriptor->bias);
+    case 17:
+      return set(descriptor->a_scale);
+    case 18:
+      return set(descriptor->b_scale);
+    case 26:
+      return set(descriptor->bias_type);
+    default:
+      return kUnsupported;
   }
 }
 
@@ -209,10 +226,17 @@ SIM_EXPORT int cublasLtMatrixLayoutDestroy(Layout* layout) {
 SIM_EXPORT int cublasLtMatrixLayoutSetAttribute(Layout* layout, int attribute, const void* value, size_t) {
   SIM_FAULT();
   switch (attribute) {
-    case 1: memcpy(&layout->order, value, 4); return layout->order <= 1 ? kOk : kNotSupported;
-    case 5: memcpy(&layout->batches, value, 4); return kOk;
-    case 6: memcpy(&layout->batch_stride, value, 8); return kOk;
-    default: return kNotSupported;
+    case 1:
+      memcpy(&layout->order, value, 4);
+      return layout->order <= 1 ? kOk : kUnsupported;
+    case 5:
+      memcpy(&layout->batches, value, 4);
+      return kOk;
+    case 6:
+      memcpy(&layout->batch_stride, value, 8);
+      return kOk;
+    default:
+      return kUnsupported;
   }
 }
 
@@ -232,7 +256,8 @@ SIM_EXPORT int cublasLtMatmulPreferenceSetAttribute(void*, int, const void*, siz
   return kOk;
 }
 
-SIM_EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, Descriptor* descriptor, Layout* a, Layout* b, Layout* c, Layout* d, void*, int, void* results, int* found) {
+SIM_EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, Descriptor* descriptor, Layout* a, Layout* b, Layout* c, Layout* d, void*, int,
+                                              void* results, int* found) {
   SIM_FAULT();
   *found = 0;
   if (const int status = check(descriptor, a, b, c, d)) return status;
@@ -241,14 +266,15 @@ SIM_EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, Descriptor* descriptor, Lay
   return kOk;
 }
 
-SIM_EXPORT int cublasLtMatmul(void*, Descriptor* descriptor, const float* alpha, uintptr_t a, Layout* a_layout, uintptr_t b, Layout* b_layout, const float* beta, uintptr_t c, Layout* c_layout,
-                              uintptr_t d, Layout* d_layout, const void*, uintptr_t, size_t, Stream* stream) {
+SIM_EXPORT int cublasLtMatmul(void*, Descriptor* descriptor, const float* alpha, uintptr_t a, Layout* a_layout, uintptr_t b,
+                              Layout* b_layout, const float* beta, uintptr_t c, Layout* c_layout, uintptr_t d, Layout* d_layout,
+                              const void*, uintptr_t, size_t, Stream* stream) {
   SIM_FAULT();
   if (const int status = check(descriptor, a_layout, b_layout, c_layout, d_layout)) return status;
   const Product product{*descriptor, *a_layout, *b_layout, *c_layout, *d_layout, a, b, c, d, *alpha, *beta};
   auto& device = Device::get();
   std::lock_guard lock(device.mutex);
-  device.submit(stream, [product]() {
+  device.submit(stream, NodeKind::Kernel, [product]() {
     const uint64_t columns = product.n();
     return run_items("cublasLtMatmul", columns * static_cast<uint64_t>(product.d.batches),
                      [&](uint64_t item) { product.column(item / columns, item % columns); });

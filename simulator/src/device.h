@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace sim {
@@ -28,8 +29,13 @@ enum Result : int {
   kIllegalAddress = 700,
   kMisalignedAddress = 716,
   kLaunchFailed = 719,
+  kNotSupported = 801,
   kCaptureUnsupported = 900,
   kCaptureInvalidated = 901,
+  kCaptureIsolation = 905,
+  kCapturedEvent = 907,
+  kCaptureWrongThread = 908,
+  kGraphUpdateFailure = 910,
 };
 
 struct Failure {
@@ -40,23 +46,45 @@ struct Failure {
 // Work that a stream holds; what it returns becomes the device's error.
 using Operation = std::function<Failure()>;
 
+enum class NodeKind { Kernel, Copy, Fill, HostFunction };
+
+struct Node {
+  NodeKind kind;
+  Operation run;
+};
+
 struct Graph {
-  std::vector<Operation> operations;
+  std::vector<Node> nodes;
 };
 
 struct Stream;
 
 struct Event {
+  bool timed = true;
   Stream* stream = nullptr;  // where it is still to be reached
   uint64_t ticket = 0;       // the operation of that stream that reaches it
   bool recorded = false;
+  Stream* captured = nullptr;  // the stream whose recording it was last put into
   double milliseconds = 0;
 };
 
+struct Queued {
+  uint64_t ticket;
+  Operation run;
+};
+
+enum class CaptureMode { Global, ThreadLocal, Relaxed };
+
 struct Stream {
-  std::deque<Operation> queue;
-  uint64_t submitted = 0, done = 0;
+  explicit Stream(bool blocks) : blocks(blocks) {}
+  // Work that is yet to run has the tickets in the queue: what has an earlier one is done.
+  bool has_done(uint64_t ticket) const { return queue.empty() || queue.front().ticket > ticket; }
+
+  bool blocks;  // waits for the default stream, and it for this one
+  std::deque<Queued> queue;
   std::unique_ptr<Graph> capture;
+  CaptureMode capture_mode = CaptureMode::Global;
+  std::thread::id capture_thread;
   bool capture_failed = false;
 };
 
@@ -78,13 +106,21 @@ class Device {
   size_t used() const { return used_; }
 
   // --- work ---
-  int submit(Stream* stream, Operation operation);
+  // Puts work at the end of a stream, or of what it records.
+  void submit(Stream* stream, NodeKind kind, Operation operation);
+  // The ticket of work that is no node of a graph: a place in the order of a stream that records nothing.
+  uint64_t enqueue(Stream* stream, Operation operation);
   // Runs a stream's work up to and including the operation with this ticket.
   int run_until(Stream* stream, uint64_t ticket);
-  int run(Stream* stream) { return run_until(stream, stream->submitted); }
+  int run(Stream* stream) { return run_until(stream, UINT64_MAX); }
   int run_all();
+  // What a synchronous copy waits for: the default stream, which waits for every stream that does not say otherwise.
+  int run_blocking();
+  // The stream that a handle means: null is the default stream. Null where there is no such stream.
+  Stream* find(Stream* handle);
   // Calls that wait or allocate must not happen while a stream records; they spoil the recording.
   bool spoils_capture();
+  bool is_capturing() const;
 
   void fail(const Failure& failure);
   int error() const { return failure_.status; }
@@ -101,14 +137,23 @@ class Device {
     size_t bytes, pages_start, pages;
     bool live;
   };
+  // What was written into the edges between an allocation and its pages; empty where nothing was.
+  static std::string written_outside(const Block& block);
+
   uintptr_t base_, next_;
   size_t total_, used_ = 0;
   std::map<uintptr_t, Block> blocks_;  // by first page, freed ones too
   Failure failure_;
+  Stream* default_stream_ = nullptr;
+  uint64_t tickets_ = 0;
 };
 
 // Fills with what nobody wrote: every 16- and 32-bit number is NaN or −1.
 void poison(void* start, size_t bytes);
+
+// The driver's name and text of a status.
+const char* name_of(int status);
+const char* text_of(int status);
 
 // The status to return instead of running this function, or 0.
 int injected_fault(const char* function);

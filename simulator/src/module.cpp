@@ -19,7 +19,8 @@ Library::~Library() {
 // The section headers end the file that the linker writes.
 static size_t image_size(const void* image) {
   const auto* header = static_cast<const Elf64_Ehdr*>(image);
-  if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_shentsize != sizeof(Elf64_Shdr)) return 0;
+  if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_shentsize != sizeof(Elf64_Shdr))
+    return 0;
   return header->e_shoff + static_cast<size_t>(header->e_shnum) * header->e_shentsize;
 }
 

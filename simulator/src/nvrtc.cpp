@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -19,13 +20,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-enum Status : int { kOk = 0, kCreationFailure = 2, kInvalidInput = 3, kInvalidOption = 5, kCompilation = 6, kNotValid = 10, kInternal = 11 };
+enum Status : int {
+  kOk = 0,
+  kCreationFailure = 2,
+  kInvalidInput = 3,
+  kInvalidOption = 5,
+  kCompilation = 6,
+  kAfterCompilation = 8,
+  kBeforeCompilation = 9,
+  kNotValid = 10,
+  kInternal = 11
+};
 
 struct Program {
   std::string source, name;
   std::vector<std::pair<std::string, std::string>> headers;
   std::vector<std::string> expressions, lowered;
   std::string log, image;
+  bool compiled = false;
 };
 
 constexpr const char* kPtxHeader = "common/ptx.cuh";
@@ -59,7 +71,8 @@ std::string translation_unit(const Program& program) {
   }
   text << "extern \"C\" __attribute__((visibility(\"default\"))) const ::cudasim::Entry cudasim_entries[] = {\n";
   for (size_t i = 0; i < program.expressions.size(); ++i)
-    text << "  {" << quoted(program.expressions[i]) << ", \"" << program.lowered[i] << "\", sizeof(CudasimParameters" << i << "), cudasim_call_" << i << "},\n";
+    text << "  {" << quoted(program.expressions[i]) << ", \"" << program.lowered[i] << "\", sizeof(CudasimParameters" << i
+         << "), cudasim_call_" << i << "},\n";
   text << "  {nullptr, nullptr, 0, nullptr}};\n"
        << "extern \"C\" __attribute__((visibility(\"default\"))) const int cudasim_entry_count = " << program.expressions.size() << ";\n";
   return text.str();
@@ -81,13 +94,17 @@ int execute(const std::vector<std::string>& arguments, const fs::path& output) {
     _exit(127);
   }
   int status = 0;
-  waitpid(child, &status, 0);
+  pid_t ended;
+  do ended = waitpid(child, &status, 0);
+  while (ended < 0 && errno == EINTR);
+  if (child < 0 || ended != child) return 128;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 int compile(Program& program, const std::vector<std::string>& options) {
-  char folder_name[] = "/tmp/cudasim-XXXXXX";
-  if (!mkdtemp(folder_name)) return kInternal;
+  std::error_code ignored;
+  std::string folder_name = fs::temp_directory_path(ignored) / "cudasim-XXXXXX";
+  if (!mkdtemp(folder_name.data())) return kInternal;
   const fs::path folder = folder_name;
   std::string architecture = "900";
   for (const auto& option : options) {
@@ -99,15 +116,31 @@ int compile(Program& program, const std::vector<std::string>& options) {
   write_file(folder / "cudasim.h", sim::kPrelude);
   for (const auto& [name, text] : program.headers) write_file(folder / name, name == kPtxHeader ? sim::kPtx : text);
   write_file(folder / "kernel.cpp", translation_unit(program));
-  std::vector<std::string> arguments = {"g++", "-std=c++17", "-O2", "-march=native", "-ffp-contract=fast", "-fno-strict-aliasing", "-fPIC", "-shared", "-g1", "-w",
-                                        "-fvisibility=hidden", "-fno-omit-frame-pointer", "-D__CUDA_ARCH__=" + architecture, "-I", folder.string(), "-include", (folder / "cudasim.h").string(),
-                                        (folder / "kernel.cpp").string(), "-o", (folder / "kernel.so").string()};
+  std::vector<std::string> arguments = {"g++",
+                                        "-std=c++17",
+                                        "-O2",
+                                        "-march=native",
+                                        "-ffp-contract=fast",
+                                        "-fno-strict-aliasing",
+                                        "-fPIC",
+                                        "-shared",
+                                        "-g1",
+                                        "-w",
+                                        "-fvisibility=hidden",
+                                        "-fno-omit-frame-pointer",
+                                        "-D__CUDA_ARCH__=" + architecture,
+                                        "-I",
+                                        folder.string(),
+                                        "-include",
+                                        (folder / "cudasim.h").string(),
+                                        (folder / "kernel.cpp").string(),
+                                        "-o",
+                                        (folder / "kernel.so").string()};
   for (const auto& option : options)
     if (option.rfind("-D", 0) == 0) arguments.push_back(option);
   const int status = execute(arguments, folder / "log");
   program.log = read_file(folder / "log");
   if (status == 0) program.image = read_file(folder / "kernel.so");
-  std::error_code ignored;
   fs::remove_all(folder, ignored);
   return status == 0 ? kOk : kCompilation;
 }
@@ -123,16 +156,30 @@ SIM_EXPORT int nvrtcVersion(int* major, int* minor) {
 
 SIM_EXPORT const char* nvrtcGetErrorString(int status) {
   switch (status) {
-    case kOk: return "NVRTC_SUCCESS";
-    case 1: return "NVRTC_ERROR_OUT_OF_MEMORY";
-    case kCreationFailure: return "NVRTC_ERROR_PROGRAM_CREATION_FAILURE";
-    case kInvalidInput: return "NVRTC_ERROR_INVALID_INPUT";
-    case 4: return "NVRTC_ERROR_INVALID_PROGRAM";
-    case kInvalidOption: return "NVRTC_ERROR_INVALID_OPTION";
-    case kCompilation: return "NVRTC_ERROR_COMPILATION";
-    case 7: return "NVRTC_ERROR_BUILTIN_OPERATION_FAILURE";
-    case kNotValid: return "NVRTC_ERROR_NAME_EXPRESSION_NOT_VALID";
-    default: return "NVRTC_ERROR_INTERNAL_ERROR";
+    case kOk:
+      return "NVRTC_SUCCESS";
+    case 1:
+      return "NVRTC_ERROR_OUT_OF_MEMORY";
+    case kCreationFailure:
+      return "NVRTC_ERROR_PROGRAM_CREATION_FAILURE";
+    case kInvalidInput:
+      return "NVRTC_ERROR_INVALID_INPUT";
+    case 4:
+      return "NVRTC_ERROR_INVALID_PROGRAM";
+    case kInvalidOption:
+      return "NVRTC_ERROR_INVALID_OPTION";
+    case kCompilation:
+      return "NVRTC_ERROR_COMPILATION";
+    case 7:
+      return "NVRTC_ERROR_BUILTIN_OPERATION_FAILURE";
+    case kAfterCompilation:
+      return "NVRTC_ERROR_NO_NAME_EXPRESSIONS_AFTER_COMPILATION";
+    case kBeforeCompilation:
+      return "NVRTC_ERROR_NO_LOWERED_NAMES_BEFORE_COMPILATION";
+    case kNotValid:
+      return "NVRTC_ERROR_NAME_EXPRESSION_NOT_VALID";
+    default:
+      return "NVRTC_ERROR_INTERNAL_ERROR";
   }
 }
 
@@ -149,9 +196,10 @@ SIM_EXPORT int nvrtcGetSupportedArchs(int* architectures) {
   return kOk;
 }
 
-SIM_EXPORT int nvrtcCreateProgram(Program** result, const char* source, const char* name, int count, const char* const* headers, const char* const* names) {
+SIM_EXPORT int nvrtcCreateProgram(Program** result, const char* source, const char* name, int count, const char* const* headers,
+                                  const char* const* names) {
   SIM_FAULT();
-  auto* program = new Program{source, name ? name : "default_program", {}, {}, {}, {}, {}};
+  auto* program = new Program{source, name ? name : "default_program", {}, {}, {}, {}, {}, false};
   for (int i = 0; i < count; ++i) program->headers.emplace_back(names[i], headers[i]);
   *result = program;
   return kOk;
@@ -166,6 +214,7 @@ SIM_EXPORT int nvrtcDestroyProgram(Program** program) {
 
 SIM_EXPORT int nvrtcAddNameExpression(Program* program, const char* expression) {
   SIM_FAULT();
+  if (program->compiled) return kAfterCompilation;
   for (const auto& own : program->expressions)
     if (own == expression) return kOk;
   program->lowered.push_back("cudasim_kernel_" + std::to_string(program->expressions.size()));
@@ -175,6 +224,7 @@ SIM_EXPORT int nvrtcAddNameExpression(Program* program, const char* expression) 
 
 SIM_EXPORT int nvrtcCompileProgram(Program* program, int count, const char* const* options) {
   SIM_FAULT();
+  program->compiled = true;
   return compile(*program, {options, options + count});
 }
 
@@ -208,6 +258,7 @@ SIM_EXPORT int nvrtcGetPTX(Program* program, char* image) { return nvrtcGetCUBIN
 
 SIM_EXPORT int nvrtcGetLoweredName(Program* program, const char* expression, const char** name) {
   SIM_FAULT();
+  if (!program->compiled) return kBeforeCompilation;
   for (size_t i = 0; i < program->expressions.size(); ++i) {
     if (program->expressions[i] != expression) continue;
     *name = program->lowered[i].c_str();

@@ -39,21 +39,21 @@ inline float exp2_approx(float x) {
   return y < 1.17549435e-38f ? 0.0f : y;
 }
 
-inline uint4 load_streaming(const void* global, int line = __builtin_LINE()) {
-  cudasim::check_aligned(global, 16, line);
+inline uint4 load_streaming(const void* global, cudasim::Place at = cudasim::Place::here()) {
+  cudasim::check_aligned(global, 16, at);
   return *static_cast<const uint4*>(global);
 }
 
 // The bytes arrive when the thread waits for them; until then the target is poison.
-inline void cp_async_16(void* shared, const void* global, bool valid, int line = __builtin_LINE()) {
-  cudasim::check_aligned(shared, 16, line);
-  cudasim::check_shared(shared, 16, line);
+inline void cp_async_16(void* shared, const void* global, bool valid, cudasim::Place at = cudasim::Place::here()) {
+  cudasim::check_aligned(shared, 16, at);
+  cudasim::check_shared(shared, 16, at);
   if (valid) {
-    cudasim::check_aligned(global, 16, line);
+    cudasim::check_aligned(global, 16, at);
     static_cast<void>(*static_cast<const volatile unsigned char*>(global));
   }
   auto* state = cudasim::self();
-  if (state->copies == cudasim::kMaxCopies) cudasim::fail("too many asynchronous copies are under way", line);
+  if (state->copies == cudasim::kMaxCopies) cudasim::fail("too many asynchronous copies are under way", at);
   state->copy[state->copies++] = {shared, global, state->group, valid};
   memset(shared, 0xff, 16);
 }
@@ -85,9 +85,9 @@ struct LoadMatrix {
 };
 
 template <bool Transposed>
-inline void ldmatrix(unsigned (&fragment)[4], const void* shared_row, int line) {
-  cudasim::check_aligned(shared_row, 16, line);
-  cudasim::check_shared(shared_row, 16, line);
+inline void ldmatrix(unsigned (&fragment)[4], const void* shared_row, cudasim::Place at) {
+  cudasim::check_aligned(shared_row, 16, at);
+  cudasim::check_shared(shared_row, 16, at);
   LoadMatrix operands{static_cast<const unsigned short*>(shared_row), fragment};
   cudasim::warp_operation(
       0xffffffffu,
@@ -103,7 +103,7 @@ inline void ldmatrix(unsigned (&fragment)[4], const void* shared_row, int line) 
           }
         }
       },
-      &operands, line);
+      &operands, at);
 }
 
 struct MultiplyAdd {
@@ -146,18 +146,18 @@ inline void mma(cudasim::ThreadState** lanes) {
 
 }  // namespace detail
 
-inline void ldmatrix_x4(unsigned (&fragment)[4], const void* shared_row, int line = __builtin_LINE()) {
-  detail::ldmatrix<false>(fragment, shared_row, line);
+inline void ldmatrix_x4(unsigned (&fragment)[4], const void* shared_row, cudasim::Place at = cudasim::Place::here()) {
+  detail::ldmatrix<false>(fragment, shared_row, at);
 }
 
-inline void ldmatrix_x4_trans(unsigned (&fragment)[4], const void* shared_row, int line = __builtin_LINE()) {
-  detail::ldmatrix<true>(fragment, shared_row, line);
+inline void ldmatrix_x4_trans(unsigned (&fragment)[4], const void* shared_row, cudasim::Place at = cudasim::Place::here()) {
+  detail::ldmatrix<true>(fragment, shared_row, at);
 }
 
 template <typename T>
-inline void mma_m16n8k16(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, int line = __builtin_LINE()) {
+inline void mma_m16n8k16(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, cudasim::Place at = cudasim::Place::here()) {
   detail::MultiplyAdd operands{d, a, {b0, b1}};
-  cudasim::warp_operation(0xffffffffu, detail::mma<T>, &operands, line);
+  cudasim::warp_operation(0xffffffffu, detail::mma<T>, &operands, at);
 }
 
 inline void wait_for_previous_launch() {}
