@@ -73,12 +73,12 @@ internal static class GemvKernel
 
     /// <summary>
     /// Sets of 16 rows of W that a block takes at a time, 1 or 2. Two read x half as often, and are worth it where the busiest
-    /// multiprocessor gets no more rows for it and still two blocks.
+    /// multiprocessor gets at most a thirty-second more rows for it and still two blocks.
     /// </summary>
     public static int Sets(int outputs, int multiprocessors)
     {
         var (of1, of2) = (Busiest(1), Busiest(2));
-        return of2 >= 2 && of2 * 2 <= of1 ? 2 : 1;
+        return of2 >= 2 && ((of2 * 2) - of1) * 32 <= of1 ? 2 : 1;
 
         int Busiest(int sets) => Up(Up(outputs, sets * TileRows), multiprocessors);
     }
