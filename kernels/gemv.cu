@@ -42,11 +42,13 @@ __device__ inline int staged_stride(int inner) { return ((inner + kGemvChunk - 1
 
 // Rows as they are. A block reads each once, so there is nothing to share: fragments come straight from global memory.
 struct PlainInput {
+  static constexpr bool kStaged = false;
+
   template <typename T>
   __device__ static void stage(const GemvParams&, T*, float*) {}
 
   template <typename T>
-  __device__ static uint4 load(const GemvParams& p, const T*, int n, int k) {
+  __device__ static uint4 load(const GemvParams& p, int n, int k) {
     uint4 x = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.x) + static_cast<size_t>(n) * p.x_stride + k);
     const int count = p.inner - k;
     if (count < kVec) {
@@ -59,8 +61,11 @@ struct PlainInput {
   }
 };
 
-// Rows of the residual stream, normed and rounded as norm.cu does, bit for bit.
+// Rows of the residual stream, normed. Rounding them to T would cost a model's logits a tenth of their accuracy in bf16, so they are staged
+// as the sum of two T, which is exact to twice the bits, and multiplied twice: the matrix units have nothing else to do.
 struct RmsInput {
+  static constexpr bool kStaged = true;
+
   template <typename T>
   __device__ static void stage(const GemvParams& p, T* staged, float* scratch) {
     const int lane = threadIdx.x % kWarpSize;
@@ -102,15 +107,16 @@ struct RmsInput {
         load_row(p, n, c, x);
 #pragma unroll
         for (int i = 0; i < kVec; ++i) x[i] = x[i] * scales[n] * (weight[i] + p.norm_offset);
-        store8(staged + n * stride + c, x);
+        const Vec<T> high = Vec<T>::pack(x);
+        float rounded[kVec];
+        high.unpack(rounded);
+#pragma unroll
+        for (int i = 0; i < kVec; ++i) x[i] -= rounded[i];
+        *reinterpret_cast<Vec<T>*>(staged + n * stride + c) = high;
+        store8(staged + (p.rows + n) * stride + c, x);
       }
     }
     __syncthreads();
-  }
-
-  template <typename T>
-  __device__ static uint4 load(const GemvParams& p, const T* staged, int n, int k) {
-    return *reinterpret_cast<const uint4*>(staged + n * staged_stride(p.inner) + k);
   }
 
  private:
@@ -181,6 +187,19 @@ struct WeightRows {
   }
 };
 
+// sums += W · xᵀ over a chunk.
+template <typename T, int Sets>
+__device__ inline void multiply(float (&sums)[Sets][4], const uint4 (&w)[Sets][2], uint4 x) {
+#pragma unroll
+  for (int s = 0; s < Sets; ++s) {
+    const uint4(&a)[2] = w[s];
+    const unsigned low[4] = {a[0].x, a[1].x, a[0].y, a[1].y};
+    const unsigned high[4] = {a[0].z, a[1].z, a[0].w, a[1].w};
+    ptx::mma_m16n8k16<T>(sums[s], low, x.x, x.y);
+    ptx::mma_m16n8k16<T>(sums[s], high, x.z, x.w);
+  }
+}
+
 template <typename T, int Sets, typename Input, typename Output>
 __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) {
   static_assert(!Output::kGated || Sets == 2, "gate and up are a set each");
@@ -205,27 +224,34 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) 
   Input::stage(p, staged, partial);
   ptx::allow_next_launch();
 
-  const auto load_x = [&](int k) { return g < p.rows && k < p.inner ? Input::load(p, staged, g, k) : make_uint4(0, 0, 0, 0); };
+  const int stride = staged_stride(p.inner);
   for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    uint4 x[kDepth];
+    const auto takes = [&](int k) { return g < p.rows && k < p.inner; };
+    uint4 x[kDepth] = {};
+    if constexpr (!Input::kStaged) {
 #pragma unroll
-    for (int d = 0; d < kDepth; ++d) x[d] = load_x(first + d * kGemvStep);
+      for (int d = 0; d < kDepth; ++d)
+        if (takes(first + d * kGemvStep)) x[d] = Input::template load<T>(p, g, first + d * kGemvStep);
+    }
 
     float sums[Sets][4] = {};
     for (int k = first; k - first < p.inner; k += kDepth * kGemvStep) {
 #pragma unroll
       for (int d = 0; d < kDepth; ++d) {
+        const int at = k + d * kGemvStep;
+        const int next = at + kDepth * kGemvStep;
+        if constexpr (Input::kStaged) {
 #pragma unroll
-        for (int s = 0; s < Sets; ++s) {
-          const uint4(&a)[2] = w[d][s];
-          const unsigned low[4] = {a[0].x, a[1].x, a[0].y, a[1].y};
-          const unsigned high[4] = {a[0].z, a[1].z, a[0].w, a[1].w};
-          ptx::mma_m16n8k16<T>(sums[s], low, x[d].x, x[d].y);
-          ptx::mma_m16n8k16<T>(sums[s], high, x[d].z, x[d].w);
+          for (int part = 0; part < 2; ++part) {
+            uint4 staged_x = make_uint4(0, 0, 0, 0);
+            if (takes(at)) staged_x = *reinterpret_cast<const uint4*>(staged + (part * p.rows + g) * stride + at);
+            multiply<T>(sums, w[d], staged_x);
+          }
+        } else {
+          multiply<T>(sums, w[d], x[d]);
+          x[d] = takes(next) ? Input::template load<T>(p, g, next) : make_uint4(0, 0, 0, 0);
         }
-        const int next = k + (kDepth + d) * kGemvStep;
         rows.load(next, p.inner, w[d]);
-        x[d] = load_x(next);
       }
     }
 

@@ -114,7 +114,7 @@ public sealed class OutputTests
         var outcome = WeftProcess.Run("doctor");
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
         Assert.That(outcome.Out.TrimEnd('\n').Split('\n'), Has.All.Match("^(ok|note) +[a-zA-Z.]+ .+"));
-        Assert.That(outcome.Out, Does.Contain("models/bard").And.Contain("GB/s").And.Contain("no CUDA backend"));
+        Assert.That(outcome.Out, Does.Contain("models/bard").And.Contain("GB/s").And.Contain("CUDA driver").And.Contain("NVRTC").And.Contain("cuBLASLt"));
     }
 
     [Test]

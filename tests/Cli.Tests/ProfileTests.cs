@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weft.Interop;
 using Weft.Reference;
 
 namespace Weft.Cli.Tests;
@@ -52,6 +53,24 @@ public sealed class ProfileTests
         Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
         Assert.That(outcome.Out, Does.Contain("FAILED").And.Contain("embedding.cu").And.Contain("this_is_unknown"));
     }
+
+    [Test]
+    public void Kernels_are_timed_on_the_software_device_as_a_trial()
+    {
+        if (CudaLibraries.Probe()[^1].Path is null)
+            Assert.Ignore("the software CUDA device is not built");
+        var json = Path.Combine(folder, "gpu.json");
+        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--json", json);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        using var report = JsonDocument.Parse(File.ReadAllText(json));
+        var kernels = report.RootElement.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("kernel").GetString()!.Split(',')[0]);
+        Assert.That(kernels.Distinct(), Is.EquivalentTo(new[] { "gemv", "cuBLAS", "norm", "attention_decode", "attention_prefill" }));
+        Assert.That(outcome.Out, Does.Contain("software CUDA device").And.Contain("of ceiling"));
+    }
+
+    [TestCase("profile", "gpu", "--device", "tpu", 1)]
+    public void A_device_that_kernels_cannot_be_timed_on_is_named(string verb, string what, string option, string device, int exitCode) =>
+        Assert.That(InProcess.Run([verb, what, option, device]).ExitCode, Is.EqualTo(exitCode));
 
     [TestCase("profile", "everything")]
     [TestCase("profile")]

@@ -42,7 +42,7 @@ public sealed class ScriptTests
     public void CreateCopy()
     {
         root = TestModels.NewPath();
-        foreach (var folder in (string[])["src/Cli", "tools", "tests", "simulator", "bin"])
+        foreach (var folder in (string[])["src/Cli", "tools", "kernels", "tests", "simulator", "bin"])
             Directory.CreateDirectory(Path.Combine(root, folder));
         foreach (var file in (string[])["weft", "tests/run.sh", "simulator/build.sh", "global.json", "Directory.Build.props", "Directory.Packages.props"])
             File.Copy(Path.Combine(SharedData.Repository, file), Path.Combine(root, file));
@@ -70,6 +70,7 @@ public sealed class ScriptTests
 
     [TestCase("src/Cli/Program.cs")]
     [TestCase("tools/New.cs")]
+    [TestCase("kernels/norm.cu")]
     [TestCase("global.json")]
     public void A_newer_source_is_built(string source)
     {

@@ -55,27 +55,17 @@ public sealed class GemvTests
             Assert.That(c.Floats(GemvInput.RmsInput, rows, sets, Multiprocessors)[..M], Is.EqualTo(normed), $"{rows} normed rows, {sets} sets");
     }
 
-    /// <summary>So a step of many rows, which norms first and multiplies then, sees the same input.</summary>
+    /// <summary>Normed rows are not rounded to the weights' type: what they lose is a rounding of twice its bits.</summary>
     [Test]
-    public void Norming_on_the_way_has_the_bits_of_norming_first([ValueSource(nameof(Types))] DataType type, [Values(1, 3, 8)] int rows)
+    public void Norming_on_the_way_loses_no_accuracy([ValueSource(nameof(Types))] DataType type, [Values(1, 3, 8)] int rows, [Values(1, 2, 3)] int seed)
     {
-        var device = TestDevice.Open();
-        foreach (var k in (int[])[1, 17, 1003, 2055])
+        var device = TestDevice.Open((ulong)seed);
+        foreach (var (k, m) in Sizes)
         {
-            using var c = new Case(device, type, rows, k, 19, 19);
-            var fused = c.Floats(GemvInput.RmsInput, rows, 1, Multiprocessors);
-            device.Run(NormKernel.Instance(NormForm.Rms, DataType.Float32, type), NormKernel.Shape(rows, k), new NormParams
-            {
-                X = c.Residual.Address,
-                Weight = c.Norm.Address,
-                Y = c.Activations.Address,
-                Width = k,
-                XStride = c.Stride,
-                YStride = c.Stride,
-                Epsilon = Epsilon,
-                WeightOffset = Case.NormOffset,
-            });
-            Assert.That(c.Floats(GemvInput.PlainInput, rows, 1, Multiprocessors), Is.EqualTo(fused), $"K {k}");
+            using var c = new Case(device, type, rows, k, m, m);
+            var actual = Array.ConvertAll(c.Floats(GemvInput.RmsInput, rows, 1, Multiprocessors), v => (double)v);
+            var expected = ReferenceLinear.Apply(c.Normed(), Values.Round(c.W, type), Array.ConvertAll(c.B, b => (double)b), k);
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan((2 * Values.Rounding(type) * Values.Rounding(type)) + 1e-6), $"K {k} M {m}");
         }
     }
 
@@ -126,9 +116,7 @@ public sealed class GemvTests
     private static void CheckGate(Case c, Activation activation)
     {
         using var _ = c;
-        var weight = Array.ConvertAll(c.NormWeight, v => (double)v + Case.NormOffset);
-        var normed = ReferenceNorm.Rms(Array.ConvertAll(c.X, v => (double)v), weight, Epsilon);
-        var product = ReferenceLinear.Apply(normed, Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
+        var product = ReferenceLinear.Apply(c.Normed(), Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
         var expected = new double[c.Rows * c.M];
         for (var row = 0; row < c.Rows; row++)
         {
@@ -147,10 +135,10 @@ public sealed class GemvTests
             c.Parameters(GemvInput.RmsInput, c.Rows, y.Address, yStride));
         var stored = y.Download();
         Assert.That(Values.Between(stored, c.M, yStride), Has.All.EqualTo(ushort.MaxValue));
-        // The normed row, both products and the result are rounded.
+        // The result is rounded, and the activation amplifies what float32 sums lose.
         Assert.That(
             ErrorMeasure.RelativeRms(Values.Decode(Values.Unstrided(stored, c.M, yStride), c.Type), expected),
-            Is.LessThan(8 * Values.Rounding(c.Type)),
+            Is.LessThan((2 * Values.Rounding(c.Type)) + 1e-5),
             $"K {c.K} M {c.M}");
     }
 
@@ -206,6 +194,10 @@ public sealed class GemvTests
         public DeviceArray<float> Residual { get; }
 
         public DeviceArray<float> Norm { get; }
+
+        /// <summary>x normed, in double precision.</summary>
+        public double[] Normed() =>
+            ReferenceNorm.Rms(Array.ConvertAll(X, v => (double)v), Array.ConvertAll(NormWeight, v => (double)v + NormOffset), Epsilon);
 
         public GemvParams Parameters(GemvInput input, int rows, nuint y, int yStride) => new()
         {

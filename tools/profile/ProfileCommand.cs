@@ -4,6 +4,7 @@ using Spectre.Console;
 using Weft.Backends.Cuda.Compilation;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
+using Weft.Profile.Gpu;
 using Weft.Profile.Static;
 
 namespace Weft.Profile;
@@ -23,6 +24,32 @@ public static class ProfileCommand
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(console);
         ArgumentNullException.ThrowIfNull(note);
+        return options.What == "gpu" ? RunGpu(options, console, note, cancellationToken) : RunStatic(options, console, note, cancellationToken);
+    }
+
+    private static bool RunGpu(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
+    {
+        CudaLibraries.Select(options.Device switch
+        {
+            "cuda" => CudaPlatform.Nvidia,
+            "sim" => CudaPlatform.Simulator,
+            var other => throw new WeftException($"--device is cuda or sim, not '{other}'"),
+        });
+        try
+        {
+            var report = GpuProfile.Run(console, note, cancellationToken);
+            if (options.Json is not null)
+                File.WriteAllText(options.Json, JsonSerializer.Serialize(report, GpuJson.Default.GpuReport) + "\n");
+            return true;
+        }
+        catch (InteropException failure)
+        {
+            throw new WeftException(failure.Message, failure);
+        }
+    }
+
+    private static bool RunStatic(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
+    {
         var architectures = ParseArchitectures(options.Architectures);
 
         IEnumerable<KernelInstance> Instances(KernelArchitecture architecture) => KernelCatalog.For(architecture.Number)

@@ -6,7 +6,7 @@ namespace Weft.Profile;
 public class ProfileOptions
 {
     /// <summary>Which profile.</summary>
-    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel.")]
+    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel. gpu: time kernels on a GPU against its ceilings.")]
     public string What { get; set; } = "";
 
     /// <summary>Architectures, separated by commas.</summary>
@@ -16,6 +16,10 @@ public class ProfileOptions
     /// <summary>Which kernels.</summary>
     [Option("kernel", MetaValue = "TEXT", HelpText = "Only instances whose name holds this: norm, or 'gemv<weft::bf16,1'. Default: all.")]
     public string Kernel { get; set; } = "";
+
+    /// <summary>Where gpu runs.</summary>
+    [Option("device", MetaValue = "NAME", Default = "cuda", HelpText = "For gpu: cuda (default), or sim for a trial on the software device, whose times mean nothing.")]
+    public string Device { get; set; } = "cuda";
 
     /// <summary>File for the result.</summary>
     [Option("json", MetaValue = "FILE", HelpText = "Write the result into this file too.")]

@@ -4,6 +4,7 @@ using CommandLine;
 using Weft.Cli.Output;
 using Weft.Cli.Probes;
 using Weft.Cli.Storage;
+using Weft.Interop;
 
 namespace Weft.Cli.Verbs;
 
@@ -28,7 +29,7 @@ internal sealed class DoctorVerb : IVerb
         {
             session.Cancellation.ThrowIfCancellationRequested();
             healthy &= mark != Mark.Missing;
-            session.Terminal.Out.WriteLine($"{mark.ToString().ToLowerInvariant(),-8} {name,-14} {text}");
+            session.Terminal.Out.WriteLine($"{mark.ToString().ToLowerInvariant(),-8} {name,-20} {text}");
         }
 
         return healthy ? ExitCodes.Success : ExitCodes.Failure;
@@ -42,7 +43,9 @@ internal sealed class DoctorVerb : IVerb
         yield return (Mark.Ok, "instructions", ProcessorDescription.InstructionSets);
         yield return (Mark.Ok, "memory", $"{Units.Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)} for this process");
         yield return Speed();
-        yield return (Mark.Note, "CUDA", "no CUDA backend in this version: models run on the processor");
+        foreach (var library in CudaLibraries.Probe())
+            yield return library.Path is { } path ? (Mark.Ok, library.Name, path) : (Mark.Note, library.Name, $"not found; {library.Advice}");
+        yield return Gpu();
         yield return Cache();
         yield return Models();
     }
@@ -55,6 +58,24 @@ internal sealed class DoctorVerb : IVerb
         return (Mark.Ok, "speed", string.Create(
             CultureInfo.InvariantCulture,
             $"{bandwidth.Median:F1} GB/s memory read ({bandwidth.Min:F1}–{bandwidth.Max:F1}), {rate.Median:N0} GFLOP/s multiply-add, {probe.Threads} threads"));
+    }
+
+    private static (Mark Mark, string Name, string Text) Gpu()
+    {
+        if (CudaLibraries.Probe()[0].Path is null)
+            return (Mark.Note, "GPU", "no driver: models run on the processor");
+        try
+        {
+            var devices = Enumerable.Range(0, CudaDeviceInfo.Count()).Select(CudaDeviceInfo.Get).ToList();
+            return devices.Count == 0
+                ? (Mark.Note, "GPU", "the driver finds none: models run on the processor")
+                : (Mark.Ok, "GPU", string.Join("; ", devices.Select(device =>
+                    $"{device.Name} (compute capability {device.Major}.{device.Minor}, {Units.Bytes(device.TotalMemory)}, driver for CUDA {CudaDeviceInfo.Text(device.DriverVersion)})")));
+        }
+        catch (InteropException exception)
+        {
+            return (Mark.Note, "GPU", $"models run on the processor ({exception.Message})");
+        }
     }
 
     private static (Mark Mark, string Name, string Text) Cache()

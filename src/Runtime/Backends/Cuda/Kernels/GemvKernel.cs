@@ -120,9 +120,9 @@ internal static class GemvKernel
     private static LaunchShape Shape(int tiles, int sharedBytes, GemvInput input, int multiprocessors) =>
         new(input == GemvInput.RmsInput ? Math.Min(tiles, BlocksEach * multiprocessors) : tiles, 1, 1, Threads, sharedBytes);
 
-    // Every warp's sums of a tile, and the normed rows in 16 bits, an odd number of chunks apart.
+    // Every warp's sums of a tile, and the normed rows as two 16-bit values, an odd number of chunks apart.
     private static int SharedBytes(int rows, int inner, int sets, GemvInput input) =>
-        (Warps * sets * TileRows * MostRows * sizeof(float)) + (input == GemvInput.RmsInput ? rows * (Up(inner, Chunk) | 1) * Chunk * sizeof(ushort) : 0);
+        (Warps * sets * TileRows * MostRows * sizeof(float)) + (input == GemvInput.RmsInput ? 2 * rows * (Up(inner, Chunk) | 1) * Chunk * sizeof(ushort) : 0);
 
     private static int Up(int value, int unit) => (value + unit - 1) / unit;
 }

@@ -1,0 +1,81 @@
+using Weft.Interop;
+using Weft.Reference;
+
+namespace Weft.Cli.Tests;
+
+/// <summary>The reference checkpoints of the LLaMA lineage through the whole CUDA path, on the software device.</summary>
+[TestFixture]
+public sealed class SimulatorTests
+{
+    private static readonly string[] Goldens = ["llama", "llama2-gqa", "llama3", "mistral", "qwen2", "deepseek-coder", "llama-yarn", "internlm"];
+
+    [Test]
+    public void A_golden_verifies([ValueSource(nameof(Goldens))] string golden, [Values("bf16", "f16")] string activations) =>
+        Verify(golden, activations, "1");
+
+    [Test]
+    public void Any_order_of_warps_gives_the_golden([Values("2", "3")] string seed) => Verify("llama3", "f16", seed);
+
+    [Test]
+    public void Text_is_generated_on_the_software_device()
+    {
+        RequireSimulator();
+        var outcome = WeftProcess.Run("run", TestModels.Packed, "ROMEO:", "--greedy", "-n", "8", "--device", "sim");
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        var cpu = WeftProcess.Run("run", TestModels.Packed, "ROMEO:", "--greedy", "-n", "8", "--device", "cpu");
+        Assert.That(outcome.Out, Is.EqualTo(cpu.Out));
+    }
+
+    [Test]
+    public void A_gpu_that_is_not_there_is_one_sentence()
+    {
+        if (CudaLibraries.Probe()[0].Path is not null)
+            Assert.Ignore("this machine has a CUDA driver");
+        var outcome = WeftProcess.Run("run", TestModels.Packed, "a", "--device", "cuda");
+        Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
+        Assert.That(outcome.Error, Does.Contain("CUDA driver").And.Contain("was not found").And.Not.Contain("   at "));
+    }
+
+    [TestCase("WEFT_SIM_DRIVER", "11040", "supports CUDA 11.4; Weft needs 11.8")]
+    [TestCase("WEFT_SIM_ARCH", "70", "compute capability 7.0; the kernels need 7.5")]
+    [TestCase("WEFT_SIM_MEMORY", "1000000", "are free")]
+    public void An_unfit_device_is_refused_with_the_reason(string variable, string value, string reason)
+    {
+        RequireSimulator();
+        var outcome = WeftProcess.Run(["run", TestModels.Packed, "a", "--device", "sim"], "", (variable, value));
+        Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
+        Assert.That(outcome.Error, Does.Contain(reason).And.Not.Contain("   at "));
+    }
+
+    [TestCase("70", false)]
+    [TestCase("75", true)]
+    [TestCase("86", true)]
+    public void Older_architectures_run(string architecture, bool runs)
+    {
+        RequireSimulator();
+        var outcome = WeftProcess.Run(["verify", Golden("llama"), "--device", "sim"], "", ("WEFT_SIM_ARCH", architecture));
+        Assert.That(outcome.ExitCode == 0, Is.EqualTo(runs), outcome.ToString());
+    }
+
+    private static void Verify(string golden, string activations, string seed)
+    {
+        RequireSimulator();
+        var outcome = WeftProcess.Run(
+            ["verify", Golden(golden), "--device", "sim", "--activations", activations], "", ("WEFT_SIM_SEED", seed));
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+    }
+
+    private static string Golden(string name)
+    {
+        if (SharedData.TryFind($"goldens/{name}") is { } path)
+            return path;
+        Assert.Ignore($"there is no goldens/{name}");
+        return "";
+    }
+
+    private static void RequireSimulator()
+    {
+        if (CudaLibraries.Probe()[^1].Path is null)
+            Assert.Ignore("the software CUDA device is not built");
+    }
+}
