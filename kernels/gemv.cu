@@ -203,8 +203,8 @@ __device__ inline void multiply(float (&sums)[Sets][4], const uint4 (&w)[Sets][2
 template <typename T, int Sets, typename Input, typename Output>
 __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) {
   static_assert(!Output::kGated || Sets == 2, "gate and up are a set each");
-  constexpr int kTiles = Output::kGated ? 1 : Sets;  // of y
-  constexpr int kDepth = 4 / Sets;                   // loads of a row under way: 4 KiB a warp
+  constexpr int kTiles = Output::kGated ? 1 : Sets;                  // of y
+  constexpr int kDepth = 4 / Sets;                                   // loads of a row under way: 4 KiB a warp
   float* partial = reinterpret_cast<float*>(ptx::dynamic_shared());  // [warp][set][16][8]
   T* staged = reinterpret_cast<T*>(partial + kGemvWarps * Sets * kGemvTile);
   const int lane = threadIdx.x % kWarpSize;
