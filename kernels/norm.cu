@@ -99,7 +99,8 @@ __global__ void __launch_bounds__(kNormThreads) norm(NormParams p) {
 
   if constexpr (sizeof(Y) == 1) {
     const float step = block_reduce<Max>(largest, scratch) / 127.0f;
-    const float inverse = step > 0.0f ? 1.0f / step : 0.0f;
+    // Below the smallest normal number the inverse would be infinite; such a row is zero for every purpose.
+    const float inverse = step >= 1.17549435e-38f ? 1.0f / step : 0.0f;
     if (threadIdx.x == 0) p.scales[blockIdx.x] = step;
     signed char* y = static_cast<signed char*>(p.y) + static_cast<size_t>(blockIdx.x) * p.y_stride;
     for (int c = first; c < p.width; c += kStep)

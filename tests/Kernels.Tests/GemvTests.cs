@@ -10,153 +10,230 @@ namespace Weft.Kernels.Tests;
 [TestFixture]
 public sealed class GemvTests
 {
+    // So few that blocks with normed rows take several tiles each.
+    private const int Multiprocessors = 1;
     private const float Epsilon = 1e-5f;
     private static readonly DataType[] Types = [DataType.Float16, DataType.BFloat16];
-    private static readonly (int K, int M)[] Sizes = [(1, 1), (15, 17), (16, 15), (17, 16), (111, 111), (256, 40), (1003, 5)];
+
+    // The largest K has each warp fill its loads under way more than once, the largest M is more tiles than blocks.
+    private static readonly (int K, int M)[] Sizes =
+        [(1, 1), (15, 17), (16, 15), (17, 16), (111, 111), (256, 40), (1003, 5), (5, 1003), (2055, 33)];
 
     [Test]
     public void Plain_product_is_stored_and_accumulated(
-        [ValueSource(nameof(Types))] DataType type, [Values(1, 2, 3, 8)] int rows, [Values(1, 2, 4)] int rowsPerWarp, [Values(1, 2, 3)] int seed)
+        [ValueSource(nameof(Types))] DataType type, [Values(1, 2, 3, 8)] int rows, [Values(1, 2)] int sets, [Values(1, 2, 3)] int seed)
     {
         var device = TestDevice.Open((ulong)seed);
         foreach (var (k, m) in Sizes)
         {
             foreach (var output in Enum.GetValues<GemvOutput>())
-                CheckPlain(device, type, rows, rowsPerWarp, k, m, output);
+                CheckPlain(new(device, type, rows, k, m, m), sets, output);
         }
     }
 
     [Test]
     public void Gate_multiplies_two_halves_of_a_normed_product(
-        [ValueSource(nameof(Types))] DataType type, [Values(1, 4, 7)] int rows, [Values(1, 2)] int rowsPerWarp)
+        [ValueSource(nameof(Types))] DataType type, [Values(1, 4, 7)] int rows, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation)
     {
         var device = TestDevice.Open();
         foreach (var (k, m) in Sizes)
-            CheckGate(device, type, rows, rowsPerWarp, k, m);
+            CheckGate(new(device, type, rows, k, m, 2 * m), activation);
     }
 
     [Test]
-    public void A_row_has_the_same_bits_in_every_batch([ValueSource(nameof(Types))] DataType type)
+    public void A_row_has_the_same_bits_in_every_batch([ValueSource(nameof(Types))] DataType type, [Values(1, 2, 3)] int seed)
     {
-        var device = TestDevice.Open();
+        var device = TestDevice.Open((ulong)seed);
         const int K = 1003;
-        const int M = 37;
-        var random = new Random(5);
-        var x = Values.Encode(Values.Random(random, 8 * K), type);
-        var w = Values.Encode(Values.Random(random, M * K), type);
-        var alone = Run(device, type, x[..K], w, 1, 1, K, M);
-        foreach (var (rows, rowsPerWarp) in new[] { (2, 1), (4, 2), (8, 4), (8, 1) })
-            Assert.That(Run(device, type, x[..(rows * K)], w, rows, rowsPerWarp, K, M)[..M], Is.EqualTo(alone), $"{rows} rows, {rowsPerWarp} a warp");
+        const int M = 77;
+        using var c = new Case(device, type, 8, K, M, M);
+        var alone = c.Floats(GemvInput.PlainInput, 1, 1, Multiprocessors)[..M];
+        foreach (var (rows, sets) in new[] { (1, 2), (2, 1), (3, 2), (4, 2), (8, 2), (8, 1) })
+            Assert.That(c.Floats(GemvInput.PlainInput, rows, sets, Multiprocessors)[..M], Is.EqualTo(alone), $"{rows} rows, {sets} sets");
+        var normed = c.Floats(GemvInput.RmsInput, 1, 1, 132)[..M];
+        foreach (var (rows, sets) in new[] { (1, 2), (3, 2), (8, 2), (8, 1) })
+            Assert.That(c.Floats(GemvInput.RmsInput, rows, sets, Multiprocessors)[..M], Is.EqualTo(normed), $"{rows} normed rows, {sets} sets");
     }
 
-    private static float[] Run(TestDevice device, DataType type, ushort[] x, ushort[] w, int rows, int rowsPerWarp, int k, int m)
+    /// <summary>Normed rows are not rounded to the weights' type: what they lose is a rounding of twice its bits.</summary>
+    [Test]
+    public void Norming_on_the_way_loses_no_accuracy([ValueSource(nameof(Types))] DataType type, [Values(1, 3, 8)] int rows, [Values(1, 2, 3)] int seed)
     {
-        var stride = (k + 7) / 8 * 8;
-        using var px = device.Upload(Values.Strided(x, k, stride, ushort.MaxValue));
-        using var pw = device.Upload(Values.Strided(w, k, stride, (ushort)0));
-        using var py = device.Poisoned<float>(rows * m);
-        device.Run(
-            GemvKernel.Instance(type, rows, rowsPerWarp, GemvInput.PlainInput, GemvOutput.StoreFloat),
-            GemvKernel.Shape(rows, m, k, rowsPerWarp),
-            new GemvParams { X = px.Address, Weight = pw.Address, Y = py.Address, Rows = rows, Outputs = m, Inner = k, XStride = stride, WStride = stride, YStride = m });
-        return py.Download();
-    }
-
-    private static void CheckPlain(TestDevice device, DataType type, int rows, int rowsPerWarp, int k, int m, GemvOutput output)
-    {
-        var random = new Random(k);
-        var x = Values.Random(random, rows * k);
-        var w = Values.Random(random, m * k);
-        var bias = Values.Random(random, m);
-        var before = Values.Random(random, rows * m);
-        var stride = ((k + 7) / 8 * 8) + 8;
-        var yStride = ((m + 7) / 8 * 8) + 8;
-        using var px = device.Upload(Values.Strided(Values.Encode(x, type), k, stride, ushort.MaxValue));
-        using var pw = device.Upload(Values.Strided(Values.Encode(w, type), k, stride, (ushort)0));
-        using var pb = device.Upload(bias);
-        var expected = ReferenceLinear.Apply(Values.Round(x, type), Values.Round(w, type), Array.ConvertAll(bias, b => (double)b), k);
-        var parameters = new GemvParams
+        var device = TestDevice.Open((ulong)seed);
+        foreach (var (k, m) in Sizes)
         {
-            X = px.Address,
-            Weight = pw.Address,
-            Bias = pb.Address,
-            Rows = rows,
-            Outputs = m,
-            Inner = k,
-            XStride = stride,
-            WStride = stride,
-            YStride = yStride,
-        };
-        var instance = GemvKernel.Instance(type, rows, rowsPerWarp, GemvInput.PlainInput, output);
-        var shape = GemvKernel.Shape(rows, m, k, rowsPerWarp);
-        var what = $"{instance.Expression} K {k} M {m}";
+            using var c = new Case(device, type, rows, k, m, m);
+            var actual = Array.ConvertAll(c.Floats(GemvInput.RmsInput, rows, 1, Multiprocessors), v => (double)v);
+            var expected = ReferenceLinear.Apply(c.Normed(), Values.Round(c.W, type), Array.ConvertAll(c.B, b => (double)b), k);
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan((2 * Values.Rounding(type) * Values.Rounding(type)) + 1e-6), $"K {k} M {m}");
+        }
+    }
+
+    [Test]
+    public void Larger_tiles_are_taken_only_where_every_multiprocessor_keeps_its_share()
+    {
+        Assert.That(GemvKernel.Sets(2048, 132), Is.EqualTo(1));
+        Assert.That(GemvKernel.Sets(4096, 132), Is.EqualTo(1));
+        Assert.That(GemvKernel.Sets(6144, 132), Is.EqualTo(1), "192 tiles of 32 rows would leave 72 multiprocessors idle half the time");
+        Assert.That(GemvKernel.Sets(8192, 132), Is.EqualTo(2));
+        Assert.That(GemvKernel.Sets(128256, 132), Is.EqualTo(2));
+    }
+
+    private static void CheckPlain(Case c, int sets, GemvOutput output)
+    {
+        using var _ = c;
+        var expected = ReferenceLinear.Apply(Values.Round(c.X, c.Type), Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
+        var instance = GemvKernel.Instance(c.Type, sets, GemvInput.PlainInput, output);
+        var shape = GemvKernel.Shape(c.Rows, c.M, c.K, sets, GemvInput.PlainInput, Multiprocessors);
+        var yStride = ((c.M + 7) / 8 * 8) + 8;
+        var what = $"{instance.Expression} K {c.K} M {c.M}";
         double[] actual;
         if (output == GemvOutput.StoreHalf)
         {
-            using var y = device.Poisoned<ushort>(rows * yStride);
-            device.Run(instance, shape, parameters with { Y = y.Address });
+            using var y = c.Device.Poisoned<ushort>(c.Rows * yStride);
+            c.Device.Run(instance, shape, c.Parameters(GemvInput.PlainInput, c.Rows, y.Address, yStride));
             var stored = y.Download();
-            Assert.That(Values.Between(stored, m, yStride), Has.All.EqualTo(ushort.MaxValue), what);
-            actual = Values.Decode(Values.Unstrided(stored, m, yStride), type);
+            Assert.That(Values.Between(stored, c.M, yStride), Has.All.EqualTo(ushort.MaxValue), what);
+            actual = Values.Decode(Values.Unstrided(stored, c.M, yStride), c.Type);
         }
         else
         {
-            using var y = device.Upload(Values.Strided(before, m, yStride, float.NaN));
-            device.Run(instance, shape, parameters with { Y = y.Address });
+            var before = Values.Random(new Random(c.K), c.Rows * c.M);
+            using var y = c.Device.Upload(Values.Strided(before, c.M, yStride, float.NaN));
+            c.Device.Run(instance, shape, c.Parameters(GemvInput.PlainInput, c.Rows, y.Address, yStride));
             var stored = y.Download();
-            Assert.That(Values.Between(stored, m, yStride), Has.All.NaN, what);
-            actual = Array.ConvertAll(Values.Unstrided(stored, m, yStride), v => (double)v);
+            Assert.That(Values.Between(stored, c.M, yStride), Has.All.NaN, what);
+            actual = Array.ConvertAll(Values.Unstrided(stored, c.M, yStride), v => (double)v);
             if (output == GemvOutput.Accumulate)
                 expected = [.. expected.Zip(before, (value, old) => value + old)];
         }
 
         // Sums of K products in float32, then one rounding.
-        var tolerance = (output == GemvOutput.StoreHalf ? 2 * Values.Rounding(type) : 0) + 1e-6;
+        var tolerance = (output == GemvOutput.StoreHalf ? 2 * Values.Rounding(c.Type) : 0) + 1e-6;
         Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(tolerance), what);
     }
 
-    private static void CheckGate(TestDevice device, DataType type, int rows, int rowsPerWarp, int k, int m)
+    private static void CheckGate(Case c, Activation activation)
     {
-        var random = new Random(k);
-        var x = Values.Random(random, rows * k, 3);
-        var norm = Values.Random(random, k);
-        var w = Values.Random(random, 2 * m * k, 0.5f / MathF.Sqrt(k)); // gates near 0, where silu does not magnify their error
-        var stride = (k + 7) / 8 * 8;
-        var normed = ReferenceNorm.Rms(Array.ConvertAll(x, v => (double)v), Array.ConvertAll(norm, v => (double)v), Epsilon);
-        var product = ReferenceLinear.Apply(normed, Values.Round(w, type), [], k);
-        var expected = new double[rows * m];
-        for (var row = 0; row < rows; row++)
+        using var _ = c;
+        var product = ReferenceLinear.Apply(c.Normed(), Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
+        var expected = new double[c.Rows * c.M];
+        for (var row = 0; row < c.Rows; row++)
         {
-            for (var i = 0; i < m; i++)
+            for (var i = 0; i < c.M; i++)
             {
-                var gate = product[(row * 2 * m) + i];
-                expected[(row * m) + i] = gate / (1 + Math.Exp(-gate)) * product[(row * 2 * m) + m + i];
+                var gate = product[(row * 2 * c.M) + i];
+                expected[(row * c.M) + i] = Activate(gate, activation) * product[(row * 2 * c.M) + c.M + i];
             }
         }
 
-        using var px = device.Upload(Values.Strided(x, k, stride, float.NaN));
-        using var pn = device.Upload(norm);
-        using var pw = device.Upload(Values.Strided(Values.Encode(w, type), k, stride, (ushort)0));
-        using var py = device.Poisoned<ushort>(rows * m);
-        device.Run(
-            GemvKernel.Gated(type, rows, rowsPerWarp, GemvInput.RmsInput, Activation.Silu),
-            GemvKernel.GatedShape(rows, m, k, rowsPerWarp),
-            new GemvParams
-            {
-                X = px.Address,
-                Weight = pw.Address,
-                NormWeight = pn.Address,
-                Y = py.Address,
-                Rows = rows,
-                Outputs = m,
-                Inner = k,
-                XStride = stride,
-                WStride = stride,
-                YStride = m,
-                Epsilon = Epsilon,
-            });
-        // The normed row, both products and the result are rounded.
+        var yStride = c.M + 3;
+        using var y = c.Device.Poisoned<ushort>(c.Rows * yStride);
+        c.Device.Run(
+            GemvKernel.Gated(c.Type, GemvInput.RmsInput, activation),
+            GemvKernel.GatedShape(c.Rows, c.M, c.K, GemvInput.RmsInput, Multiprocessors),
+            c.Parameters(GemvInput.RmsInput, c.Rows, y.Address, yStride));
+        var stored = y.Download();
+        Assert.That(Values.Between(stored, c.M, yStride), Has.All.EqualTo(ushort.MaxValue));
+        // The result is rounded, and the activation amplifies what float32 sums lose.
         Assert.That(
-            ErrorMeasure.RelativeRms(Values.Decode(py.Download(), type), expected), Is.LessThan(8 * Values.Rounding(type)), $"K {k} M {m}");
+            ErrorMeasure.RelativeRms(Values.Decode(Values.Unstrided(stored, c.M, yStride), c.Type), expected),
+            Is.LessThan((2 * Values.Rounding(c.Type)) + 1e-5),
+            $"K {c.K} M {c.M}");
+    }
+
+    private static double Activate(double x, Activation activation) => activation == Activation.Silu
+        ? x / (1 + Math.Exp(-x))
+        : 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x))));
+
+    /// <summary>Inputs of a product: x [N, K] as activations and as a residual stream, W [weightRows, K], NaN between rows of x.</summary>
+    private sealed class Case : IDisposable
+    {
+        public const float NormOffset = 1;
+        private readonly DeviceArray<ushort> weight;
+        private readonly DeviceArray<float> bias;
+
+        public Case(TestDevice device, DataType type, int rows, int k, int m, int weightRows)
+        {
+            (Device, Type, Rows, K, M) = (device, type, rows, k, m);
+            var random = new Random((k * 31) + m);
+            X = Values.Random(random, rows * k);
+            W = Values.Random(random, weightRows * k, 0.5f / MathF.Sqrt(k)); // gates near 0, where they do not magnify their error
+            B = Values.Random(random, weightRows, 0.1f);
+            NormWeight = Values.Random(random, k, 0.3f);
+            Stride = ((k + 7) / 8 * 8) + 8;
+            Activations = device.Upload(Values.Strided(Values.Encode(X, type), k, Stride, ushort.MaxValue));
+            Residual = device.Upload(Values.Strided(X, k, Stride, float.NaN));
+            Norm = device.Upload(NormWeight);
+            weight = device.Upload(Values.Strided(Values.Encode(W, type), k, Stride, (ushort)0));
+            bias = device.Upload(B);
+        }
+
+        public TestDevice Device { get; }
+
+        public DataType Type { get; }
+
+        public int Rows { get; }
+
+        public int K { get; }
+
+        public int M { get; }
+
+        public int Stride { get; }
+
+        public float[] X { get; }
+
+        public float[] W { get; }
+
+        public float[] B { get; }
+
+        public float[] NormWeight { get; }
+
+        public DeviceArray<ushort> Activations { get; }
+
+        public DeviceArray<float> Residual { get; }
+
+        public DeviceArray<float> Norm { get; }
+
+        /// <summary>x normed, in double precision.</summary>
+        public double[] Normed() =>
+            ReferenceNorm.Rms(Array.ConvertAll(X, v => (double)v), Array.ConvertAll(NormWeight, v => (double)v + NormOffset), Epsilon);
+
+        public GemvParams Parameters(GemvInput input, int rows, nuint y, int yStride) => new()
+        {
+            X = input == GemvInput.RmsInput ? Residual.Address : Activations.Address,
+            Weight = weight.Address,
+            Bias = bias.Address,
+            NormWeight = Norm.Address,
+            Y = y,
+            Rows = rows,
+            Outputs = M,
+            Inner = K,
+            XStride = Stride,
+            WStride = Stride,
+            YStride = yStride,
+            Epsilon = Epsilon,
+            NormOffset = NormOffset,
+        };
+
+        /// <summary>The product of the first <paramref name="rows"/> rows, in float32.</summary>
+        public float[] Floats(GemvInput input, int rows, int sets, int multiprocessors)
+        {
+            using var y = Device.Poisoned<float>(rows * M);
+            Device.Run(
+                GemvKernel.Instance(Type, sets, input, GemvOutput.StoreFloat),
+                GemvKernel.Shape(rows, M, K, sets, input, multiprocessors),
+                Parameters(input, rows, y.Address, M));
+            return y.Download();
+        }
+
+        public void Dispose()
+        {
+            Activations.Dispose();
+            Residual.Dispose();
+            Norm.Dispose();
+            weight.Dispose();
+            bias.Dispose();
+        }
     }
 }

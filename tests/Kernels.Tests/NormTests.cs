@@ -73,6 +73,29 @@ public sealed class NormTests
         }
     }
 
+    [Test]
+    public void A_row_too_small_to_scale_is_quantized_to_zero()
+    {
+        var device = TestDevice.Open();
+        using var x = device.Upload([.. Enumerable.Repeat(1f, 16)]);
+        using var weight = device.Upload([.. Enumerable.Repeat(1e-38f, 16)]);
+        using var y = device.Poisoned<sbyte>(16);
+        using var scales = device.Poisoned<float>(1);
+        device.Run(NormKernel.Instance(NormForm.Rms, DataType.Float32, null), NormKernel.Shape(1, 16), new NormParams
+        {
+            X = x.Address,
+            Weight = weight.Address,
+            Y = y.Address,
+            Scales = scales.Address,
+            Width = 16,
+            XStride = 16,
+            YStride = 16,
+            Epsilon = Epsilon,
+        });
+        Assert.That(y.Download(), Has.All.Zero);
+        Assert.That(scales.Download()[0], Is.EqualTo(1e-38f / 127).Within(1e-42f));
+    }
+
     /// <summary>One input with its expected result.</summary>
     private sealed class Run : IDisposable
     {

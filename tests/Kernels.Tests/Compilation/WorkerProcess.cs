@@ -81,12 +81,9 @@ internal static class WorkerProcess
         yield return CopyKernels.Block;
         yield return AttentionPrefillKernel.Instance(Type, HeadSize, AttentionVariant.Causal, computeCapability);
         yield return AttentionDecodeKernel.Instance(Type, HeadSize, groupHeads: 4, AttentionVariant.Causal);
-        foreach (var rows in (int[])[1, 2, 4, 8])
-        {
-            yield return GemvKernel.Instance(Type, rows, 2, GemvInput.RmsInput, GemvOutput.StoreFloat);
-            yield return GemvKernel.Instance(Type, rows, 4, GemvInput.RmsInput, GemvOutput.StoreFloat);
-            yield return GemvKernel.Instance(Type, rows, 1, GemvInput.PlainInput, GemvOutput.Accumulate);
-            yield return GemvKernel.Gated(Type, rows, 4, GemvInput.RmsInput, Activation.Silu);
-        }
+        yield return GemvKernel.Instance(Type, 1, GemvInput.RmsInput, GemvOutput.StoreFloat);
+        yield return GemvKernel.Instance(Type, 2, GemvInput.RmsInput, GemvOutput.StoreFloat);
+        yield return GemvKernel.Instance(Type, 1, GemvInput.PlainInput, GemvOutput.Accumulate);
+        yield return GemvKernel.Gated(Type, GemvInput.RmsInput, Activation.Silu);
     }
 }

@@ -136,7 +136,7 @@ internal sealed class GpuProfile : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             foreach (var n in (int[])[1, 4, 8])
             {
-                if (GemvKernel.Fits(n, k, context.Device))
+                if (GemvKernel.Fits(n, k, GemvInput.PlainInput, context.Device))
                     Gemv($"{model.Name} {name}", n, m, k);
             }
 
@@ -147,12 +147,13 @@ internal sealed class GpuProfile : IDisposable
 
     private void Gemv(string name, int n, int m, int k)
     {
-        var each = GemvKernel.RowsPerWarp(m, context.Device.Multiprocessors);
+        var multiprocessors = context.Device.Multiprocessors;
+        var sets = GemvKernel.Sets(m, multiprocessors);
         using var y = CudaDeviceMemory.Allocate(context, (long)n * m * 4);
-        var kernel = kernels.Get(GemvKernel.Instance(Type, n, each, GemvInput.PlainInput, GemvOutput.StoreFloat));
+        var kernel = kernels.Get(GemvKernel.Instance(Type, sets, GemvInput.PlainInput, GemvOutput.StoreFloat));
         var weights = (long)m * k * 2;
-        var shape = GemvKernel.Shape(n, m, k, each);
-        Add($"gemv, {each} rows a warp", $"{name} {n}×{m}×{k}", weights + (n * (m * 4L)) + (n * k * 2L), 2.0 * n * m * k, i => kernel.Launch(stream, shape, new GemvParams
+        var shape = GemvKernel.Shape(n, m, k, sets, GemvInput.PlainInput, multiprocessors);
+        Add($"gemv, {sets * 16} rows a block", $"{name} {n}×{m}×{k}", weights + (n * (m * 4L)) + (n * k * 2L), 2.0 * n * m * k, i => kernel.Launch(stream, shape, new GemvParams
         {
             X = buffers.Random((long)n * k * 2, i),
             Weight = buffers.Random(weights, i),

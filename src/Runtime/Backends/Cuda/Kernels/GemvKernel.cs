@@ -53,63 +53,76 @@ internal static class GemvKernel
     /// <summary>More rows than this are a matter for cuBLAS.</summary>
     public const int MostRows = 8;
 
-    // What a block may stage of x: two blocks then fit a multiprocessor of 8.0 and 9.0.
-    private const int MostSharedBytes = 80 * 1024;
     private const int Threads = 256;
     private const int Warps = Threads / 32;
+    private const int TileRows = 16; // of W in a fragment
+    private const int Chunk = 32;
+    private const int GateSets = 2;
+    private const int MostSets = 2;
+    private const int BlocksEach = 2; // of a multiprocessor: kGemvBlocks
 
-    /// <summary>Rows of the batch that an instance is compiled for: the next power of two.</summary>
+    /// <summary>Rows that a captured step is padded to: the next power of two.</summary>
     public static int Batch(int rows) => rows <= 1 ? 1 : rows <= 2 ? 2 : rows <= 4 ? 4 : 8;
 
-    /// <summary>The kernel takes <paramref name="rows"/> rows of <paramref name="inner"/> elements on <paramref name="device"/>.</summary>
-    public static bool Fits(int rows, int inner, CudaDeviceInfo device) =>
-        rows <= MostRows && SharedBytes(rows, inner) <= Math.Min(MostSharedBytes, device.SharedMemoryPerBlock);
+    /// <summary>
+    /// The kernel takes <paramref name="rows"/> rows of <paramref name="inner"/> elements on <paramref name="device"/>: always few rows of
+    /// activations; of a residual stream, if a block can hold them normed.
+    /// </summary>
+    public static bool Fits(int rows, int inner, GemvInput input, CudaDeviceInfo device) =>
+        rows <= MostRows && SharedBytes(rows, inner, MostSets, input) <= device.SharedMemoryPerBlock;
 
     /// <summary>
-    /// Rows of W a warp takes: as many as leave every multiprocessor at least two blocks' worth of warps, since more rows share the loads
-    /// of x but fewer warps keep fewer bytes in flight.
+    /// Sets of 16 rows of W that a block takes at a time, 1 or 2. Two read x half as often, and are worth it where the busiest
+    /// multiprocessor gets at most a thirty-second more rows for it and still two blocks.
     /// </summary>
-    public static int RowsPerWarp(int outputs, int multiprocessors)
+    public static int Sets(int outputs, int multiprocessors)
     {
-        const int BlocksEach = 2;
-        var warps = multiprocessors * BlocksEach * Warps;
-        return outputs >= 4 * warps ? 4 : outputs >= 2 * warps ? 2 : 1;
+        var (of1, of2) = (Busiest(1), Busiest(2));
+        return of2 >= 2 && ((of2 * 2) - of1) * 32 <= of1 ? 2 : 1;
+
+        int Busiest(int sets) => Up(Up(outputs, sets * TileRows), multiprocessors);
     }
 
     /// <summary>An instance without a gate.</summary>
-    public static KernelInstance Instance(DataType type, int rows, int rowsPerWarp, GemvInput input, GemvOutput output) =>
-        Instance(type, rows, rowsPerWarp, input, $"weft::{output}");
+    public static KernelInstance Instance(DataType type, int sets, GemvInput input, GemvOutput output) =>
+        Instance(type, sets, input, $"weft::{output}");
 
     /// <summary>An instance that multiplies activation(gate) with up.</summary>
-    public static KernelInstance Gated(DataType type, int rows, int rowsPerWarp, GemvInput input, Activation activation) =>
-        Instance(type, rows, Math.Min(2, rowsPerWarp), input, $"weft::Gate<{activation.CudaName()}>");
+    public static KernelInstance Gated(DataType type, GemvInput input, Activation activation) =>
+        Instance(type, GateSets, input, $"weft::Gate<{activation.CudaName()}>");
 
-    /// <summary>A launch over <paramref name="outputs"/> results a row.</summary>
-    public static LaunchShape Shape(int rows, int outputs, int inner, int rowsPerWarp)
-    {
-        var perBlock = Warps * rowsPerWarp;
-        return new((outputs + perBlock - 1) / perBlock, 1, 1, Threads, SharedBytes(rows, inner));
-    }
+    /// <summary>A launch over <paramref name="outputs"/> results a row, <paramref name="sets"/> · 16 of them a block.</summary>
+    public static LaunchShape Shape(int rows, int outputs, int inner, int sets, GemvInput input, int multiprocessors) =>
+        Shape(Up(outputs, sets * TileRows), SharedBytes(rows, inner, sets, input), input, multiprocessors);
 
-    /// <summary>As <see cref="Shape"/>, of a gated instance.</summary>
-    public static LaunchShape GatedShape(int rows, int outputs, int inner, int rowsPerWarp) => Shape(rows, outputs, inner, Math.Min(2, rowsPerWarp));
+    /// <summary>As <see cref="Shape(int, int, int, int, GemvInput, int)"/>, of a gated instance.</summary>
+    public static LaunchShape GatedShape(int rows, int outputs, int inner, GemvInput input, int multiprocessors) =>
+        Shape(Up(outputs, TileRows), SharedBytes(rows, inner, GateSets, input), input, multiprocessors);
 
     /// <summary>What LLaMA-like models ask for.</summary>
     public static IEnumerable<KernelInstance> Instances =>
         from type in ElementType.Halves
-        from rows in (int[])[1, 2, 4, 8]
-        from each in (int[])[1, 2, 4]
-        from instance in (KernelInstance[])
+        from input in (GemvInput[])[GemvInput.RmsInput, GemvInput.PlainInput]
+        from instance in (IEnumerable<KernelInstance>)
         [
-            Instance(type, rows, each, GemvInput.RmsInput, GemvOutput.StoreHalf),
-            Instance(type, rows, each, GemvInput.RmsInput, GemvOutput.StoreFloat),
-            Instance(type, rows, each, GemvInput.PlainInput, GemvOutput.Accumulate),
-            Gated(type, rows, Math.Min(2, each), GemvInput.RmsInput, Activation.Silu),
+            .. from sets in (int[])[1, MostSets]
+               from output in Enum.GetValues<GemvOutput>()
+               select Instance(type, sets, input, output),
+            Gated(type, input, Activation.Silu),
+            Gated(type, input, Activation.GeluTanh),
         ]
         select instance;
 
-    private static KernelInstance Instance(DataType type, int rows, int rowsPerWarp, GemvInput input, string output) =>
-        new("gemv.cu", $"weft::gemv<{type.CudaName()},{Batch(rows)},{rowsPerWarp},weft::{input},{output}>");
+    private static KernelInstance Instance(DataType type, int sets, GemvInput input, string output) =>
+        new("gemv.cu", $"weft::gemv<{type.CudaName()},{sets},weft::{input},{output}>");
 
-    private static int SharedBytes(int rows, int inner) => (Warps * sizeof(float)) + (Batch(rows) * ((inner + 7) / 8 * 8) * sizeof(float));
+    // A block that norms x does so once and takes several tiles; otherwise whichever multiprocessor is free takes the next one.
+    private static LaunchShape Shape(int tiles, int sharedBytes, GemvInput input, int multiprocessors) =>
+        new(input == GemvInput.RmsInput ? Math.Min(tiles, BlocksEach * multiprocessors) : tiles, 1, 1, Threads, sharedBytes);
+
+    // Every warp's sums of a tile, and the normed rows as two 16-bit values, an odd number of chunks apart.
+    private static int SharedBytes(int rows, int inner, int sets, GemvInput input) =>
+        (Warps * sets * TileRows * MostRows * sizeof(float)) + (input == GemvInput.RmsInput ? 2 * rows * (Up(inner, Chunk) | 1) * Chunk * sizeof(ushort) : 0);
+
+    private static int Up(int value, int unit) => (value + unit - 1) / unit;
 }

@@ -16,21 +16,21 @@ internal sealed class LinearOperation : CudaOperation
     private readonly InputNorm? norm;
     private readonly DeviceMatrix weight;
     private readonly DeviceBias bias;
-    private readonly int rowsPerWarp;
+    private readonly int sets;
 
     public LinearOperation(CudaProgramContext context, FusedLinearNode node, InputNorm? norm, DeviceMatrix weight, DeviceBias bias)
         : base(context)
     {
         (this.node, this.norm, this.weight, this.bias) = (node, norm, weight, bias);
-        rowsPerWarp = GemvKernel.RowsPerWarp(Outputs, context.Device.Multiprocessors);
+        sets = GemvKernel.Sets(Outputs, context.Device.Multiprocessors);
     }
 
     public override IEnumerable<KernelInstance> Kernels
     {
         get
         {
-            for (var rows = 1; rows <= GemvKernel.MostRows && GemvKernel.Fits(rows, weight.Columns, Context.Device); rows *= 2)
-                yield return Gemv(rows);
+            if (Fits(1))
+                yield return Gemv;
             if (norm is not null)
                 yield return norm.Kernel;
             if (node.Gate is { } gate)
@@ -43,33 +43,34 @@ internal sealed class LinearOperation : CudaOperation
 
     private DataType OutputType => Context.Layout.TypeOf(node.Y);
 
+    private GemvInput Input => norm is null ? GemvInput.PlainInput : GemvInput.RmsInput;
+
+    private GemvOutput Output => node.Accumulate ? GemvOutput.Accumulate : OutputType == DataType.Float32 ? GemvOutput.StoreFloat : GemvOutput.StoreHalf;
+
+    private KernelInstance Gemv =>
+        node.Gate is { } gate ? GemvKernel.Gated(Context.Type, Input, gate) : GemvKernel.Instance(Context.Type, sets, Input, Output);
+
     public override void Run(in StepShape shape)
     {
         var rows = CudaProgramContext.Rows(shape, node.Y);
         if (rows == 0)
             return;
-        if (GemvKernel.Fits(rows, weight.Columns, Context.Device))
+        if (Fits(rows))
             RunFew(rows);
         else
             RunMany(rows);
     }
 
-    private KernelInstance Gemv(int rows)
-    {
-        var input = norm is null ? GemvInput.PlainInput : GemvInput.RmsInput;
-        if (node.Gate is { } gate)
-            return GemvKernel.Gated(Context.Type, rows, rowsPerWarp, input, gate);
-        var output = node.Accumulate ? GemvOutput.Accumulate : OutputType == DataType.Float32 ? GemvOutput.StoreFloat : GemvOutput.StoreHalf;
-        return GemvKernel.Instance(Context.Type, rows, rowsPerWarp, input, output);
-    }
+    private bool Fits(int rows) => GemvKernel.Fits(rows, weight.Columns, Input, Context.Device);
 
     private void RunFew(int rows)
     {
         var x = norm?.X ?? node.X;
+        var multiprocessors = Context.Device.Multiprocessors;
         var shape = node.Gate is null
-            ? GemvKernel.Shape(rows, Outputs, weight.Columns, rowsPerWarp)
-            : GemvKernel.GatedShape(rows, Outputs, weight.Columns, rowsPerWarp);
-        Context.Launch(Gemv(rows), shape, new GemvParams
+            ? GemvKernel.Shape(rows, Outputs, weight.Columns, sets, Input, multiprocessors)
+            : GemvKernel.GatedShape(rows, Outputs, weight.Columns, Input, multiprocessors);
+        Context.Launch(Gemv, shape, new GemvParams
         {
             X = Context.Address(x),
             Weight = weight.Address,
