@@ -1,4 +1,5 @@
 // cuBLASLt's functions for the products that Weft asks for, as plain loops with float32 sums. What is not modelled is refused.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -10,7 +11,8 @@ using namespace sim;
 
 namespace {
 
-enum Status : int { kOk = 0, kInvalid = 7, kUnsupported = 15 };
+enum Status : int { kOk = 0, kInvalid = 7, kExecutionFailed = 13, kUnsupported = 15 };
+enum Epilogue : int { kNone = 1, kRelu = 2, kBias = 4, kGelu = 32 };
 enum Type : int { kF32 = 0, kF16 = 2, kBF16 = 14, kF8 = 28 };
 
 struct Layout {
@@ -86,10 +88,15 @@ size_t offset(const Layout& layout, uint64_t row, uint64_t column) {
 }
 
 float activate(int epilogue, float x) {
-  if (epilogue & 2) return x > 0 ? x : 0;
-  if (epilogue & 32) return 0.5f * x * (1 + std::tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
+  if (epilogue & kRelu) return x > 0 ? x : 0;
+  if (epilogue & kGelu) return 0.5f * x * (1 + std::tanh(0.7978845608f * (x + 0.044715f * x * x * x)));
   return x;
 }
+
+constexpr uint64_t kColumns = 16;
+
+// The result's type where nothing else is said.
+int bias_type_of(const Descriptor& descriptor, const Layout& d) { return descriptor.bias_type < 0 ? d.type : descriptor.bias_type; }
 
 struct Product {
   Descriptor descriptor;
@@ -101,38 +108,70 @@ struct Product {
   uint64_t n() const { return d.columns; }
   uint64_t k() const { return descriptor.transpose_a ? a.rows : a.columns; }
 
-  // One column of the result.
-  void column(uint64_t batch, uint64_t j) const {
+  uint64_t groups() const { return (n() + kColumns - 1) / kColumns; }
+
+  // Some columns of the result side by side: each row of A is converted once for all of them, and each column's sum has the one order
+  // whatever the number of columns.
+  void columns(uint64_t batch, uint64_t group) const {
     const auto at = [batch](uintptr_t base, const Layout& layout) {
-      return reinterpret_cast<unsigned char*>(base) + batch * static_cast<uint64_t>(layout.batch_stride) * size_of(layout.type);
+      return reinterpret_cast<unsigned char*>(base) +
+             static_cast<int64_t>(batch) * layout.batch_stride * static_cast<int64_t>(size_of(layout.type));
     };
     const auto *pa = at(a_address, a), *pb = at(b_address, b), *pc = at(c_address, c);
     auto* pd = at(d_address, d);
     const auto* bias = reinterpret_cast<const unsigned char*>(descriptor.bias);
     const float scale = alpha * (descriptor.a_scale ? *descriptor.a_scale : 1) * (descriptor.b_scale ? *descriptor.b_scale : 1);
-    std::vector<float> right(k());
-    for (uint64_t i = 0; i < k(); ++i) right[i] = load(pb, b.type, descriptor.transpose_b ? offset(b, j, i) : offset(b, i, j));
+    const uint64_t first = group * kColumns, count = std::min<uint64_t>(kColumns, n() - first);
+    std::vector<float> left(k()), right(k() * kColumns);
+    for (uint64_t i = 0; i < k(); ++i)
+      for (uint64_t j = 0; j < count; ++j)
+        right[i * kColumns + j] = load(pb, b.type, descriptor.transpose_b ? offset(b, first + j, i) : offset(b, i, first + j));
     for (uint64_t row = 0; row < m(); ++row) {
-      float sum = 0;
-      for (uint64_t i = 0; i < k(); ++i) sum += load(pa, a.type, descriptor.transpose_a ? offset(a, i, row) : offset(a, row, i)) * right[i];
-      float value = scale * sum;
-      if (beta != 0) value += beta * load(pc, c.type, offset(c, row, j));
-      if (descriptor.epilogue & 4) value += load(bias, descriptor.bias_type, row);
-      store(pd, d.type, offset(d, row, j), activate(descriptor.epilogue, value));
+      for (uint64_t i = 0; i < k(); ++i) left[i] = load(pa, a.type, descriptor.transpose_a ? offset(a, i, row) : offset(a, row, i));
+      float sums[kColumns] = {};
+      for (uint64_t i = 0; i < k(); ++i)
+        for (uint64_t j = 0; j < kColumns; ++j) sums[j] += left[i] * right[i * kColumns + j];
+      for (uint64_t j = 0; j < count; ++j) {
+        float value = scale * sums[j];
+        if (beta != 0) value += beta * load(pc, c.type, offset(c, row, first + j));
+        if (descriptor.epilogue & kBias) value += load(bias, bias_type_of(descriptor, d), row);
+        store(pd, d.type, offset(d, row, first + j), activate(descriptor.epilogue, value));
+      }
     }
   }
 };
 
+bool is_layout(const Layout& layout) {
+  return layout.rows > 0 && layout.columns > 0 && layout.batches > 0 &&
+         layout.stride >= static_cast<int64_t>(layout.order == 0 ? layout.rows : layout.columns);
+}
+
+// Quarter-precision products are there in one arrangement: columns of A and B along the sum, all in whole 16-byte units.
+bool is_f8_arrangement(const Descriptor& descriptor, const Layout& a, const Layout& b) {
+  return descriptor.transpose_a && !descriptor.transpose_b && a.order == 0 && b.order == 0 && a.stride % 16 == 0 && b.stride % 16 == 0 &&
+         a.rows % 16 == 0;
+}
+
 int check(const Descriptor* descriptor, const Layout* a, const Layout* b, const Layout* c, const Layout* d) {
   if (!descriptor || !a || !b || !c || !d) return kInvalid;
-  if (!is_known(a->type) || !is_known(b->type) || a->type != b->type || c->type != d->type) return kUnsupported;
-  if (d->type != kF32 && d->type != kF16 && d->type != kBF16) return kUnsupported;
-  if (d->type != kF32 && a->type != kF8 && d->type != a->type) return kUnsupported;
-  const int e = descriptor->epilogue;
-  if (e != 1 && e != 2 && e != 4 && e != 6 && e != 32 && e != 36) return kUnsupported;
+  if (!is_layout(*a) || !is_layout(*b) || !is_layout(*c) || !is_layout(*d)) return kInvalid;
+  if (a->batches != d->batches || b->batches != d->batches || c->batches != d->batches) return kInvalid;
   const uint64_t m = descriptor->transpose_a ? a->columns : a->rows, ka = descriptor->transpose_a ? a->rows : a->columns;
   const uint64_t n = descriptor->transpose_b ? b->rows : b->columns, kb = descriptor->transpose_b ? b->columns : b->rows;
   if (m != d->rows || n != d->columns || ka != kb || c->rows != d->rows || c->columns != d->columns) return kInvalid;
+
+  if (!is_known(a->type) || a->type != b->type || c->type != d->type) return kUnsupported;
+  if (d->type != kF32 && d->type != kF16 && d->type != kBF16) return kUnsupported;
+  if (d->type != kF32 && a->type != kF8 && d->type != a->type) return kUnsupported;
+  if (a->type == kF8 && !is_f8_arrangement(*descriptor, *a, *b)) return kUnsupported;
+  if (a->type != kF8 && (descriptor->a_scale || descriptor->b_scale)) return kUnsupported;
+  const int activation = descriptor->epilogue & ~kBias;
+  if (descriptor->epilogue != kBias && activation != kNone && activation != kRelu && activation != kGelu) return kUnsupported;
+  if ((descriptor->epilogue & kBias) != 0) {
+    if (!descriptor->bias) return kInvalid;
+    const int wanted = a->type != kF8 ? d->type : d->type == kF16 ? kF16 : kBF16;
+    if (bias_type_of(*descriptor, *d) != wanted) return kUnsupported;
+  }
   return kOk;
 }
 
@@ -152,7 +191,7 @@ SIM_EXPORT int cublasLtDestroy(void* handle) {
 
 SIM_EXPORT size_t cublasLtGetVersion() { return 130000; }
 
-SIM_EXPORT const char* cublasLtGetStatusString(int status) {
+SIM_EXPORT const char* cublasLtGetStatusName(int status) {
   switch (status) {
     case kOk:
       return "CUBLAS_STATUS_SUCCESS";
@@ -164,14 +203,22 @@ SIM_EXPORT const char* cublasLtGetStatusString(int status) {
       return "CUBLAS_STATUS_INVALID_VALUE";
     case 8:
       return "CUBLAS_STATUS_ARCH_MISMATCH";
-    case 13:
+    case 11:
+      return "CUBLAS_STATUS_MAPPING_ERROR";
+    case kExecutionFailed:
       return "CUBLAS_STATUS_EXECUTION_FAILED";
+    case 14:
+      return "CUBLAS_STATUS_INTERNAL_ERROR";
     case kUnsupported:
       return "CUBLAS_STATUS_NOT_SUPPORTED";
+    case 16:
+      return "CUBLAS_STATUS_LICENSE_ERROR";
     default:
-      return "CUBLAS_STATUS_INTERNAL_ERROR";
+      return "CUBLAS_STATUS_UNKNOWN";
   }
 }
+
+SIM_EXPORT const char* cublasLtGetStatusString(int status) { return cublasLtGetStatusName(status); }
 
 SIM_EXPORT int cublasLtMatmulDescCreate(Descriptor** descriptor, int compute, int scale) {
   SIM_FAULT();
@@ -181,6 +228,7 @@ SIM_EXPORT int cublasLtMatmulDescCreate(Descriptor** descriptor, int compute, in
 }
 
 SIM_EXPORT int cublasLtMatmulDescDestroy(Descriptor* descriptor) {
+  SIM_FAULT();
   delete descriptor;
   return kOk;
 }
@@ -219,6 +267,7 @@ SIM_EXPORT int cublasLtMatrixLayoutCreate(Layout** layout, int type, uint64_t ro
 }
 
 SIM_EXPORT int cublasLtMatrixLayoutDestroy(Layout* layout) {
+  SIM_FAULT();
   delete layout;
   return kOk;
 }
@@ -247,6 +296,7 @@ SIM_EXPORT int cublasLtMatmulPreferenceCreate(void** preference) {
 }
 
 SIM_EXPORT int cublasLtMatmulPreferenceDestroy(void* preference) {
+  SIM_FAULT();
   delete static_cast<int*>(preference);
   return kOk;
 }
@@ -268,16 +318,19 @@ SIM_EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, Descriptor* descriptor, Lay
 
 SIM_EXPORT int cublasLtMatmul(void*, Descriptor* descriptor, const float* alpha, uintptr_t a, Layout* a_layout, uintptr_t b,
                               Layout* b_layout, const float* beta, uintptr_t c, Layout* c_layout, uintptr_t d, Layout* d_layout,
-                              const void*, uintptr_t, size_t, Stream* stream) {
+                              const void*, uintptr_t, size_t, Stream* handle) {
   SIM_FAULT();
   if (const int status = check(descriptor, a_layout, b_layout, c_layout, d_layout)) return status;
   const Product product{*descriptor, *a_layout, *b_layout, *c_layout, *d_layout, a, b, c, d, *alpha, *beta};
   auto& device = Device::get();
   std::lock_guard lock(device.mutex);
+  if (device.error() != kSuccess) return kExecutionFailed;
+  Stream* const stream = device.find(handle);
+  if (!stream) return kInvalid;
   device.submit(stream, NodeKind::Kernel, [product]() {
-    const uint64_t columns = product.n();
-    return run_items("cublasLtMatmul", columns * static_cast<uint64_t>(product.d.batches),
-                     [&](uint64_t item) { product.column(item / columns, item % columns); });
+    const uint64_t groups = product.groups();
+    return run_items("cublasLtMatmul", groups * static_cast<uint64_t>(product.d.batches),
+                     [&](uint64_t item) { product.columns(item / groups, item % groups); });
   });
   return kOk;
 }

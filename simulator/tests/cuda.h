@@ -12,6 +12,9 @@ struct GraphExec;
 struct Module;
 struct Kernel;
 struct Program;
+struct BlasHandle;
+struct BlasDescriptor;
+struct BlasLayout;
 
 enum Status : int {
   kSuccess = 0,
@@ -106,4 +109,16 @@ int nvrtcGetProgramLog(Program* program, char* log);
 int nvrtcGetCUBINSize(Program* program, size_t* size);
 int nvrtcGetCUBIN(Program* program, char* image);
 int nvrtcGetLoweredName(Program* program, const char* expression, const char** name);
+
+int cublasLtCreate(BlasHandle** handle);
+int cublasLtDestroy(BlasHandle* handle);
+int cublasLtMatmulDescCreate(BlasDescriptor** descriptor, int compute, int scale);
+int cublasLtMatmulDescDestroy(BlasDescriptor* descriptor);
+int cublasLtMatmulDescSetAttribute(BlasDescriptor* descriptor, int attribute, const void* value, size_t bytes);
+int cublasLtMatrixLayoutCreate(BlasLayout** layout, int type, uint64_t rows, uint64_t columns, int64_t stride);
+int cublasLtMatrixLayoutDestroy(BlasLayout* layout);
+int cublasLtMatrixLayoutSetAttribute(BlasLayout* layout, int attribute, const void* value, size_t bytes);
+int cublasLtMatmul(BlasHandle* handle, BlasDescriptor* descriptor, const float* alpha, uintptr_t a, BlasLayout* a_layout, uintptr_t b,
+                   BlasLayout* b_layout, const float* beta, uintptr_t c, BlasLayout* c_layout, uintptr_t d, BlasLayout* d_layout,
+                   const void* algorithm, uintptr_t workspace, size_t workspace_bytes, Stream* stream);
 }
