@@ -93,7 +93,7 @@ internal static class CudaBackend
         var layout = new ValueLayout(graph, type);
         var weights = DeviceWeights.CountBytes(graph, file, type);
         var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
-        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size;
+        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize);
         var (free, _) = context.MemoryInfo();
         var need = weights + cache + working;
         if (need > free)

@@ -5,6 +5,7 @@ using Weft.Graph;
 using Weft.Interop;
 using Weft.KvCache;
 using Weft.Models;
+using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Tensors;
 using Weft.Weights;
@@ -13,7 +14,8 @@ namespace Weft.Backends.Cuda;
 
 /// <summary>
 /// A graph on a CUDA device: weights, cache and arena allocated once, every node bound to addresses once. A step copies its input, submits
-/// the launches and copies the logits back; steps of single tokens are captured into a graph a shape and replayed.
+/// the launches and brings back the tokens drawn, all in one stream; the host waits for tokens alone. Steps of single tokens are captured
+/// into a graph a shape and replayed.
 /// </summary>
 internal sealed class CudaProgram : StepProgram
 {
@@ -24,6 +26,8 @@ internal sealed class CudaProgram : StepProgram
     private readonly CudaBlas blas;
     private readonly DeviceBatch batch;
     private readonly DeviceKvCache cache;
+    private readonly DrawnTokens drawn;
+    private readonly DeviceTokenCounts counts;
     private readonly List<DeviceRotaryTable> rotaryTables = [];
     private readonly List<CudaOperation> operations;
     private readonly CudaDeviceMemory arena;
@@ -51,13 +55,16 @@ internal sealed class CudaProgram : StepProgram
             blas = resources.Add(new CudaBlas(context));
             cache = resources.Add(new DeviceKvCache(context, stream, kernels, model, type, options.CacheBlocks));
             arena = resources.Add(CudaDeviceMemory.Allocate(context, plan.Size));
+            drawn = resources.Add(new DrawnTokens(context, logitRows));
+            counts = resources.Add(new DeviceTokenCounts(context, stepBatch.MaxSequences, model.VocabularySize));
             batch = resources.Add(new DeviceBatch(
-                context, stepBatch, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
+                context, stepBatch, counts, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
             logits = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Logits)));
             logitsOffset = plan.Offset(graph.Logits);
             var weights = resources.Add(new DeviceWeights(context, stream, file, type));
             var shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
-            operations = new GraphBinder(shared, weights, cache, Rotary, Workspace(model, options), stepBatch.MaxBlocks, tokensPerTile).Bind(graph);
+            operations = new GraphBinder(
+                shared, weights, cache, Rotary, Workspace(model, options), drawn, counts, stepBatch.MaxBlocks, tokensPerTile).Bind(graph);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
             WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
@@ -86,11 +93,22 @@ internal sealed class CudaProgram : StepProgram
 
     public override long WorkingBytes { get; }
 
-    public override void Run()
+    public override bool RunsAhead => true;
+
+    public override long Submit()
     {
         try
         {
-            RunStep();
+            context.MakeCurrent();
+            foreach (var table in rotaryTables)
+                table.Reach(LastPosition());
+            var shape = StepShape.Of(Batch, tokensPerTile);
+            batch.Copy(shape, tokensPerTile, stream);
+            Submit(shape);
+            LastStep++;
+            if (Batch.LogitRowCount > 0)
+                Bring();
+            return LastStep;
         }
         catch (InteropException exception)
         {
@@ -98,18 +116,17 @@ internal sealed class CudaProgram : StepProgram
         }
     }
 
-    private void RunStep()
+    public override ReadOnlySpan<int> Receive(long step)
     {
-        context.MakeCurrent();
-        foreach (var table in rotaryTables)
-            table.Reach(LastPosition());
-        var shape = StepShape.Of(Batch, tokensPerTile);
-        batch.Copy(shape, tokensPerTile, stream);
-        Submit(shape);
-        if (Batch.LogitRowCount == 0)
-            return;
-        arena.CopyToAsync(logits.Address, logitsOffset, (long)Batch.LogitRowCount * ValueLayout.Stride(graph.Logits) * sizeof(float), stream);
-        stream.Synchronize();
+        try
+        {
+            context.MakeCurrent();
+            return drawn.Receive(step);
+        }
+        catch (InteropException exception)
+        {
+            throw Failure(exception);
+        }
     }
 
     public override Span<float> Logits(int row) =>
@@ -127,6 +144,8 @@ internal sealed class CudaProgram : StepProgram
             throw Failure(exception);
         }
     }
+
+    public override void Forget(Sampler sampler) => counts.Forget(sampler);
 
     protected override void Dispose(bool disposing)
     {
@@ -164,6 +183,15 @@ internal sealed class CudaProgram : StepProgram
             captured[shape] = exec = Capture(shape);
 
         exec.Launch(stream);
+    }
+
+    /// <summary>Tokens of rows that have a sampler; logits of the others, if there are any.</summary>
+    private void Bring()
+    {
+        var row = (long)ValueLayout.Stride(graph.Logits) * sizeof(float);
+        if (Batch.Samplers.AsSpan(0, Batch.LogitRowCount).Contains(null))
+            arena.CopyToAsync(logits.Address, logitsOffset, Batch.LogitRowCount * row, stream);
+        drawn.Bring(LastStep, Batch.LogitRowCount, stream);
     }
 
     private CudaGraphExec Capture(in StepShape shape)

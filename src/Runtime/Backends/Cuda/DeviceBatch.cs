@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
 using Weft.Scheduling;
@@ -14,6 +15,7 @@ internal sealed class DeviceBatch : IDisposable
     private readonly CudaPinnedMemory pinned;
     private readonly CudaDeviceMemory memory;
     private readonly CudaEvent copied;
+    private readonly DeviceTokenCounts counts;
     private readonly int maxTiles;
 
     // Offsets in integers.
@@ -24,22 +26,26 @@ internal sealed class DeviceBatch : IDisposable
     private readonly int decodeRows;
     private readonly int decodeTables;
     private readonly int tiles;
+    private readonly int samplingOptions;
     private readonly int blockTables;
 
-    public DeviceBatch(CudaContext context, StepBatch batch, int maxTiles)
+    public DeviceBatch(CudaContext context, StepBatch batch, DeviceTokenCounts counts, int maxTiles)
     {
         this.batch = batch;
+        this.counts = counts;
         this.maxTiles = maxTiles;
         var tokens = Math.Max(batch.MaxTokens, StepShape.MostPlaces);
         var places = Math.Max(batch.MaxSequences, StepShape.MostPlaces);
         positions = tokens;
         slots = positions + tokens;
         logitRows = slots + tokens;
-        starts = logitRows + Math.Max(batch.MaxLogitRows, StepShape.MostPlaces);
+        var logitRowPlaces = Math.Max(batch.MaxLogitRows, StepShape.MostPlaces);
+        starts = logitRows + logitRowPlaces;
         decodeRows = starts + batch.MaxSequences + 1;
         decodeTables = decodeRows + places;
         tiles = (decodeTables + places + 1) / 2 * 2;
-        blockTables = tiles + (2 * maxTiles);
+        samplingOptions = tiles + (2 * maxTiles);
+        blockTables = samplingOptions + (logitRowPlaces * Unsafe.SizeOf<DeviceSamplingOptions>() / sizeof(int));
         var count = blockTables + (batch.MaxSequences * batch.MaxBlocks);
         pinned = CudaPinnedMemory.Allocate(context, (long)count * sizeof(int));
         memory = CudaDeviceMemory.Allocate(context, (long)count * sizeof(int));
@@ -62,6 +68,8 @@ internal sealed class DeviceBatch : IDisposable
 
     public nuint Tiles => At(tiles);
 
+    public nuint SamplingOptions => At(samplingOptions);
+
     public nuint BlockTables => At(blockTables);
 
     /// <summary>Submits copying the step that <see cref="StepBatch"/> holds.</summary>
@@ -79,6 +87,7 @@ internal sealed class DeviceBatch : IDisposable
         Fill(batch.SequenceStarts, batch.SequenceCount + 1, starts, batch.SequenceCount + 1, 0);
         Fill(batch.BlockTables, batch.SequenceCount * batch.MaxBlocks, blockTables, batch.SequenceCount * batch.MaxBlocks, 0);
         ListPlaces(shape.Places);
+        ListSamplers(shape, stream);
         AttentionPrefillKernel.List(batch, tokensPerTile, pinned.AsSpan<AttentionTile>((long)tiles * sizeof(int), maxTiles));
         var used = blockTables + (batch.SequenceCount * batch.MaxBlocks);
         memory.CopyFromAsync(pinned.Address, 0, (long)used * sizeof(int), stream);
@@ -108,6 +117,20 @@ internal sealed class DeviceBatch : IDisposable
 
         rows[count..].Fill(-1);
         tables[count..].Clear();
+    }
+
+    private void ListSamplers(in StepShape shape, CudaStream stream)
+    {
+        if (shape.Drawing == Drawing.None)
+            return;
+        var options = pinned.AsSpan<DeviceSamplingOptions>((long)samplingOptions * sizeof(int), shape.LogitRows);
+        options[batch.LogitRowCount..].Fill(DeviceSamplingOptions.None);
+        for (var row = 0; row < batch.LogitRowCount; row++)
+        {
+            options[row] = batch.Samplers[row] is { } sampler
+                ? DeviceSamplingOptions.Create(sampler, sampler.Step++, counts.Row(sampler, stream))
+                : DeviceSamplingOptions.None;
+        }
     }
 
     private void Fill(int[] source, int count, int offset, int padded, int padding)

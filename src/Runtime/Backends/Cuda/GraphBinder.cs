@@ -11,17 +11,19 @@ internal sealed class GraphBinder(
     DeviceKvCache cache,
     Func<RotaryDescription, int, DeviceRotaryTable> createRotaryTable,
     DecodeWorkspace workspace,
+    DrawnTokens drawn,
+    DeviceTokenCounts counts,
     int maxBlocks,
     int tokensPerTile)
 {
     private readonly Dictionary<(RotaryDescription, int), DeviceRotaryTable> rotaryTables = [];
 
     /// <summary>The operations in order.</summary>
-    public List<CudaOperation> Bind(StepGraph graph) => [.. graph.Nodes.Select(Bind)];
+    public List<CudaOperation> Bind(StepGraph graph) => [.. graph.Nodes.Select(Bind), new SamplingOperation(context, graph.Logits, drawn, counts)];
 
     private CudaOperation Bind(Node node) => node switch
     {
-        EmbeddingNode n => new EmbeddingOperation(context, weights.Matrix(n.Weight), n.Y),
+        EmbeddingNode n => new EmbeddingOperation(context, weights.Matrix(n.Weight), drawn, n.Y),
         NormNode { Norm.Kind: NormKind.Rms } n => new NormOperation(context, Norm(n)),
         FusedLinearNode n => Linear(n, null),
         NormedLinearNode { Norm.Norm.Kind: NormKind.Rms } n => Linear(n.Linear, Norm(n.Norm)),

@@ -1,7 +1,21 @@
 using Weft.Backends.Cuda.Kernels;
+using Weft.Sampling;
 using Weft.Scheduling;
 
 namespace Weft.Backends.Cuda;
+
+/// <summary>How a step draws tokens from its rows of logits.</summary>
+internal enum Drawing
+{
+    /// <summary>Not at all: the host reads the logits.</summary>
+    None,
+
+    /// <summary>The largest logit of each.</summary>
+    Greedy,
+
+    /// <summary>As each row's options say.</summary>
+    Sampled,
+}
 
 /// <summary>What launches of a step depend on. Steps of the same shape are the same launches, so a captured graph is kept under it.</summary>
 /// <param name="Tokens">N, padding included.</param>
@@ -9,7 +23,8 @@ namespace Weft.Backends.Cuda;
 /// <param name="Places">Places of the decode attention, empty ones included.</param>
 /// <param name="Positions">Longest context of a place, rounded up to a power of two.</param>
 /// <param name="Tiles">Tiles of the prefill attention.</param>
-internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles)
+/// <param name="Drawing">What the sampling does.</param>
+internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles, Drawing Drawing)
 {
     /// <summary>Steps of at most this many single tokens are padded to a power of two and captured.</summary>
     public const int MostPlaces = GemvKernel.MostRows;
@@ -41,9 +56,24 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
         }
 
         var positions = LongestPositions(longest);
+        var drawing = DrawingOf(batch.Samplers.AsSpan(0, batch.LogitRowCount));
         if (tiles > 0 || batch.TokenCount > MostPlaces || batch.LogitRowCount != batch.TokenCount)
-            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles);
+            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles, drawing);
         var bucket = GemvKernel.Batch(batch.TokenCount);
-        return new(bucket, bucket, bucket, positions, 0);
+        return new(bucket, bucket, bucket, positions, 0, drawing);
+    }
+
+    private static Drawing DrawingOf(ReadOnlySpan<Sampler?> samplers)
+    {
+        var drawing = Drawing.None;
+        foreach (var sampler in samplers)
+        {
+            if (sampler is { Options.Temperature: > 0 })
+                return Drawing.Sampled;
+            if (sampler is not null)
+                drawing = Drawing.Greedy;
+        }
+
+        return drawing;
     }
 }
