@@ -8,7 +8,6 @@ using Weft.Models;
 using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Tensors;
-using Weft.Weights;
 
 namespace Weft.Backends.Cuda;
 
@@ -36,7 +35,7 @@ internal sealed class CudaProgram : StepProgram
     private readonly int tokensPerTile;
     private readonly Dictionary<StepShape, CudaGraphExec?> captured = [];
 
-    public CudaProgram(StepGraph graph, WeftFile file, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
+    public CudaProgram(StepGraph graph, IModelWeights source, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
     {
         this.graph = graph;
         this.context = context;
@@ -44,10 +43,10 @@ internal sealed class CudaProgram : StepProgram
         CacheType = type;
         try
         {
-            var model = file.Header.Model;
+            var model = source.Model;
             var layout = new ValueLayout(graph, type);
-            var rows = Math.Max(stepBatch.MaxTokens, StepShape.MostPlaces);
-            var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.MostPlaces);
+            var rows = Math.Max(stepBatch.MaxTokens, StepShape.LargestBucket(stepBatch.MaxSequences));
+            var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.LargestBucket(stepBatch.MaxSequences));
             var plan = MemoryPlan.Create(graph, rows, logitRows, layout.RowBytes);
             tokensPerTile = model.Layers.Min(layer => AttentionPrefillKernel.TokensPerTile(layer.Attention.QueryHeads, layer.Attention.KeyValueHeads));
             stream = resources.Add(CudaStream.Create(context));
@@ -61,7 +60,7 @@ internal sealed class CudaProgram : StepProgram
                 context, stepBatch, counts, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
             logits = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Logits)));
             logitsOffset = plan.Offset(graph.Logits);
-            var weights = resources.Add(new DeviceWeights(context, stream, file, type));
+            var weights = resources.Add(new DeviceWeights(context, stream, source, type));
             var shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
             operations = new GraphBinder(
                 shared, weights, cache, Rotary, Workspace(model, options), drawn, counts, stepBatch.MaxBlocks, tokensPerTile).Bind(graph);
@@ -227,7 +226,7 @@ internal sealed class CudaProgram : StepProgram
 
     private DecodeWorkspace Workspace(ModelDescription model, CudaOptions options)
     {
-        var places = Math.Max(Batch.MaxSequences, StepShape.MostPlaces);
+        var places = Math.Max(Batch.MaxSequences, StepShape.LargestBucket(Batch.MaxSequences));
         var longest = StepShape.LongestPositions(options.MaxPositions);
         var partial = model.Layers.Select(layer => layer.Attention).Max(attention => AttentionDecodeKernel.PartialBytes(
             places, attention.QueryHeads, attention.HeadSize, AttentionDecodeKernel.Splits(longest, attention.Window)));

@@ -6,8 +6,8 @@ using Weft.Scheduling;
 namespace Weft.Backends.Cuda;
 
 /// <summary>
-/// A step's input on the device: one copy from pinned memory. A step of single tokens is padded to <c>Rows</c>, so that one captured graph
-/// serves all batches of a bucket: padding reads token 0 and writes nothing to the cache.
+/// A step's input on the device: one copy from pinned memory. A step of single tokens is padded to its bucket, which one captured graph
+/// serves: padding reads token 0 and writes nothing to the cache.
 /// </summary>
 internal sealed class DeviceBatch : IDisposable
 {
@@ -34,12 +34,12 @@ internal sealed class DeviceBatch : IDisposable
         this.batch = batch;
         this.counts = counts;
         this.maxTiles = maxTiles;
-        var tokens = Math.Max(batch.MaxTokens, StepShape.MostPlaces);
-        var places = Math.Max(batch.MaxSequences, StepShape.MostPlaces);
+        var tokens = Math.Max(batch.MaxTokens, StepShape.LargestBucket(batch.MaxSequences));
+        var places = Math.Max(batch.MaxSequences, StepShape.LargestBucket(batch.MaxSequences));
         positions = tokens;
         slots = positions + tokens;
         logitRows = slots + tokens;
-        var logitRowPlaces = Math.Max(batch.MaxLogitRows, StepShape.MostPlaces);
+        var logitRowPlaces = Math.Max(batch.MaxLogitRows, StepShape.LargestBucket(batch.MaxSequences));
         starts = logitRows + logitRowPlaces;
         decodeRows = starts + batch.MaxSequences + 1;
         decodeTables = decodeRows + places;

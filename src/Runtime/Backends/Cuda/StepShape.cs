@@ -1,4 +1,3 @@
-using Weft.Backends.Cuda.Kernels;
 using Weft.Sampling;
 using Weft.Scheduling;
 
@@ -27,7 +26,7 @@ internal enum Drawing
 internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles, Drawing Drawing)
 {
     /// <summary>Steps of at most this many single tokens are padded to a power of two and captured.</summary>
-    public const int MostPlaces = GemvKernel.MostRows;
+    public const int MostPlaces = 256;
 
     private const int LeastPositions = 256;
 
@@ -36,6 +35,9 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
 
     /// <summary>Contexts of up to <paramref name="positions"/> belong to the bucket of this many.</summary>
     public static int LongestPositions(int positions) => Math.Max(LeastPositions, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
+
+    /// <summary>What steps of up to <paramref name="sequences"/> single tokens are padded to at most.</summary>
+    public static int LargestBucket(int sequences) => Bucket(Math.Min(sequences, MostPlaces));
 
     /// <summary>The shape of what <paramref name="batch"/> holds.</summary>
     public static StepShape Of(StepBatch batch, int tokensPerTile)
@@ -59,9 +61,11 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
         var drawing = DrawingOf(batch.Samplers.AsSpan(0, batch.LogitRowCount));
         if (tiles > 0 || batch.TokenCount > MostPlaces || batch.LogitRowCount != batch.TokenCount)
             return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles, drawing);
-        var bucket = GemvKernel.Batch(batch.TokenCount);
+        var bucket = Bucket(batch.TokenCount);
         return new(bucket, bucket, bucket, positions, 0, drawing);
     }
+
+    private static int Bucket(int tokens) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);
 
     private static Drawing DrawingOf(ReadOnlySpan<Sampler?> samplers)
     {

@@ -7,28 +7,27 @@ using Weft.Weights;
 namespace Weft.Backends.Cuda;
 
 /// <summary>Streams tensors of a packed file to the device through two pinned buffers, converting element types on the way.</summary>
-internal sealed class WeightUploader : IDisposable
+internal sealed class WeightUploader : IWeightUploader
 {
     private const int BufferBytes = 32 << 20;
 
+    private readonly WeftFile file;
     private readonly CudaContext context;
     private readonly CudaStream stream;
     private readonly (CudaPinnedMemory Memory, CudaEvent Copied)[] buffers = new (CudaPinnedMemory, CudaEvent)[2];
     private int next;
     private bool disposed;
 
-    public WeightUploader(CudaContext context, CudaStream stream)
+    public WeightUploader(WeftFile file, CudaContext context, CudaStream stream)
     {
+        this.file = file;
         this.context = context;
         this.stream = stream;
     }
 
-    /// <summary>Submits filling <paramref name="target"/> with zeros.</summary>
-    public void Zero(CudaDeviceMemory target) => target.FillAsync(0, stream);
-
-    /// <summary>Copies a tensor to <paramref name="offset"/>, its rows <paramref name="stride"/> elements apart with zeros between.</summary>
+    /// <inheritdoc/>
     /// <exception cref="WeftException">A weight is too large for f16.</exception>
-    public void Upload(WeftFile file, TensorEntry tensor, CudaDeviceMemory target, long offset, int stride, DataType type)
+    public void Upload(TensorEntry tensor, CudaDeviceMemory target, long offset, int stride, DataType type)
     {
         var columns = tensor.Shape[^1];
         var rows = tensor.Shape.Count == 1 ? 1 : tensor.Shape[0];
@@ -45,7 +44,7 @@ internal sealed class WeightUploader : IDisposable
             if (tensor.DataType == type && sourceRow == targetRow)
                 source.CopyTo(destination);
             else
-                Convert(file, tensor, source, destination, count, columns, stride, type);
+                Convert(tensor, source, destination, count, columns, stride, type);
             target.CopyFromAsync(pinned.Address, offset + ((long)row * targetRow), destination.Length, stream);
             copied.Record(stream);
         }
@@ -65,8 +64,8 @@ internal sealed class WeightUploader : IDisposable
         }
     }
 
-    private static void Convert(
-        WeftFile file, TensorEntry tensor, ReadOnlySpan<byte> source, Span<byte> destination, int rows, int columns, int stride, DataType type)
+    private void Convert(
+        TensorEntry tensor, ReadOnlySpan<byte> source, Span<byte> destination, int rows, int columns, int stride, DataType type)
     {
         var values = new float[columns];
         var sourceRow = columns * tensor.DataType.Size();
