@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.Json;
 using Weft.Reference;
 
@@ -5,6 +6,7 @@ namespace Weft.Cli.Tests;
 
 /// <summary><c>weft profile static</c>, with the real compiler where there is one.</summary>
 [TestFixture]
+[UnsupportedOSPlatform("windows")]
 public sealed class ProfileTests
 {
     private string folder = "";
@@ -60,7 +62,7 @@ public sealed class ProfileTests
         var goldens = Path.Combine(folder, "goldens");
         Directory.CreateDirectory(goldens);
         Directory.CreateSymbolicLink(Path.Combine(goldens, "llama"), Require.Golden("llama"));
-        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--out", folder, "--tests", "/bin/true", "--goldens", goldens);
+        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--out", folder, "--tests", TestProgram(12), "--goldens", goldens);
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
         using var report = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "gpu.json")));
         string[] Names(string table, string column) =>
@@ -75,11 +77,12 @@ public sealed class ProfileTests
         Assert.That(File.ReadAllText(Path.Combine(folder, "gpu.md")), Does.Contain("| llama bf16 | passed |").And.Contain("| tiny | decode | 3 |"));
     }
 
-    [Test]
-    public void A_gpu_that_fails_a_check_is_still_timed_and_fails_the_profile()
+    [TestCase(0, 0, Description = "all tests skipped")]
+    [TestCase(12, 2, Description = "some failed")]
+    public void A_gpu_that_fails_a_check_is_still_timed_and_fails_the_profile(int succeeded, int exitCode)
     {
         Require.Simulator();
-        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--out", folder, "--tests", "/bin/false");
+        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--out", folder, "--tests", TestProgram(succeeded, exitCode));
         Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
         Assert.That(File.ReadAllText(Path.Combine(folder, "gpu.md")), Does.Contain("| kernels | failed |").And.Contain("| checkpoints | skipped |"));
     }
@@ -118,6 +121,15 @@ public sealed class ProfileTests
         var outcome = InProcess.Run("profile", "static", "--kernel", "transmogrify");
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
         Assert.That(outcome.Error, Does.Contain("'transmogrify'"));
+    }
+
+    /// <summary>Stands for the kernel tests: says how they ended.</summary>
+    private string TestProgram(int succeeded, int exitCode = 0)
+    {
+        var path = Path.Combine(folder, "tests.sh");
+        File.WriteAllText(path, $"#!/bin/sh\nprintf '  failed: {exitCode}\\n  succeeded: {succeeded}\\n  skipped: 3\\n'\nexit {exitCode}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return path;
     }
 
     private static Outcome Profile(params string[] arguments) => Profile([], arguments);

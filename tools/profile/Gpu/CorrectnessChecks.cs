@@ -22,7 +22,7 @@ internal sealed class CorrectnessChecks(string device, Action<string> note, Canc
         if (tests is null && !File.Exists(beside))
             Skip("kernels", $"there is no {KernelTests} beside this program: --tests names it");
         else
-            Check("kernels", tests ?? beside, [], LastWords);
+            Check("kernels", tests ?? beside, [], Counts);
         if (goldens is null)
             Skip("checkpoints", "--goldens names no folder of them");
         else
@@ -41,7 +41,7 @@ internal sealed class CorrectnessChecks(string device, Action<string> note, Canc
         foreach (var folder in folders)
         {
             foreach (var type in (string[])["bf16", "f16"])
-                Check($"{Path.GetFileName(folder)} {type}", program, [.. first, "verify", folder, "--device", device, "--activations", type], FirstError);
+                Check($"{Path.GetFileName(folder)} {type}", program, [.. first, "verify", folder, "--device", device, "--activations", type], Errors);
         }
     }
 
@@ -51,22 +51,34 @@ internal sealed class CorrectnessChecks(string device, Action<string> note, Canc
         rows.Add(new(name, CheckOutcome.Skipped, 0, reason));
     }
 
-    private void Check(string name, string program, IReadOnlyList<string> arguments, Func<string, string> summarize)
+    private void Check(string name, string program, IReadOnlyList<string> arguments, Func<string, (bool IsWhole, string Summary)> summarize)
     {
         note($"checking {name}");
         var start = Stopwatch.GetTimestamp();
         var (exitCode, output) = ChildProgram.Run(program, arguments, [("WEFT_DEVICE", device)], cancellationToken);
+        var (isWhole, summary) = summarize(output);
         var row = new CheckRow(
-            name, exitCode == 0 ? CheckOutcome.Passed : CheckOutcome.Failed, Stopwatch.GetElapsedTime(start).TotalSeconds, summarize(output));
+            name, exitCode == 0 && isWhole ? CheckOutcome.Passed : CheckOutcome.Failed, Stopwatch.GetElapsedTime(start).TotalSeconds, summary);
         rows.Add(row);
         if (row.Outcome == CheckOutcome.Failed)
             note($"failed: {name}: {output}");
     }
 
-    /// <summary>The counts at the end of a test run.</summary>
-    private static string LastWords(string output) => string.Join(
-        ", ", output.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && line.Contains(':', StringComparison.Ordinal)).TakeLast(5));
+    /// <summary>The counts at the end of a test run. One in which everything was skipped has shown nothing.</summary>
+    private static (bool IsWhole, string Summary) Counts(string output)
+    {
+        var counts = new List<string>();
+        foreach (var name in (string[])["succeeded", "failed", "skipped"])
+        {
+            var line = output.Split('\n').Select(line => line.Trim()).LastOrDefault(line => line.StartsWith(name + ": ", StringComparison.Ordinal));
+            if (line is null)
+                return (false, "it ended without saying how many tests passed");
+            counts.Add($"{line[(name.Length + 2)..]} {name}");
+        }
 
-    private static string FirstError(string output) =>
-        output.Split('\n').Select(line => line.Trim()).FirstOrDefault(line => line.Contains("RMS", StringComparison.Ordinal)) ?? output.Trim();
+        return (!counts[0].StartsWith("0 ", StringComparison.Ordinal), string.Join(", ", counts));
+    }
+
+    private static (bool IsWhole, string Summary) Errors(string output) =>
+        (true, output.Split('\n').Select(line => line.Trim()).FirstOrDefault(line => line.Contains("RMS", StringComparison.Ordinal)) ?? output.Trim());
 }
