@@ -239,6 +239,16 @@ public sealed class CudaModelTests
         Assert.That(() => Load(tiny, DataType.Float32), Throws.TypeOf<WeftException>().With.Message.Contains("bf16 or f16"));
     }
 
+    [Test]
+    public void A_weight_beyond_f16_is_named()
+    {
+        _ = TestDevice.Open();
+        using var large = TinyModel.Create(Describe(), DataType.Float32, scale: 1e6);
+        Assert.That(() => Load(large, DataType.Float16), Throws.TypeOf<WeftException>()
+            .With.Message.Contains("tensor 'embedding.weight' has a weight beyond what f16 can hold").And.Message.Contains("bf16"));
+        using var model = Load(large, DataType.BFloat16);
+    }
+
     private static void RequireSimulator()
     {
         if (!TestDevice.IsSimulator)
