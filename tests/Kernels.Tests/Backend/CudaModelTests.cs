@@ -173,7 +173,7 @@ public sealed class CudaModelTests
     {
         _ = TestDevice.Open();
         using var tiny = TinyModel.Create(Describe(), DataType.Float16);
-        Assert.That(() => Load(tiny, DataType.Float16, 100_000_000), Throws.TypeOf<WeftException>().With.Message.Contains("GB are free")
+        Assert.That(() => Load(tiny, DataType.Float16, 100_000_000), Throws.TypeOf<WeftException>().With.Message.Contains("B are free")
             .And.Message.Contains("smaller context").And.Message.Contains("--device cpu"));
         using var model = Load(tiny, DataType.Float16);
         Assert.That(Forward(model, [1, 2, 3], [3]), Has.None.NaN);
@@ -186,7 +186,8 @@ public sealed class CudaModelTests
         RequireSimulator();
         using var tiny = TinyModel.Create(Describe(), DataType.Float16);
         Simulator.InjectFault("cuMemAlloc_v2", (int)CudaResult.OutOfMemory, after);
-        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("ran out of memory").And.Message.Contains("--device cpu"));
+        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>()
+            .With.Message.Contains("ran out of memory").And.Message.Contains("B are free").And.Message.Contains("--device cpu"));
         Simulator.ClearFaults();
         using var model = Load(tiny, DataType.Float16);
         Assert.That(Forward(model, [1, 2, 3], [3]), Has.None.NaN);
@@ -227,6 +228,28 @@ public sealed class CudaModelTests
         Assert.That(failures, Is.EqualTo(1));
         var again = Forward(model, [1, 2, 3, 4], [3, 1]);
         Assert.That(logits, Is.EqualTo(again[^logits.Length..]));
+    }
+
+    [Test]
+    public void A_lost_device_is_said_so_and_a_model_loaded_anew_runs(
+        [Values(CudaResult.IllegalAddress, CudaResult.LaunchFailed)] CudaResult status, [Values("cuLaunchKernelEx", "cuEventSynchronize")] string function)
+    {
+        _ = TestDevice.Open();
+        RequireSimulator();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        var prompt = Tokens(tiny, 9);
+        int[] expected;
+        using (var model = Load(tiny, DataType.Float16))
+        {
+            expected = Draw(model, prompt, new(), 8, 8);
+            Simulator.InjectFault(function, (int)status, 3);
+            Assert.That(() => Draw(model, prompt, new(), 8, 8), Throws.TypeOf<WeftException>()
+                .With.Message.Contains(function).And.Message.Contains("the GPU has lost this model: load it again"));
+            Simulator.ClearFaults();
+        }
+
+        using var again = Load(tiny, DataType.Float16);
+        Assert.That(Draw(again, prompt, new(), 8, 8), Is.EqualTo(expected));
     }
 
     [Test]

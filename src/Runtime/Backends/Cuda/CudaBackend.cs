@@ -1,3 +1,4 @@
+using System.Globalization;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
 using Weft.Interop;
@@ -32,6 +33,7 @@ internal static class CudaBackend
     public static StepProgram Compile(CudaPlatform platform, StepGraph graph, IModelWeights weights, StepBatch batch, CudaOptions options)
     {
         CudaContext? context = null;
+        var memory = "";
         try
         {
             CudaLibraries.Select(platform);
@@ -39,13 +41,13 @@ internal static class CudaBackend
             context = CudaContext.Create(options.Ordinal);
             var type = ChooseType(graph, weights, context.Device, options.ActivationType);
             RequireSupported(weights, context.Device);
-            RequireMemory(graph, weights, batch, context, type, options);
+            memory = RequireMemory(graph, weights, batch, context, type, options);
             return new CudaProgram(graph, weights, batch, context, type, options);
         }
         catch (CudaException exception) when (exception.Status == CudaResult.OutOfMemory)
         {
             context?.Dispose();
-            throw new WeftException($"{weights.Name}: the GPU ran out of memory ({exception.Call}); {Remedies}", exception);
+            throw new WeftException($"{weights.Name}: the GPU ran out of memory ({exception.Call}) although it {memory}; {Remedies}", exception);
         }
         catch (InteropException exception)
         {
@@ -86,7 +88,8 @@ internal static class CudaBackend
         }
     }
 
-    private static void RequireMemory(StepGraph graph, IModelWeights weights, StepBatch batch, CudaContext context, DataType type, CudaOptions options)
+    /// <summary>Refuses what cannot fit; says what it needs and what is free.</summary>
+    private static string RequireMemory(StepGraph graph, IModelWeights weights, StepBatch batch, CudaContext context, DataType type, CudaOptions options)
     {
         var model = weights.Model;
         var layout = new ValueLayout(graph, type);
@@ -95,12 +98,11 @@ internal static class CudaBackend
         var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize);
         var (free, _) = context.MemoryInfo();
         var need = matrices + cache + working;
-        if (need > free)
-        {
-            throw new WeftException(
-                $"{weights.Name}: needs {Gigabytes(need)} on the GPU (weights {Gigabytes(matrices)}, cache {Gigabytes(cache)}, activations {Gigabytes(working)}) and {Gigabytes(free)} are free; {Remedies}");
-        }
+        var figures = $"needs {Size(need)} on the GPU (weights {Size(matrices)}, cache {Size(cache)}, activations {Size(working)}) and {Size(free)} are free";
+        return need <= free ? figures : throw new WeftException($"{weights.Name}: {figures}; {Remedies}");
     }
 
-    private static string Gigabytes(long bytes) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes / 1e9:F2} GB");
+    private static string Size(long bytes) => bytes < 1e9
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:F1} MB")
+        : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:F2} GB");
 }
