@@ -63,7 +63,7 @@ internal sealed class CudaProgram : StepProgram
             var weights = resources.Add(new DeviceWeights(context, stream, source, type));
             var shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
             operations = new GraphBinder(
-                shared, weights, cache, Rotary, Workspace(model, options), drawn, counts, stepBatch.MaxBlocks, tokensPerTile).Bind(graph);
+                shared, weights, cache, Rotary, Workspace(model, options), drawn, counts, tokensPerTile).Bind(graph);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
             WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks);

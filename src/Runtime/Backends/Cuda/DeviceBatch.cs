@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
+using Weft.KvCache;
 using Weft.Scheduling;
 
 namespace Weft.Backends.Cuda;
@@ -46,7 +47,7 @@ internal sealed class DeviceBatch : IDisposable
         tiles = (decodeTables + places + 1) / 2 * 2;
         samplingOptions = tiles + (2 * maxTiles);
         blockTables = samplingOptions + (logitRowPlaces * Unsafe.SizeOf<DeviceSamplingOptions>() / sizeof(int));
-        var count = blockTables + (batch.MaxSequences * batch.MaxBlocks);
+        var count = blockTables + (batch.MaxSequences * BlockPool.BlocksFor(StepShape.LongestPositions(batch.MaxBlocks * BlockPool.BlockSize)));
         pinned = CudaPinnedMemory.Allocate(context, (long)count * sizeof(int));
         memory = CudaDeviceMemory.Allocate(context, (long)count * sizeof(int));
         copied = CudaEvent.Create(context);
@@ -85,11 +86,11 @@ internal sealed class DeviceBatch : IDisposable
         Fill(batch.Slots, batch.TokenCount, slots, shape.Tokens, -1);
         Fill(batch.LogitRows, batch.LogitRowCount, logitRows, shape.LogitRows, 0);
         Fill(batch.SequenceStarts, batch.SequenceCount + 1, starts, batch.SequenceCount + 1, 0);
-        Fill(batch.BlockTables, batch.SequenceCount * batch.MaxBlocks, blockTables, batch.SequenceCount * batch.MaxBlocks, 0);
+        FillTables(shape.TableBlocks);
         ListPlaces(shape.Places);
         ListSamplers(shape, stream);
         AttentionPrefillKernel.List(batch, tokensPerTile, pinned.AsSpan<AttentionTile>((long)tiles * sizeof(int), maxTiles));
-        var used = blockTables + (batch.SequenceCount * batch.MaxBlocks);
+        var used = blockTables + (batch.SequenceCount * shape.TableBlocks);
         memory.CopyFromAsync(pinned.Address, 0, (long)used * sizeof(int), stream);
         copied.Record(stream);
     }
@@ -130,6 +131,16 @@ internal sealed class DeviceBatch : IDisposable
             options[row] = batch.Samplers[row] is { } sampler
                 ? DeviceSamplingOptions.Create(sampler, sampler.Step++, counts.Row(sampler, stream))
                 : DeviceSamplingOptions.None;
+        }
+    }
+
+    private void FillTables(int blocks)
+    {
+        var target = pinned.AsSpan<int>((long)blockTables * sizeof(int), batch.SequenceCount * blocks);
+        for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
+        {
+            var count = BlockPool.BlocksFor(batch.Positions[batch.SequenceStarts[sequence + 1] - 1] + 1);
+            batch.BlockTables.AsSpan(sequence * batch.MaxBlocks, count).CopyTo(target[(sequence * blocks)..]);
         }
     }
 

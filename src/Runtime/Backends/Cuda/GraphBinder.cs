@@ -13,7 +13,6 @@ internal sealed class GraphBinder(
     DecodeWorkspace workspace,
     DrawnTokens drawn,
     DeviceTokenCounts counts,
-    int maxBlocks,
     int tokensPerTile)
 {
     private readonly Dictionary<(RotaryDescription, int), DeviceRotaryTable> rotaryTables = [];
@@ -28,7 +27,7 @@ internal sealed class GraphBinder(
         FusedLinearNode n => Linear(n, null),
         NormedLinearNode { Norm.Norm.Kind: NormKind.Rms } n => Linear(n.Linear, Norm(n.Norm)),
         RotaryCacheWriteNode n => new RotaryCacheWriteOperation(context, n, Rotary(n.Attention), cache.Keys(n.Layer), cache.Values(n.Layer)),
-        AttentionNode n => new AttentionOperation(context, n, cache.Keys(n.Layer), cache.Values(n.Layer), workspace, maxBlocks, tokensPerTile),
+        AttentionNode n => new AttentionOperation(context, n, cache.Keys(n.Layer), cache.Values(n.Layer), workspace, tokensPerTile),
         GatherRowsNode n => new GatherRowsOperation(context, n),
         _ => throw new NotSupportedException($"the CUDA backend has no kernel for a {node.GetType().Name} that was not fused"),
     };

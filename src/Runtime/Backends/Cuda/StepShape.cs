@@ -1,3 +1,4 @@
+using Weft.KvCache;
 using Weft.Sampling;
 using Weft.Scheduling;
 
@@ -22,8 +23,9 @@ internal enum Drawing
 /// <param name="Places">Places of the decode attention, empty ones included.</param>
 /// <param name="Positions">Longest context of a place, rounded up to a power of two.</param>
 /// <param name="Tiles">Tiles of the prefill attention.</param>
+/// <param name="TableBlocks">Row length of the block tables: what the longest sequence's bucket needs, so that short contexts copy little.</param>
 /// <param name="Drawing">What the sampling does.</param>
-internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles, Drawing Drawing)
+internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles, int TableBlocks, Drawing Drawing)
 {
     /// <summary>Steps of at most this many single tokens are padded to a power of two and captured.</summary>
     public const int MostPlaces = 256;
@@ -42,14 +44,16 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
     /// <summary>The shape of what <paramref name="batch"/> holds.</summary>
     public static StepShape Of(StepBatch batch, int tokensPerTile)
     {
-        var (places, longest, tiles) = (0, 0, 0);
+        var (places, longestPlace, longest, tiles) = (0, 0, 0, 0);
         for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
         {
             var (start, end) = (batch.SequenceStarts[sequence], batch.SequenceStarts[sequence + 1]);
+            var context = batch.Positions[end - 1] + 1;
+            longest = Math.Max(longest, context);
             if (end - start == 1)
             {
                 places++;
-                longest = Math.Max(longest, batch.Positions[start] + 1);
+                longestPlace = Math.Max(longestPlace, context);
             }
             else
             {
@@ -57,12 +61,13 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
             }
         }
 
-        var positions = LongestPositions(longest);
+        var positions = LongestPositions(longestPlace);
+        var blocks = BlockPool.BlocksFor(LongestPositions(longest));
         var drawing = DrawingOf(batch.Samplers.AsSpan(0, batch.LogitRowCount));
         if (tiles > 0 || batch.TokenCount > MostPlaces || batch.LogitRowCount != batch.TokenCount)
-            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles, drawing);
+            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles, blocks, drawing);
         var bucket = Bucket(batch.TokenCount);
-        return new(bucket, bucket, bucket, positions, 0, drawing);
+        return new(bucket, bucket, bucket, positions, 0, blocks, drawing);
     }
 
     private static int Bucket(int tokens) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);
