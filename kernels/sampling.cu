@@ -2,7 +2,7 @@
 // the cumulative distribution in order of token ids at the number that Philox gives for (seed, step).
 //   logits  [R, stride] float32, changed in place       options [R]
 //   seen    [rows of options, V] 16 bits: the top one for a token of prompt or output, the others how often it was generated
-//   tokens  [R]; −1 for a row with NaN or +∞, or in which everything is forbidden
+//   tokens  [R]; negative for a row of which none can be drawn; that of a row without options stays as it is
 // One block a row. Weights are integers, exp(s − max) · 2³², so that sums do not depend on the order in which threads add them. What top-k
 // and top-p keep is a prefix of the tokens in order of falling logit and, among equals, rising id: its end is found by a radix select over
 // the bits of the logits (three histograms), without sorting.
@@ -14,7 +14,7 @@ namespace weft {
 struct SamplingOptions {
   unsigned long long seed;
   unsigned long long step;
-  float temperature;  // 0: greedy
+  float temperature;  // 0: greedy; negative: the row is not drawn from
   float top_p;
   float min_p;
   float repetition_penalty;
@@ -26,7 +26,7 @@ struct SamplingOptions {
 
 struct SamplingParams {
   float* logits;
-  SamplingOptions* options;
+  const SamplingOptions* options;
   unsigned short* seen;
   int* tokens;
   int vocabulary;
@@ -39,6 +39,11 @@ constexpr int kDigitBits = 11;
 constexpr int kDigits = 1 << kDigitBits;
 constexpr unsigned kSign = 0x80000000u;
 constexpr unsigned short kSeen = 0x8000;
+
+// Twins of Weft.Sampling.Undrawable.
+constexpr int kNotANumber = -1;
+constexpr int kInfinite = -2;
+constexpr int kForbidden = -3;
 
 using Weight = unsigned long long;
 
@@ -191,7 +196,7 @@ __device__ int draw(const Row& row, const SamplingOptions& options) {
     if (target < before + sum) return find(own, target - before, i, row.scratch);
     before += sum;
   }
-  return -1;
+  return kForbidden;
 }
 
 // The largest logit's first token.
@@ -213,7 +218,8 @@ __device__ int first_of(const Row& row, float value, int* found) {
 template <bool Greedy>
 __global__ void __launch_bounds__(kSampleThreads, 1) sample(SamplingParams p) {
   ptx::wait_for_previous_launch();
-  SamplingOptions& options = p.options[blockIdx.x];
+  const SamplingOptions options = p.options[blockIdx.x];
+  if (options.temperature < 0.0f) return;
   Row row;
   row.logits = p.logits + static_cast<size_t>(blockIdx.x) * p.stride;
   row.vocabulary = p.vocabulary;
@@ -241,7 +247,7 @@ __global__ void __launch_bounds__(kSampleThreads, 1) sample(SamplingParams p) {
   __syncthreads();
   row.max = of_order(largest);
 
-  int token = -1;
+  int token = row.max != row.max ? kNotANumber : row.max > 0.0f ? kInfinite : kForbidden;
   if (row.max > -kInfinity && row.max < kInfinity) {
     if (Greedy || options.temperature == 0.0f) {
       token = first_of(row, row.max, reinterpret_cast<int*>(row.scratch));
@@ -253,7 +259,6 @@ __global__ void __launch_bounds__(kSampleThreads, 1) sample(SamplingParams p) {
   ptx::allow_next_launch();
   if (threadIdx.x != 0) return;
   p.tokens[blockIdx.x] = token;
-  ++options.step;
   if (seen && token >= 0) seen[token] = static_cast<unsigned short>((seen[token] | kSeen) + ((seen[token] & (kSeen - 1)) < kSeen - 1));
 }
 

@@ -39,15 +39,13 @@ public enum FinishReason
 /// <param name="Tokens">Generated ids, without an end-of-sequence token.</param>
 /// <param name="FinishReason">Why it ended.</param>
 /// <param name="PromptTokens">Tokens of the prompt.</param>
-/// <param name="Prefill">Time to process the prompt.</param>
-/// <param name="TimeToFirstToken">Time until the first token was drawn.</param>
+/// <param name="TimeToFirstToken">Time to process the prompt and draw the first token.</param>
 /// <param name="Decode">Time from the first token to the last.</param>
 public sealed record GenerationResult(
     string Text,
     IReadOnlyList<int> Tokens,
     FinishReason FinishReason,
     int PromptTokens,
-    TimeSpan Prefill,
     TimeSpan TimeToFirstToken,
     TimeSpan Decode);
 
@@ -76,8 +74,6 @@ public static class Generator
     /// <summary>The state of one generation.</summary>
     private sealed class Run(Model model, Tokenizer tokenizer, GenerationOptions options, Action<string>? onText)
     {
-        private readonly float[] logits = new float[model.Header.Model.VocabularySize];
-        private readonly Sampler sampler = new(options.Sampling, model.Header.Model.VocabularySize);
         private readonly StreamingDetokenizer detokenizer = new(tokenizer);
         private readonly StopStrings stops = new(options.StopStrings);
         private readonly List<int> tokens = [];
@@ -86,48 +82,26 @@ public static class Generator
         public GenerationResult Generate(ReadOnlySpan<int> prompt, CancellationToken cancellationToken)
         {
             var clock = Stopwatch.StartNew();
-            using var sequence = model.CreateSequence();
-            sampler.Observe(prompt);
+            var first = TimeSpan.Zero;
+            var reason = FinishReason.Length;
             try
             {
-                sequence.Forward(prompt, LogitRows.Last, logits, cancellationToken);
+                using var stream = new TokenStream(model, prompt, options.Sampling, options.MaxTokens, cancellationToken);
+                while (stream.TryNext(out var token))
+                {
+                    if (first == TimeSpan.Zero)
+                        first = clock.Elapsed;
+                    cancellationToken.ThrowIfCancellationRequested();
+                    if (IsLast(token))
+                    {
+                        reason = FinishReason.Stop;
+                        break;
+                    }
+                }
             }
             catch (OperationCanceledException)
             {
-                return Result(FinishReason.Cancelled, prompt.Length, clock.Elapsed, clock.Elapsed, clock.Elapsed);
-            }
-
-            var prefill = clock.Elapsed;
-            var first = TimeSpan.Zero;
-            var reason = FinishReason.Length;
-            while (tokens.Count < options.MaxTokens)
-            {
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    reason = FinishReason.Cancelled;
-                    break;
-                }
-
-                var token = sampler.Sample(logits);
-                if (first == TimeSpan.Zero)
-                    first = clock.Elapsed;
-                if (!options.IgnoreEos && model.Header.Generation.EosTokens.Contains(token))
-                {
-                    reason = FinishReason.Stop;
-                    break;
-                }
-
-                tokens.Add(token);
-                Emit(stops.Append(detokenizer.Append(token)));
-                if (stops.IsMatched)
-                {
-                    reason = FinishReason.Stop;
-                    break;
-                }
-
-                if (tokens.Count == options.MaxTokens || sequence.Length == model.ContextLength)
-                    break;
-                sequence.Forward([token], LogitRows.Last, logits, CancellationToken.None);
+                reason = FinishReason.Cancelled;
             }
 
             if (!stops.IsMatched)
@@ -136,7 +110,18 @@ public static class Generator
                 Emit(stops.Flush());
             }
 
-            return Result(reason, prompt.Length, prefill, first, clock.Elapsed);
+            var end = clock.Elapsed;
+            return new(text.ToString(), tokens, reason, prompt.Length, first == TimeSpan.Zero ? end : first, first == TimeSpan.Zero ? first : end - first);
+        }
+
+        /// <summary>Takes a token; generation ends with it if it is an end-of-sequence token or completes a stop string.</summary>
+        private bool IsLast(int token)
+        {
+            if (!options.IgnoreEos && model.Header.Generation.EosTokens.Contains(token))
+                return true;
+            tokens.Add(token);
+            Emit(stops.Append(detokenizer.Append(token)));
+            return stops.IsMatched;
         }
 
         private void Emit(string piece)
@@ -146,8 +131,5 @@ public static class Generator
             text.Append(piece);
             onText?.Invoke(piece);
         }
-
-        private GenerationResult Result(FinishReason reason, int promptTokens, TimeSpan prefill, TimeSpan first, TimeSpan end) =>
-            new(text.ToString(), tokens, reason, promptTokens, prefill, first, end - first);
     }
 }

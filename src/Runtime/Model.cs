@@ -116,7 +116,7 @@ public sealed class Model : IDisposable
 
     private StepProgram Compile(ModelOptions options, int blocks)
     {
-        var batch = new StepBatch(MaxTokensPerStep, 1, BlockPool.BlocksFor(ContextLength), MaxLogitRows);
+        var batch = new StepBatch(MaxTokensPerStep, options.MaxSequences, BlockPool.BlocksFor(ContextLength), MaxLogitRows);
         var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
         switch (options.Device.Kind)
         {
@@ -148,7 +148,7 @@ public sealed class Model : IDisposable
     {
         if (options.CacheType is { } cache && options.ActivationType is { } activations && cache != activations)
             throw new WeftException("on CUDA the key/value cache has the type of the activations: give one of them");
-        return CudaBackend.Compile(platform, graph, file, batch, new CudaOptions(
+        return CudaBackend.Compile(platform, graph, new FileWeights(file), batch, new CudaOptions(
             options.Device.Ordinal, options.ActivationType ?? options.CacheType, blocks, ContextLength));
     }
 

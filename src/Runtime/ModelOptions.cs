@@ -27,6 +27,9 @@ public sealed record ModelOptions
     /// <summary>Vectors that the CPU kernels use; null takes the widest that the machine has.</summary>
     public InstructionSet? Instructions { get; init; }
 
+    /// <summary>Most sequences in one step.</summary>
+    internal int MaxSequences { get; init; } = 1;
+
     internal void Validate()
     {
         if (Threads is < 0 or > 1024)

@@ -1,4 +1,5 @@
 using Weft.KvCache;
+using Weft.Sampling;
 
 namespace Weft;
 
@@ -38,16 +39,28 @@ public sealed class Sequence : IDisposable
     /// <exception cref="WeftException">The context or the cache is full, or an id is out of range.</exception>
     public void Forward(ReadOnlySpan<int> tokens, LogitRows rows, Span<float> logits, CancellationToken cancellationToken = default)
     {
-        Validate(tokens, rows, logits);
+        Validate(tokens);
+        var needed = rows switch
+        {
+            LogitRows.All => tokens.Length,
+            LogitRows.Last => Math.Min(tokens.Length, 1),
+            _ => 0,
+        };
         var width = model.Header.Model.VocabularySize;
+        if (logits.Length < (long)needed * width)
+            throw new ArgumentException($"{needed} rows of {width} logits do not fit a span of {logits.Length}", nameof(logits));
         var chunk = rows == LogitRows.All ? Math.Min(model.MaxTokensPerStep, model.MaxLogitRows) : model.MaxTokensPerStep;
         while (tokens.Length > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var now = tokens[..Math.Min(chunk, tokens.Length)];
             tokens = tokens[now.Length..];
-            Step(now, rows == LogitRows.Last && tokens.Length > 0 ? LogitRows.None : rows);
-            for (var row = 0; row < model.Program.Batch.LogitRowCount; row++)
+            var wanted = rows == LogitRows.Last && tokens.Length > 0 ? LogitRows.None : rows;
+            var step = Submit(now, wanted, null);
+            if (wanted == LogitRows.None)
+                continue;
+            var count = model.Program.Receive(step).Length;
+            for (var row = 0; row < count; row++)
             {
                 model.Program.Logits(row).CopyTo(logits);
                 logits = logits[width..];
@@ -61,24 +74,32 @@ public sealed class Sequence : IDisposable
     /// <inheritdoc/>
     public void Dispose() => table.Dispose();
 
-    private void Step(ReadOnlySpan<int> tokens, LogitRows rows)
+    /// <summary>Submits a step of this sequence alone.</summary>
+    /// <param name="tokens">At most what one step takes.</param>
+    /// <param name="rows">Which rows of logits to compute.</param>
+    /// <param name="sampler">Draws from each of them; null for logits on the host.</param>
+    /// <returns>The step's number.</returns>
+    /// <exception cref="WeftException">The cache is full.</exception>
+    internal long Submit(ReadOnlySpan<int> tokens, LogitRows rows, Sampler? sampler) => TrySubmit(tokens, rows, sampler) ?? throw new WeftException(
+        $"the key/value cache is full: {tokens.Length} more tokens do not fit beside the {Length} of this sequence and those of others");
+
+    /// <summary><see cref="Submit"/>, but null when the cache is full.</summary>
+    internal long? TrySubmit(ReadOnlySpan<int> tokens, LogitRows rows, Sampler? sampler)
     {
         var first = table.Length;
         if (!table.TryExtend(first + tokens.Length, out var copy))
-        {
-            throw new WeftException(
-                $"the key/value cache is full: {tokens.Length} more tokens do not fit beside the {first} of this sequence and those of others");
-        }
-
+            return null;
         var program = model.Program;
         if (copy is { } request)
             program.CopyBlock(request);
         program.Batch.Clear();
-        program.Batch.Add(tokens, first, table, rows);
-        program.Run();
+        program.Batch.Add(tokens, first, table, rows, sampler);
+        return program.Submit();
     }
 
-    private void Validate(ReadOnlySpan<int> tokens, LogitRows rows, Span<float> logits)
+    /// <summary>Checks ids and that they fit the context.</summary>
+    /// <exception cref="WeftException">They do not.</exception>
+    internal void Validate(ReadOnlySpan<int> tokens)
     {
         var vocabulary = model.Header.Model.VocabularySize;
         foreach (var token in tokens)
@@ -92,14 +113,5 @@ public sealed class Sequence : IDisposable
             throw new WeftException(
                 $"{Length + tokens.Length} tokens do not fit the context of {model.ContextLength}");
         }
-
-        var needed = rows switch
-        {
-            LogitRows.All => (long)tokens.Length * vocabulary,
-            LogitRows.Last => tokens.Length > 0 ? vocabulary : 0,
-            _ => 0,
-        };
-        if (logits.Length < needed)
-            throw new ArgumentException($"{needed} floats of logits do not fit a span of {logits.Length}", nameof(logits));
     }
 }

@@ -1,11 +1,12 @@
+using System.Runtime.Versioning;
 using System.Text.Json;
-using Weft.Interop;
 using Weft.Reference;
 
 namespace Weft.Cli.Tests;
 
 /// <summary><c>weft profile static</c>, with the real compiler where there is one.</summary>
 [TestFixture]
+[UnsupportedOSPlatform("windows")]
 public sealed class ProfileTests
 {
     private string folder = "";
@@ -55,17 +56,46 @@ public sealed class ProfileTests
     }
 
     [Test]
-    public void Kernels_are_timed_on_the_software_device_as_a_trial()
+    public void A_gpu_is_checked_then_timed_here_as_a_trial_on_the_software_device()
     {
-        if (CudaLibraries.Probe()[^1].Path is null)
-            Assert.Ignore("the software CUDA device is not built");
-        var json = Path.Combine(folder, "gpu.json");
-        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--json", json);
+        Require.Simulator();
+        var goldens = Path.Combine(folder, "goldens");
+        Directory.CreateDirectory(goldens);
+        Directory.CreateSymbolicLink(Path.Combine(goldens, "llama"), Require.Golden("llama"));
+        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--out", folder, "--tests", TestProgram(12), "--goldens", goldens);
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
-        using var report = JsonDocument.Parse(File.ReadAllText(json));
-        var kernels = report.RootElement.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("kernel").GetString()!.Split(',')[0]);
-        Assert.That(kernels.Distinct(), Is.EquivalentTo(new[] { "gemv", "cuBLAS", "norm", "attention_decode", "attention_prefill" }));
+        using var report = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "gpu.json")));
+        string[] Names(string table, string column) =>
+            [.. report.RootElement.GetProperty(table).EnumerateArray().Select(row => row.GetProperty(column).GetString()!.Split(',')[0]).Distinct()];
+        Assert.That(Names("checks", "name"), Is.EqualTo(new[] { "kernels", "llama bf16", "llama f16" }));
+        Assert.That(Names("checks", "outcome"), Is.EqualTo(new[] { "Passed" }));
+        Assert.That(Names("rows", "kernel"), Is.EquivalentTo(new[] { "gemv", "cuBLAS", "norm", "attention_decode", "attention_prefill", "sample" }));
+        Assert.That(Names("models", "what"), Is.EqualTo(new[] { "prefill", "decode" }));
+        foreach (var row in report.RootElement.GetProperty("models").EnumerateArray())
+            Assert.That(row.GetProperty("tokens_per_second").GetDouble(), Is.Positive);
         Assert.That(outcome.Out, Does.Contain("software CUDA device").And.Contain("of ceiling"));
+        Assert.That(File.ReadAllText(Path.Combine(folder, "gpu.md")), Does.Contain("| llama bf16 | passed |").And.Contain("| tiny | decode | 3 |"));
+    }
+
+    [TestCase(0, 0, Description = "all tests skipped")]
+    [TestCase(12, 2, Description = "some failed")]
+    public void A_gpu_that_fails_a_check_is_still_timed_and_fails_the_profile(int succeeded, int exitCode)
+    {
+        Require.Simulator();
+        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--out", folder, "--tests", TestProgram(succeeded, exitCode));
+        Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
+        Assert.That(File.ReadAllText(Path.Combine(folder, "gpu.md")), Does.Contain("| kernels | failed |").And.Contain("| checkpoints | skipped |"));
+    }
+
+    [TestCase("--tests", "/nowhere/tests", "/nowhere/tests")]
+    [TestCase("--goldens", "/nowhere/goldens", "there is no folder '/nowhere/goldens'")]
+    [TestCase("--out", "/dev/null/out", "/dev/null")]
+    public void A_path_that_leads_nowhere_is_named(string option, string path, string message)
+    {
+        Require.Simulator();
+        var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", option, path);
+        Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
+        Assert.That(outcome.Error, Does.Contain(message).And.Not.Contain("   at "));
     }
 
     [TestCase("profile", "gpu", "--device", "tpu", 1)]
@@ -91,6 +121,15 @@ public sealed class ProfileTests
         var outcome = InProcess.Run("profile", "static", "--kernel", "transmogrify");
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
         Assert.That(outcome.Error, Does.Contain("'transmogrify'"));
+    }
+
+    /// <summary>Stands for the kernel tests: says how they ended.</summary>
+    private string TestProgram(int succeeded, int exitCode = 0)
+    {
+        var path = Path.Combine(folder, "tests.sh");
+        File.WriteAllText(path, $"#!/bin/sh\nprintf '  failed: {exitCode}\\n  succeeded: {succeeded}\\n  skipped: 3\\n'\nexit {exitCode}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return path;
     }
 
     private static Outcome Profile(params string[] arguments) => Profile([], arguments);

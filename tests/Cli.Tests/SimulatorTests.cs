@@ -1,5 +1,4 @@
 using Weft.Interop;
-using Weft.Reference;
 
 namespace Weft.Cli.Tests;
 
@@ -19,7 +18,7 @@ public sealed class SimulatorTests
     [Test]
     public void Text_is_generated_on_the_software_device()
     {
-        RequireSimulator();
+        Require.Simulator();
         var outcome = WeftProcess.Run("run", TestModels.Packed, "ROMEO:", "--greedy", "-n", "8", "--device", "sim");
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
         var cpu = WeftProcess.Run("run", TestModels.Packed, "ROMEO:", "--greedy", "-n", "8", "--device", "cpu");
@@ -41,7 +40,7 @@ public sealed class SimulatorTests
     [TestCase("WEFT_SIM_MEMORY", "1000000", "are free")]
     public void An_unfit_device_is_refused_with_the_reason(string variable, string value, string reason)
     {
-        RequireSimulator();
+        Require.Simulator();
         var outcome = WeftProcess.Run(["run", TestModels.Packed, "a", "--device", "sim"], "", (variable, value));
         Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
         Assert.That(outcome.Error, Does.Contain(reason).And.Not.Contain("   at "));
@@ -52,30 +51,16 @@ public sealed class SimulatorTests
     [TestCase("86", true)]
     public void Older_architectures_run(string architecture, bool runs)
     {
-        RequireSimulator();
-        var outcome = WeftProcess.Run(["verify", Golden("llama"), "--device", "sim"], "", ("WEFT_SIM_ARCH", architecture));
+        Require.Simulator();
+        var outcome = WeftProcess.Run(["verify", Require.Golden("llama"), "--device", "sim"], "", ("WEFT_SIM_ARCH", architecture));
         Assert.That(outcome.ExitCode == 0, Is.EqualTo(runs), outcome.ToString());
     }
 
     private static void Verify(string golden, string activations, string seed)
     {
-        RequireSimulator();
+        Require.Simulator();
         var outcome = WeftProcess.Run(
-            ["verify", Golden(golden), "--device", "sim", "--activations", activations], "", ("WEFT_SIM_SEED", seed));
+            ["verify", Require.Golden(golden), "--device", "sim", "--activations", activations], "", ("WEFT_SIM_SEED", seed));
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
-    }
-
-    private static string Golden(string name)
-    {
-        if (SharedData.TryFind($"goldens/{name}") is { } path)
-            return path;
-        Assert.Ignore($"there is no goldens/{name}");
-        return "";
-    }
-
-    private static void RequireSimulator()
-    {
-        if (CudaLibraries.Probe()[^1].Path is null)
-            Assert.Ignore("the software CUDA device is not built");
     }
 }

@@ -155,7 +155,7 @@ public sealed class FaultTests
         memory.CopyFrom<int>(new int[32]);
         memory.CopyTo<int>(new int[32]);
         memory.FillAsync(0, stream);
-        memory.CopyWithinAsync(0, 256, 128, stream);
+        memory.CopyFromAsync(memory, 0, 256, 128, stream);
         memory.CopyFromAsync(pinned.Address, 0, 16, stream);
         start.Record(stream);
         _ = start.IsComplete;

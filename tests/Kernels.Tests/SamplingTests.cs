@@ -90,7 +90,7 @@ public sealed class SamplingTests
         var infinite = new float[600];
         infinite[0] = float.PositiveInfinity;
         float[][] rows = [one, nan, infinite, [.. Enumerable.Repeat(float.NegativeInfinity, 600)]];
-        Assert.That(state.Sample(rows, SamplingKernel.Draw), Is.EqualTo(new[] { 417, -1, -1, -1 }));
+        Assert.That(state.Sample(rows, SamplingKernel.Draw), Is.EqualTo(new[] { 417, Undrawable.NotANumber, Undrawable.Infinite, Undrawable.Forbidden }));
     }
 
     [Test]
@@ -111,24 +111,13 @@ public sealed class SamplingTests
     {
         private readonly TestDevice device;
         private readonly int vocabulary;
-        private readonly DeviceArray<DeviceSamplingOptions> options;
+        private readonly Sampler[] samplers;
         private readonly DeviceArray<ushort> seen;
 
         public State(TestDevice device, SamplingOptions[] options, int vocabulary, int[] prompt)
         {
             (this.device, this.vocabulary) = (device, vocabulary);
-            this.options = device.Upload(options.Select((o, row) => new DeviceSamplingOptions
-            {
-                Seed = o.Seed ?? 0,
-                Temperature = o.Temperature,
-                TopP = o.TopP,
-                MinP = o.MinP,
-                RepetitionPenalty = o.RepetitionPenalty,
-                PresencePenalty = o.PresencePenalty,
-                FrequencyPenalty = o.FrequencyPenalty,
-                TopK = o.TopK,
-                Counts = row,
-            }).ToArray());
+            samplers = Array.ConvertAll(options, o => new Sampler(o, vocabulary));
             var counts = new ushort[options.Length * vocabulary];
             for (var row = 0; row < options.Length; row++)
             {
@@ -143,6 +132,7 @@ public sealed class SamplingTests
         {
             var stride = ((vocabulary + 7) / 8 * 8) + 8;
             using var logits = device.Upload(Values.Strided([.. rows.SelectMany(row => row)], vocabulary, stride, float.NaN));
+            using var options = device.Upload(samplers.Select((sampler, row) => DeviceSamplingOptions.Create(sampler, sampler.Step++, row)).ToArray());
             using var tokens = device.Poisoned<int>(rows.Length);
             device.Run(instance, SamplingKernel.Shape(rows.Length), new SamplingParams
             {
@@ -156,10 +146,6 @@ public sealed class SamplingTests
             return tokens.Download();
         }
 
-        public void Dispose()
-        {
-            options.Dispose();
-            seen.Dispose();
-        }
+        public void Dispose() => seen.Dispose();
     }
 }

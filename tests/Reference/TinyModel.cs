@@ -56,8 +56,8 @@ public sealed class TinyModel : IDisposable
         };
     }
 
-    /// <summary>Writes a model of this description with random weights of the given type.</summary>
-    public static TinyModel Create(ModelDescription description, DataType type = DataType.BFloat16, int seed = 1)
+    /// <summary>Writes a model of this description with random weights of the given type; matrices keep values near one in size, times a scale.</summary>
+    public static TinyModel Create(ModelDescription description, DataType type = DataType.BFloat16, int seed = 1, double scale = 1)
     {
         var model = new TinyModel(description);
         var requirements = TensorSchema.Of(description).ToList();
@@ -74,7 +74,7 @@ public sealed class TinyModel : IDisposable
         foreach (var tensor in header.Tensors)
         {
             var count = tensor.Shape.Aggregate(1, (a, b) => a * b);
-            var spread = tensor.Shape.Count == 1 ? 0.2 : 1.2 / Math.Sqrt(tensor.Shape[^1]);
+            var spread = tensor.Shape.Count == 1 ? 0.2 : scale * 1.2 / Math.Sqrt(tensor.Shape[^1]);
             var mean = tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal) ? 1.0 : 0.0;
             var (bytes, values) = Encode(Enumerable.Range(0, count).Select(_ => mean + (spread * Normal(random))), tensor.DataType);
             model.Weights[tensor.Name] = values;

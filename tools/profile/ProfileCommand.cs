@@ -37,12 +37,9 @@ public static class ProfileCommand
         });
         try
         {
-            var report = GpuProfile.Run(console, note, cancellationToken);
-            if (options.Json is not null)
-                File.WriteAllText(options.Json, JsonSerializer.Serialize(report, GpuJson.Default.GpuReport) + "\n");
-            return true;
+            return GpuProfile.Run(options, console, note, cancellationToken);
         }
-        catch (InteropException failure)
+        catch (Exception failure) when (failure is InteropException or IOException or UnauthorizedAccessException)
         {
             throw new WeftException(failure.Message, failure);
         }

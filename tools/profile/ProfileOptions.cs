@@ -6,7 +6,7 @@ namespace Weft.Profile;
 public class ProfileOptions
 {
     /// <summary>Which profile.</summary>
-    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel. gpu: time kernels on a GPU against its ceilings.")]
+    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel. gpu: check a GPU's results, then time kernels and models on it against its ceilings.")]
     public string What { get; set; } = "";
 
     /// <summary>Architectures, separated by commas.</summary>
@@ -22,6 +22,18 @@ public class ProfileOptions
     public string Device { get; set; } = "cuda";
 
     /// <summary>File for the result.</summary>
-    [Option("json", MetaValue = "FILE", HelpText = "Write the result into this file too.")]
+    [Option("json", MetaValue = "FILE", HelpText = "For static: write the result into this file too.")]
     public string? Json { get; set; }
+
+    /// <summary>Folder for the result.</summary>
+    [Option("out", MetaValue = "DIR", HelpText = "For gpu: write gpu.json and gpu.md into this folder too.")]
+    public string? Out { get; set; }
+
+    /// <summary>The kernel tests.</summary>
+    [Option("tests", MetaValue = "PROGRAM", HelpText = "For gpu: the kernel tests, published as a program, to run first. Default: Weft.Kernels.Tests beside this program.")]
+    public string? Tests { get; set; }
+
+    /// <summary>Reference checkpoints.</summary>
+    [Option("goldens", MetaValue = "DIR", HelpText = "For gpu: a folder of checkpoints with expected.safetensors, each to verify in bf16 and f16 first.")]
+    public string? Goldens { get; set; }
 }

@@ -120,8 +120,8 @@ internal sealed class RunVerb : ExecutionVerb, IVerb
         var decoded = Math.Max(0, result.Tokens.Count - 1);
         terminal.Note(string.Create(
             CultureInfo.InvariantCulture,
-            $"{model.DeviceName}; prompt {result.PromptTokens} tokens in {result.Prefill.TotalMilliseconds:F1} ms ({Rate(result.PromptTokens, result.Prefill)}); " +
-            $"first token after {result.TimeToFirstToken.TotalMilliseconds:F1} ms; " +
+            $"{model.DeviceName}; prompt of {result.PromptTokens} tokens, first token after {result.TimeToFirstToken.TotalMilliseconds:F1} ms " +
+            $"({Rate(result.PromptTokens, result.TimeToFirstToken)}); " +
             $"{decoded} more in {result.Decode.TotalMilliseconds:F1} ms ({Rate(decoded, result.Decode)}); ended by {result.FinishReason.ToString().ToLowerInvariant()}"));
     }
 

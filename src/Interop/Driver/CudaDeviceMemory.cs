@@ -67,12 +67,18 @@ public sealed unsafe class CudaDeviceMemory : IDisposable
         CudaException.Check(DriverApi.cuMemcpyDtoHAsync_v2((void*)pinned, Address + (nuint)offset, Check(offset, bytes), stream.Handle));
     }
 
-    /// <summary>Submits a copy inside this memory; the ranges do not overlap.</summary>
-    public void CopyWithinAsync(long source, long target, long bytes, CudaStream stream)
+    /// <summary>Submits a copy of <paramref name="bytes"/> from other device memory, or from another part of this.</summary>
+    /// <param name="source">Where from.</param>
+    /// <param name="from">First byte there.</param>
+    /// <param name="to">First byte here; the ranges do not overlap.</param>
+    /// <param name="bytes">How many.</param>
+    /// <param name="stream">Where to.</param>
+    public void CopyFromAsync(CudaDeviceMemory source, long from, long to, long bytes, CudaStream stream)
     {
+        ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(stream);
-        Check(source, bytes);
-        CudaException.Check(DriverApi.cuMemcpyDtoDAsync_v2(Address + (nuint)target, Address + (nuint)source, Check(target, bytes), stream.Handle));
+        source.Check(from, bytes);
+        CudaException.Check(DriverApi.cuMemcpyDtoDAsync_v2(Address + (nuint)to, source.Address + (nuint)from, Check(to, bytes), stream.Handle));
     }
 
     /// <summary>Submits filling all of it with one byte.</summary>

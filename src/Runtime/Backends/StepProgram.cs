@@ -1,10 +1,12 @@
+using Weft.Sampling;
 using Weft.Scheduling;
 
 namespace Weft.Backends;
 
 /// <summary>
-/// A graph bound to a backend: weights, cache storage, memory and kernels. The caller fills <see cref="Batch"/>, runs the step and reads
-/// the logits; nothing is allocated on the way.
+/// A graph bound to a backend: weights, cache storage, memory and kernels. The caller fills <see cref="Batch"/>, submits the step and
+/// receives what its rows of logits gave; nothing is allocated on the way. Where steps run ahead, the next may be submitted before the
+/// last is received, so that the device does not wait for the host: tokens not known yet are <see cref="StepBatch.DrawnBy"/>.
 /// </summary>
 internal abstract class StepProgram : IDisposable
 {
@@ -23,14 +25,31 @@ internal abstract class StepProgram : IDisposable
     /// <summary>Bytes of cache, activations and scratch, weights excluded.</summary>
     public abstract long WorkingBytes { get; }
 
-    /// <summary>Runs one step over <see cref="Batch"/>.</summary>
-    public abstract void Run();
+    /// <summary>A step runs while the host goes on: the next may be submitted before this one is received, with tokens it draws.</summary>
+    public abstract bool RunsAhead { get; }
 
-    /// <summary>[V] logits of row <paramref name="row"/> of the last step; valid until the next one.</summary>
+    /// <summary>The step submitted last.</summary>
+    public long LastStep { get; protected set; }
+
+    /// <summary>Submits one step over <see cref="Batch"/>, which is free again on return.</summary>
+    /// <returns>Its number, by which it is received.</returns>
+    public abstract long Submit();
+
+    /// <summary>
+    /// Waits for a step that had rows of logits, of the last two. Gives [R] the token that each row's sampler drew, or a code of
+    /// <see cref="Undrawable"/>; nothing of use for rows without one, whose logits are at <see cref="Logits"/>.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">Later steps have taken its place.</exception>
+    public abstract ReadOnlySpan<int> Receive(long step);
+
+    /// <summary>[V] logits of row <paramref name="row"/> of the step received last, for a row without sampler; valid until the next step is submitted.</summary>
     public abstract Span<float> Logits(int row);
 
     /// <summary>Copies a cache block in every layer.</summary>
     public abstract void CopyBlock(KvCache.BlockCopy copy);
+
+    /// <summary>Frees what the program keeps for a sampler that draws no more.</summary>
+    public abstract void Forget(Sampler sampler);
 
     public void Dispose()
     {

@@ -15,13 +15,10 @@ public sealed class Sampler
 {
     private const int ChunkSize = 512; // 4 KiB of weights at a time stay in the first-level cache
 
-    private readonly SamplingOptions options;
     private readonly int vocabularySize;
-    private readonly TokenPenalties? penalties;
     private readonly TopSelection selection = new();
     private readonly double[] weights = new double[ChunkSize];
     private readonly double[] chunkSums;
-    private ulong step;
 
     /// <summary>Creates the sampler of a new sequence.</summary>
     /// <param name="options">How to draw.</param>
@@ -32,16 +29,25 @@ public sealed class Sampler
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(vocabularySize, 1);
         options.Validate();
-        this.options = options;
+        Options = options;
         this.vocabularySize = vocabularySize;
         Seed = options.Seed ?? (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue);
         chunkSums = new double[(vocabularySize + ChunkSize - 1) / ChunkSize];
         if (TokenPenalties.AreAskedFor(options))
-            penalties = new TokenPenalties(options, vocabularySize);
+            Penalties = new TokenPenalties(options, vocabularySize);
     }
 
     /// <summary>The seed in use: the one asked for, or the random one taken instead.</summary>
     public ulong Seed { get; }
+
+    /// <summary>How it draws.</summary>
+    internal SamplingOptions Options { get; }
+
+    /// <summary>What it has seen, or null when nothing is penalised.</summary>
+    internal TokenPenalties? Penalties { get; }
+
+    /// <summary>Tokens drawn so far, those that a device is still drawing included.</summary>
+    internal ulong Step { get; set; }
 
     /// <summary>Tells the sampler the prompt's tokens, which the repetition penalty counts.</summary>
     /// <exception cref="WeftException">An id is outside the vocabulary.</exception>
@@ -51,7 +57,7 @@ public sealed class Sampler
         {
             if ((uint)token >= (uint)vocabularySize)
                 throw new WeftException($"Token id {token} of the prompt is outside the model's vocabulary of {vocabularySize} tokens");
-            penalties?.AddPrompt(token);
+            Penalties?.AddPrompt(token);
         }
     }
 
@@ -61,22 +67,29 @@ public sealed class Sampler
     /// <exception cref="WeftException">A logit is NaN or +∞, or all are −∞: the model or its weights are broken.</exception>
     public int Sample(Span<float> logits)
     {
+        var token = TrySample(logits);
+        return token >= 0 ? token : throw Undrawable.Exception(token);
+    }
+
+    /// <summary><see cref="Sample"/>, but says by a code of <see cref="Undrawable"/> that no token can be drawn.</summary>
+    internal int TrySample(Span<float> logits)
+    {
         ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, vocabularySize);
-        penalties?.Apply(logits);
+        Penalties?.Apply(logits);
         var max = LogitScan.Max(logits);
         if (!float.IsFinite(max))
-            throw Undrawable(max);
-        var token = options.Temperature == 0 ? LogitScan.NextAtLeast(logits, 0, max) : Draw(logits, max);
-        penalties?.AddGenerated(token);
-        step++;
+            return float.IsNaN(max) ? Undrawable.NotANumber : max > 0 ? Undrawable.Infinite : Undrawable.Forbidden;
+        var token = Options.Temperature == 0 ? LogitScan.NextAtLeast(logits, 0, max) : Draw(logits, max);
+        Penalties?.AddGenerated(token);
+        Step++;
         return token;
     }
 
     private int Draw(Span<float> logits, float max)
     {
-        var softmax = new SoftmaxWeights(max, options.Temperature);
+        var softmax = new SoftmaxWeights(max, Options.Temperature);
         var bound = Truncate(logits, softmax);
-        var target = Philox.Uniform(Seed, step) * Total(logits, bound, softmax);
+        var target = Philox.Uniform(Seed, Step) * Total(logits, bound, softmax);
         // The last chunk and token that weigh anything take what rounding may leave beyond the sum.
         var (chunk, before) = Find(chunkSums, target);
         var start = chunk * ChunkSize;
@@ -103,17 +116,17 @@ public sealed class Sampler
     private float Truncate(Span<float> logits, SoftmaxWeights softmax)
     {
         var bound = float.MinValue; // all but −∞
-        if (options.TopK > 0 && options.TopK < vocabularySize)
-            bound = selection.Reduce(logits, bound, options.TopK, null);
-        if (options.TopP < 1)
+        if (Options.TopK > 0 && Options.TopK < vocabularySize)
+            bound = selection.Reduce(logits, bound, Options.TopK, null);
+        if (Options.TopP < 1)
         {
             // Tokens lighter than this share of what top-p may drop cannot, all together, weigh more than that: they need no look.
             var total = Total(logits, bound, softmax);
-            bound = Math.Max(bound, softmax.LogitOf((1.0 - options.TopP) * total / (2.0 * vocabularySize)));
-            bound = selection.Reduce(logits, bound, options.TopP * total, softmax);
+            bound = Math.Max(bound, softmax.LogitOf((1.0 - Options.TopP) * total / (2.0 * vocabularySize)));
+            bound = selection.Reduce(logits, bound, Options.TopP * total, softmax);
         }
 
-        return options.MinP > 0 ? Math.Max(bound, softmax.LogitOf(options.MinP)) : bound;
+        return Options.MinP > 0 ? Math.Max(bound, softmax.LogitOf(Options.MinP)) : bound;
     }
 
     /// <summary>The weight of all kept tokens; leaves that of each chunk in <see cref="chunkSums"/>.</summary>
@@ -130,9 +143,4 @@ public sealed class Sampler
         var slice = logits[(chunk * ChunkSize)..Math.Min((chunk + 1) * ChunkSize, vocabularySize)];
         return LogitScan.NextAtLeast(slice, 0, bound) == slice.Length ? 0 : softmax.Fill(slice, bound, weights);
     }
-
-    private static WeftException Undrawable(float max) => new(
-        float.IsNaN(max) ? "The model computed a logit that is not a number, so no token can be drawn; its weights may be damaged."
-        : max > 0 ? "The model computed an infinite logit, so no token can be drawn; its weights may be damaged."
-        : "Every token of the vocabulary is forbidden, so none can be drawn.");
 }

@@ -31,10 +31,16 @@ internal sealed class TokenPenalties(SamplingOptions options, int vocabularySize
         generated[token]++;
     }
 
+    /// <summary>The tokens recorded so far.</summary>
+    public ReadOnlySpan<int> Distinct => distinct.AsSpan(0, distinctCount);
+
+    /// <summary>How often a token was generated.</summary>
+    public int Generated(int token) => generated[token];
+
     /// <summary>Changes the logits [V] of the tokens recorded so far.</summary>
     public void Apply(Span<float> logits)
     {
-        foreach (var token in distinct.AsSpan(0, distinctCount))
+        foreach (var token in Distinct)
         {
             var logit = logits[token];
             logit = logit > 0 ? logit / options.RepetitionPenalty : logit * options.RepetitionPenalty;

@@ -1,4 +1,5 @@
 using Weft.KvCache;
+using Weft.Sampling;
 
 namespace Weft.Scheduling;
 
@@ -25,6 +26,7 @@ public sealed class StepBatch
         SequenceStarts = Pinned(maxSequences + 1);
         BlockTables = Pinned(maxSequences * maxBlocks);
         LogitRows = Pinned(maxLogitRows);
+        Samplers = new Sampler?[maxLogitRows];
     }
 
     /// <summary>N.</summary>
@@ -48,7 +50,7 @@ public sealed class StepBatch
     /// <summary>Row length of <see cref="BlockTables"/>.</summary>
     public int MaxBlocks { get; }
 
-    /// <summary>[N] token ids.</summary>
+    /// <summary>[N] token ids; some may be <see cref="DrawnBy"/>.</summary>
     internal int[] TokenIds { get; }
 
     /// <summary>[N] position of each token in its sequence.</summary>
@@ -66,6 +68,12 @@ public sealed class StepBatch
     /// <summary>[R] tokens whose logits are computed.</summary>
     internal int[] LogitRows { get; }
 
+    /// <summary>[R] what draws a token from each row; null for one whose logits the host wants.</summary>
+    internal Sampler?[] Samplers { get; }
+
+    /// <summary>Stands for the token that the step before draws from its row <paramref name="row"/> of logits.</summary>
+    public static int DrawnBy(int row) => -1 - row;
+
     /// <summary>Empties the batch.</summary>
     public void Clear()
     {
@@ -79,7 +87,8 @@ public sealed class StepBatch
     /// <param name="firstPosition">Position of the first.</param>
     /// <param name="table">The sequence's blocks, already long enough for them.</param>
     /// <param name="rows">Which of them need logits.</param>
-    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows)
+    /// <param name="sampler">Draws a token from each of those; null for logits on the host.</param>
+    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, Sampler? sampler = null)
     {
         tokens.CopyTo(TokenIds.AsSpan(TokenCount));
         table.Blocks.CopyTo(BlockTables.AsSpan(SequenceCount * MaxBlocks, MaxBlocks));
@@ -90,7 +99,11 @@ public sealed class StepBatch
             Positions[TokenCount] = position;
             Slots[TokenCount] = table.Slot(position);
             if (rows == Weft.LogitRows.All || (rows == Weft.LogitRows.Last && i == tokens.Length - 1))
+            {
+                Samplers[LogitRowCount] = sampler;
                 LogitRows[LogitRowCount++] = TokenCount;
+            }
+
             TokenCount++;
         }
 

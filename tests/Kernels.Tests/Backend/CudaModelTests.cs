@@ -2,6 +2,7 @@ using Weft.Interop;
 using Weft.Kernels.Tests.Support;
 using Weft.Models;
 using Weft.Reference;
+using Weft.Sampling;
 using Weft.Tensors;
 
 namespace Weft.Kernels.Tests.Backend;
@@ -89,6 +90,67 @@ public sealed class CudaModelTests
     }
 
     [Test]
+    public void Steps_ahead_draw_what_the_host_draws_step_by_step(
+        [Values("greedy", "sampled", "penalties", "greedy with penalties")] string how, [Values(1, 2, 3)] int seed)
+    {
+        _ = TestDevice.Open((ulong)seed);
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        using var model = Load(tiny, DataType.Float16);
+        var penalties = how.EndsWith("penalties", StringComparison.Ordinal);
+        var options = new SamplingOptions
+        {
+            Temperature = how.StartsWith("greedy", StringComparison.Ordinal) ? 0 : 0.9f,
+            TopP = 0.95f,
+            RepetitionPenalty = penalties ? 1.4f : 1,
+            FrequencyPenalty = penalties ? 0.3f : 0,
+            Seed = (ulong)seed,
+        };
+        var prompt = Tokens(tiny, 21);
+        var expected = DrawOnHost(model, prompt, options, 12);
+        Assert.That(Draw(model, prompt, options, 12, 5), Is.EqualTo(expected[..5]), "given up with a step on its way");
+        Assert.That(Draw(model, prompt, options, 12, 20), Is.EqualTo(expected));
+        Assert.That(expected.Distinct().Count(), Is.GreaterThan(1));
+    }
+
+    [Test]
+    public void Drawing_ends_with_the_context_and_with_a_full_cache()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        using var model = Load(tiny, DataType.Float16, 40);
+        Assert.That(Draw(model, Tokens(tiny, 30), new(), 100, 100), Has.Length.EqualTo(11));
+        using var other = model.CreateSequence();
+        other.Forward(Tokens(tiny, 16), LogitRows.None, []);
+        using var stream = new TokenStream(model, Tokens(tiny, 30), new(), 100, default);
+        var drawn = 0;
+        Assert.That(
+            () =>
+            {
+                for (; stream.TryNext(out _); drawn++)
+                    Assert.That(drawn, Is.LessThan(3));
+            },
+            Throws.TypeOf<WeftException>().With.Message.Contains("cache is full"));
+        Assert.That(drawn, Is.EqualTo(3));
+    }
+
+    [TestCase("cuLaunchKernelEx")]
+    [TestCase("cuMemcpyDtoHAsync_v2")]
+    [TestCase("cuEventRecord")]
+    [TestCase("cuEventSynchronize")]
+    public void Drawing_that_fails_leaves_the_model_usable(string function)
+    {
+        _ = TestDevice.Open();
+        RequireSimulator();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        using var model = Load(tiny, DataType.Float16);
+        var prompt = Tokens(tiny, 9);
+        var expected = Draw(model, prompt, new(), 8, 8);
+        Simulator.InjectFault(function, (int)CudaResult.InvalidValue, 3);
+        Assert.That(() => Draw(model, prompt, new(), 8, 8), Throws.TypeOf<WeftException>().With.Message.Contains(function));
+        Assert.That(Draw(model, prompt, new(), 8, 8), Is.EqualTo(expected));
+    }
+
+    [Test]
     public void Sequences_do_not_disturb_each_other()
     {
         _ = TestDevice.Open();
@@ -111,7 +173,7 @@ public sealed class CudaModelTests
     {
         _ = TestDevice.Open();
         using var tiny = TinyModel.Create(Describe(), DataType.Float16);
-        Assert.That(() => Load(tiny, DataType.Float16, 100_000_000), Throws.TypeOf<WeftException>().With.Message.Contains("GB are free")
+        Assert.That(() => Load(tiny, DataType.Float16, 100_000_000), Throws.TypeOf<WeftException>().With.Message.Contains("B are free")
             .And.Message.Contains("smaller context").And.Message.Contains("--device cpu"));
         using var model = Load(tiny, DataType.Float16);
         Assert.That(Forward(model, [1, 2, 3], [3]), Has.None.NaN);
@@ -124,7 +186,8 @@ public sealed class CudaModelTests
         RequireSimulator();
         using var tiny = TinyModel.Create(Describe(), DataType.Float16);
         Simulator.InjectFault("cuMemAlloc_v2", (int)CudaResult.OutOfMemory, after);
-        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("ran out of memory").And.Message.Contains("--device cpu"));
+        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>()
+            .With.Message.Contains("ran out of memory").And.Message.Contains("B are free").And.Message.Contains("--device cpu"));
         Simulator.ClearFaults();
         using var model = Load(tiny, DataType.Float16);
         Assert.That(Forward(model, [1, 2, 3], [3]), Has.None.NaN);
@@ -168,6 +231,28 @@ public sealed class CudaModelTests
     }
 
     [Test]
+    public void A_lost_device_is_said_so_and_a_model_loaded_anew_runs(
+        [Values(CudaResult.IllegalAddress, CudaResult.LaunchFailed)] CudaResult status, [Values("cuLaunchKernelEx", "cuEventSynchronize")] string function)
+    {
+        _ = TestDevice.Open();
+        RequireSimulator();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float16);
+        var prompt = Tokens(tiny, 9);
+        int[] expected;
+        using (var model = Load(tiny, DataType.Float16))
+        {
+            expected = Draw(model, prompt, new(), 8, 8);
+            Simulator.InjectFault(function, (int)status, 3);
+            Assert.That(() => Draw(model, prompt, new(), 8, 8), Throws.TypeOf<WeftException>()
+                .With.Message.Contains(function).And.Message.Contains("the GPU has lost this model: load it again"));
+            Simulator.ClearFaults();
+        }
+
+        using var again = Load(tiny, DataType.Float16);
+        Assert.That(Draw(again, prompt, new(), 8, 8), Is.EqualTo(expected));
+    }
+
+    [Test]
     public void What_a_gpu_cannot_do_is_refused_with_the_reason()
     {
         _ = TestDevice.Open();
@@ -175,6 +260,16 @@ public sealed class CudaModelTests
         Assert.That(() => Load(odd, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("attention heads of 24"));
         using var tiny = TinyModel.Create(Describe(), DataType.Float16);
         Assert.That(() => Load(tiny, DataType.Float32), Throws.TypeOf<WeftException>().With.Message.Contains("bf16 or f16"));
+    }
+
+    [Test]
+    public void A_weight_beyond_f16_is_named()
+    {
+        _ = TestDevice.Open();
+        using var large = TinyModel.Create(Describe(), DataType.Float32, scale: 1e6);
+        Assert.That(() => Load(large, DataType.Float16), Throws.TypeOf<WeftException>()
+            .With.Message.Contains("tensor 'embedding.weight' has a weight beyond what f16 can hold").And.Message.Contains("bf16"));
+        using var model = Load(large, DataType.BFloat16);
     }
 
     private static void RequireSimulator()
@@ -210,6 +305,33 @@ public sealed class CudaModelTests
 
         Assert.That(start, Is.EqualTo(tokens.Length));
         return logits;
+    }
+
+    /// <summary>Draws at most <paramref name="limit"/> tokens and takes <paramref name="take"/> of them.</summary>
+    private static int[] Draw(Model model, int[] prompt, SamplingOptions options, int limit, int take)
+    {
+        using var stream = new TokenStream(model, prompt, options, limit, default);
+        var tokens = new List<int>();
+        while (tokens.Count < take && stream.TryNext(out var token))
+            tokens.Add(token);
+        return [.. tokens];
+    }
+
+    private static int[] DrawOnHost(Model model, int[] prompt, SamplingOptions options, int count)
+    {
+        using var sequence = model.CreateSequence();
+        var sampler = new Sampler(options, model.Header.Model.VocabularySize);
+        sampler.Observe(prompt);
+        var logits = new float[model.Header.Model.VocabularySize];
+        sequence.Forward(prompt, LogitRows.Last, logits);
+        var tokens = new List<int>();
+        while (true)
+        {
+            tokens.Add(sampler.Sample(logits));
+            if (tokens.Count == count)
+                return [.. tokens];
+            sequence.Forward([tokens[^1]], LogitRows.Last, logits);
+        }
     }
 
     private static int[] Tokens(TinyModel tiny, int count)

@@ -16,7 +16,7 @@ internal sealed class GpuBuffers : IDisposable
         random = CudaDeviceMemory.Allocate(context, bytes);
         random.CopyFrom<ushort>(RandomNumbers((int)Math.Min(SeedBytes, bytes) / 2));
         for (var filled = (long)SeedBytes; filled < bytes; filled *= 2)
-            random.CopyWithinAsync(0, filled, Math.Min(filled, bytes - filled), stream);
+            random.CopyFromAsync(random, 0, filled, Math.Min(filled, bytes - filled), stream);
         stream.Synchronize();
     }
 

@@ -1,273 +1,44 @@
-using System.Globalization;
+using System.Diagnostics;
+using System.Text.Json;
 using Spectre.Console;
-using Weft.Backends.Cuda.Compilation;
-using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
-using Weft.Tensors;
 
 namespace Weft.Profile.Gpu;
 
-/// <summary>Sizes of a model that kernels are timed at.</summary>
-internal sealed record ModelShape(string Name, int Hidden, int Intermediate, int QueryHeads, int KeyHeads, int HeadSize, int Vocabulary);
-
-/// <summary><c>weft profile gpu</c>: kernels at the shapes of real models against the copy and matrix ceilings of the same run.</summary>
-internal sealed class GpuProfile : IDisposable
+/// <summary><c>weft profile gpu</c>: first whether the device computes right, then how fast, against the ceilings of the same run and PyTorch.</summary>
+internal static class GpuProfile
 {
-    private const int Repeats = 15;
-    private const DataType Type = DataType.BFloat16;
-
-    private static readonly ModelShape[] Models =
-    [
-        new("Llama-1B", 2048, 8192, 32, 8, 64, 128256),
-        new("Llama-7B", 4096, 11008, 32, 32, 128, 32000),
-    ];
-
-    // A run that only shows that everything works, for the software device.
-    private static readonly ModelShape[] Tiny = [new("tiny", 128, 192, 4, 2, 64, 320)];
-
-    private readonly CudaContext context;
-    private readonly CudaStream stream;
-    private readonly KernelLibrary kernels;
-    private readonly CudaBlas blas;
-    private readonly KernelTimer timer;
-    private readonly GpuBuffers buffers;
-    private readonly List<GpuRow> rows = [];
-    private readonly bool isTrial;
-    private double copyRate;
-    private double matrixRate;
-
-    private GpuProfile(CudaContext context, bool isTrial)
+    /// <summary>Checks and measures everything; writes tables to <paramref name="console"/> and what <paramref name="options"/> ask for.</summary>
+    /// <returns>True when no check failed.</returns>
+    public static bool Run(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
     {
-        this.context = context;
-        this.isTrial = isTrial;
-        stream = CudaStream.Create(context);
-        kernels = KernelLibrary.Create(context);
-        blas = new CudaBlas(context);
-        timer = new KernelTimer(context, stream);
-        buffers = new GpuBuffers(context, stream, isTrial ? 32L << 20 : 4L << 30);
-    }
+        var start = Stopwatch.GetTimestamp();
+        var isTrial = CudaLibraries.Selected == CudaPlatform.Simulator;
+        if (options.Out is { } folder)
+            Directory.CreateDirectory(folder);
 
-    /// <summary>Measures everything.</summary>
-    /// <param name="console">Receives the table.</param>
-    /// <param name="note">Is told what is going on.</param>
-    /// <param name="cancellationToken">Stops between two kernels.</param>
-    public static GpuReport Run(IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
-    {
-        using var context = CudaContext.Create(0);
-        using var profile = new GpuProfile(context, CudaLibraries.Selected == CudaPlatform.Simulator);
-        var report = profile.Measure(note, cancellationToken);
-        WriteTable(console, report);
-        return report;
-    }
-
-    public void Dispose()
-    {
-        buffers.Dispose();
-        timer.Dispose();
-        blas.Dispose();
-        kernels.Dispose();
-        stream.Dispose();
-    }
-
-    private static void WriteTable(IAnsiConsole console, GpuReport report)
-    {
-        string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
-        var table = new Table().Border(TableBorder.Simple).AddColumns("kernel", "shape", "µs", "min–max", "GB/s", "TFLOP/s", "of ceiling");
-        foreach (var row in report.Rows)
+        // A missing device ends the run before the checks would fail one by one.
+        var device = CudaDeviceInfo.Get(0);
+        var checks = new CorrectnessChecks(options.Device, note, cancellationToken).Run(options.Tests, options.Goldens);
+        var models = isTrial ? ModelShape.Trial : ModelShape.Real;
+        Ceilings ceilings;
+        IReadOnlyList<GpuRow> rows;
+        using (var context = CudaContext.Create(0))
+        using (var kernels = new KernelTimings(context, isTrial))
+            (ceilings, rows) = kernels.Measure(models, note, cancellationToken);
+        var timed = new ModelTimings(ceilings, isTrial).Measure(models, note, cancellationToken);
+        note("PyTorch at the same work");
+        (rows, var peer) = TorchPeer.Measure(rows, cancellationToken);
+        var report = new GpuReport(
+            device.Name, device.ComputeCapability, CudaDeviceInfo.Text(device.DriverVersion), ceilings, checks, rows, timed, peer,
+            Stopwatch.GetElapsedTime(start).TotalSeconds);
+        GpuTables.Write(console, report);
+        if (options.Out is { } target)
         {
-            table.AddRow(
-                Markup.Escape(row.Kernel),
-                Markup.Escape(row.Shape),
-                Text(row.Microseconds, "F1"),
-                $"{Text(row.Fastest, "F1")}–{Text(row.Slowest, "F1")}",
-                Text(row.Bytes / row.Microseconds / 1e3, "F0"),
-                Text(row.Operations / row.Microseconds / 1e6, "F1"),
-                Text(row.Fraction, "P0"));
+            File.WriteAllText(Path.Combine(target, "gpu.json"), JsonSerializer.Serialize(report, GpuJson.Default.GpuReport) + "\n");
+            File.WriteAllText(Path.Combine(target, "gpu.md"), GpuTables.Markdown(report));
         }
 
-        console.Write(table);
-        console.WriteLine($"{report.Device}, driver for CUDA {report.Driver}: copy {Text(report.CopyBytesPerSecond / 1e9, "F0")} GB/s, bf16 product {Text(report.MatrixOperationsPerSecond / 1e12, "F1")} TFLOP/s");
-    }
-
-    private GpuReport Measure(Action<string> note, CancellationToken cancellationToken)
-    {
-        note("measuring the ceilings");
-        MeasureCeilings();
-        foreach (var model in isTrial ? Tiny : Models)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            note($"kernels at the shapes of {model.Name}");
-            Products(model, cancellationToken);
-            Norm(model);
-            foreach (var (batch, positions) in isTrial ? [(2, 300)] : ((int, int)[])[(1, 4096), (16, 4096), (64, 4096)])
-                Decode(model, batch, positions);
-            foreach (var tokens in isTrial ? [100] : (int[])[2048, 16384])
-                Prefill(model, tokens);
-        }
-
-        var device = context.Device;
-        return new(device.Name, device.ComputeCapability, CudaDeviceInfo.Text(device.DriverVersion), copyRate, matrixRate, rows);
-    }
-
-    private void MeasureCeilings()
-    {
-        var bytes = isTrial ? 1L << 20 : 1L << 30;
-        using var target = CudaDeviceMemory.Allocate(context, 2 * bytes);
-        var copy = timer.Measure(_ => target.CopyWithinAsync(0, bytes, bytes, stream), Repeats);
-        copyRate = 2 * bytes / (copy.Median * 1e-6);
-        var n = isTrial ? 64 : 8192;
-        using var y = CudaDeviceMemory.Allocate(context, (long)n * n * 2);
-        var shape = new ProductShape(n, n, n, n, n, n, MatrixType.BFloat16, MatrixType.BFloat16);
-        var product = timer.Measure(
-            i => blas.Multiply(stream, shape, new(buffers.Random((long)n * n * 2, i), buffers.Random((long)n * n * 2, i + 1), y.Address)), Repeats);
-        matrixRate = 2.0 * n * n * n / (product.Median * 1e-6);
-    }
-
-    private void Products(ModelShape model, CancellationToken cancellationToken)
-    {
-        var qkv = (model.QueryHeads + (2 * model.KeyHeads)) * model.HeadSize;
-        (string Name, int M, int K)[] products =
-        [
-            ("qkv", qkv, model.Hidden), ("output", model.Hidden, model.QueryHeads * model.HeadSize), ("gate+up", 2 * model.Intermediate, model.Hidden),
-            ("down", model.Hidden, model.Intermediate), ("head", model.Vocabulary, model.Hidden),
-        ];
-        foreach (var (name, m, k) in products)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            foreach (var n in (int[])[1, 4, 8])
-            {
-                if (GemvKernel.Fits(n, k, GemvInput.PlainInput, context.Device))
-                    Gemv($"{model.Name} {name}", n, m, k);
-            }
-
-            foreach (var n in isTrial ? [16] : (int[])[1, 8, 16, 64, 512])
-                Blas($"{model.Name} {name}", n, m, k);
-        }
-    }
-
-    private void Gemv(string name, int n, int m, int k)
-    {
-        var multiprocessors = context.Device.Multiprocessors;
-        var sets = GemvKernel.Sets(m, multiprocessors);
-        using var y = CudaDeviceMemory.Allocate(context, (long)n * m * 4);
-        var kernel = kernels.Get(GemvKernel.Instance(Type, sets, GemvInput.PlainInput, GemvOutput.StoreFloat));
-        var weights = (long)m * k * 2;
-        var shape = GemvKernel.Shape(n, m, k, sets, GemvInput.PlainInput, multiprocessors);
-        Add($"gemv, {sets * 16} rows a block", $"{name} {n}×{m}×{k}", weights + (n * (m * 4L)) + (n * k * 2L), 2.0 * n * m * k, i => kernel.Launch(stream, shape, new GemvParams
-        {
-            X = buffers.Random((long)n * k * 2, i),
-            Weight = buffers.Random(weights, i),
-            Y = y.Address,
-            Rows = n,
-            Outputs = m,
-            Inner = k,
-            XStride = k,
-            WStride = k,
-            YStride = m,
-        }));
-    }
-
-    private void Blas(string name, int n, int m, int k)
-    {
-        using var y = CudaDeviceMemory.Allocate(context, (long)n * m * 4);
-        var weights = (long)m * k * 2;
-        var shape = new ProductShape(n, m, k, k, k, m, MatrixType.BFloat16, MatrixType.BFloat16);
-        Add("cuBLAS", $"{name} {n}×{m}×{k}", weights + (n * (m + k) * 2L), 2.0 * n * m * k, i =>
-            blas.Multiply(stream, shape, new(buffers.Random((long)n * k * 2, i), buffers.Random(weights, i), y.Address)));
-    }
-
-    private void Norm(ModelShape model)
-    {
-        var count = isTrial ? 5 : 16384;
-        using var y = CudaDeviceMemory.Allocate(context, (long)count * model.Hidden * 2);
-        var weight = buffers.Random(model.Hidden * 4, 0);
-        var kernel = kernels.Get(NormKernel.Instance(NormForm.Rms, DataType.Float32, Type));
-        var bytes = (long)count * model.Hidden * 4;
-        Add("norm", $"{model.Name} {count}×{model.Hidden}", bytes * 1.5, 0, i => kernel.Launch(stream, NormKernel.Shape(count, model.Hidden), new NormParams
-        {
-            X = buffers.Random(bytes, i),
-            Weight = weight,
-            Y = y.Address,
-            Width = model.Hidden,
-            XStride = model.Hidden,
-            YStride = model.Hidden,
-            Epsilon = 1e-5f,
-        }));
-    }
-
-    private void Decode(ModelShape model, int batch, int positions)
-    {
-        using var cache = new GpuCache(context, batch, positions, positions - 1, 1);
-        var layer = (long)cache.Blocks * model.KeyHeads * GpuCache.BlockSize * model.HeadSize * 2;
-        var splits = AttentionDecodeKernel.Splits(positions);
-        var width = model.QueryHeads * model.HeadSize;
-        using var y = CudaDeviceMemory.Allocate(context, (long)batch * width * 2);
-        using var partial = CudaDeviceMemory.Allocate(context, AttentionDecodeKernel.PartialBytes(batch, model.QueryHeads, model.HeadSize, splits));
-        using var counters = CudaDeviceMemory.Allocate(context, 4L * AttentionDecodeKernel.Counters(batch, model.QueryHeads, model.KeyHeads));
-        counters.FillAsync(0, stream);
-        var kernel = kernels.Get(AttentionDecodeKernel.Instance(Type, model.HeadSize, model.QueryHeads / model.KeyHeads, AttentionVariant.Causal));
-        var shape = AttentionDecodeKernel.Shape(batch, model.QueryHeads, model.KeyHeads, model.HeadSize, splits);
-        var operations = 4.0 * batch * positions * model.QueryHeads * model.HeadSize;
-        Add("attention_decode", $"{model.Name} batch {batch}, context {positions}", 2.0 * layer, operations, i => kernel.Launch(stream, shape, new AttentionDecodeParams
-        {
-            Q = buffers.Random((long)batch * width * 2, i),
-            Keys = buffers.Random(layer, 2 * i),
-            Values = buffers.Random(layer, (2 * i) + 1),
-            Y = y.Address,
-            Partial = partial.Address,
-            Counters = counters.Address,
-            Rows = cache.Rows,
-            Tables = cache.Rows,
-            Positions = cache.Positions,
-            BlockTables = cache.Tables,
-            Score = new ScoreParams { Scale = 1 / MathF.Sqrt(model.HeadSize) },
-            QueryHeads = model.QueryHeads,
-            KeyHeads = model.KeyHeads,
-            QStride = width,
-            YStride = width,
-            MaxBlocks = cache.MaxBlocks,
-            Splits = splits,
-        }));
-    }
-
-    private void Prefill(ModelShape model, int tokens)
-    {
-        using var cache = new GpuCache(context, 1, tokens, 0, tokens);
-        var layer = (long)cache.Blocks * model.KeyHeads * GpuCache.BlockSize * model.HeadSize * 2;
-        var width = model.QueryHeads * model.HeadSize;
-        using var y = CudaDeviceMemory.Allocate(context, (long)tokens * width * 2);
-        var each = AttentionPrefillKernel.TokensPerTile(model.QueryHeads, model.KeyHeads);
-        var list = Enumerable.Range(0, (tokens + each - 1) / each).Select(tile => new AttentionTile(0, tile * each)).ToArray();
-        using var tiles = CudaDeviceMemory.Allocate(context, 8L * list.Length);
-        tiles.CopyFrom<AttentionTile>(list);
-        var capability = context.Device.ComputeCapability;
-        var kernel = kernels.Get(AttentionPrefillKernel.Instance(Type, model.HeadSize, AttentionVariant.Causal, capability));
-        var shape = AttentionPrefillKernel.Shape(list.Length, model.KeyHeads, model.HeadSize, capability);
-        var operations = 2.0 * tokens * tokens * width;
-        Add("attention_prefill", $"{model.Name} {tokens} tokens", (2.0 * layer) + (2.0 * tokens * width * 2), operations, i => kernel.Launch(stream, shape, new AttentionPrefillParams
-        {
-            Q = buffers.Random((long)tokens * width * 2, i),
-            Keys = buffers.Random(layer, 2 * i),
-            Values = buffers.Random(layer, (2 * i) + 1),
-            Y = y.Address,
-            Tiles = tiles.Address,
-            SequenceStarts = cache.Starts,
-            Positions = cache.Positions,
-            BlockTables = cache.Tables,
-            Score = new ScoreParams { Scale = 1 / MathF.Sqrt(model.HeadSize) },
-            QueryHeads = model.QueryHeads,
-            KeyHeads = model.KeyHeads,
-            QStride = width,
-            YStride = width,
-            MaxBlocks = cache.MaxBlocks,
-            TileTokens = each,
-        }));
-    }
-
-    private void Add(string kernel, string shape, double bytes, double operations, Action<int> launch)
-    {
-        var (median, min, max) = timer.Measure(launch, Repeats);
-        var floor = Math.Max(bytes / copyRate, operations / matrixRate) * 1e6;
-        rows.Add(new(kernel, shape, median, min, max, bytes, operations, floor));
+        return report.Passed;
     }
 }

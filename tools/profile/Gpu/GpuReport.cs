@@ -2,9 +2,24 @@ using System.Text.Json.Serialization;
 
 namespace Weft.Profile.Gpu;
 
+/// <summary>What the device does at best, measured in the same run.</summary>
+/// <param name="CopyBytesPerSecond">Large copy inside the device, bytes read plus written.</param>
+/// <param name="MatrixOperationsPerSecond">Large bf16 product through cuBLAS on random numbers.</param>
+public readonly record struct Ceilings(double CopyBytesPerSecond, double MatrixOperationsPerSecond)
+{
+    /// <summary>Microseconds that work takes at least.</summary>
+    public double Floor(double bytes, double operations) => Math.Max(bytes / CopyBytesPerSecond, operations / MatrixOperationsPerSecond) * 1e6;
+}
+
+/// <summary>Work that PyTorch can do too: product [N, M, K], norm [rows, width], decode and prefill [batch, positions, H, G, D].</summary>
+/// <param name="Kind">Which.</param>
+/// <param name="Sizes">How large.</param>
+public sealed record PeerWork(string Kind, params IReadOnlyList<int> Sizes);
+
 /// <summary>One timed kernel at one shape.</summary>
 /// <param name="Kernel">Instance or product.</param>
 /// <param name="Shape">Sizes, for people.</param>
+/// <param name="Work">For PyTorch; null when it has no counterpart.</param>
 /// <param name="Microseconds">Median of a launch.</param>
 /// <param name="Fastest">Fastest launch, microseconds.</param>
 /// <param name="Slowest">Slowest launch, microseconds.</param>
@@ -12,23 +27,77 @@ namespace Weft.Profile.Gpu;
 /// <param name="Operations">Floating-point operations that it must do.</param>
 /// <param name="Floor">Microseconds that the ceilings of the same run allow at best.</param>
 public sealed record GpuRow(
-    string Kernel, string Shape, double Microseconds, double Fastest, double Slowest, double Bytes, double Operations, double Floor)
+    string Kernel, string Shape, PeerWork? Work, double Microseconds, double Fastest, double Slowest, double Bytes, double Operations, double Floor)
+{
+    /// <summary>Share of the ceiling that is reached.</summary>
+    public double Fraction => Floor / Microseconds;
+
+    /// <summary>Median of PyTorch for the same work, microseconds; null where it is not installed.</summary>
+    public double? PyTorch { get; init; }
+}
+
+/// <summary>One timed step of a whole model of random weights.</summary>
+/// <param name="Model">Whose shapes.</param>
+/// <param name="What">prefill or decode.</param>
+/// <param name="Batch">Sequences.</param>
+/// <param name="Context">Prompt of each, tokens.</param>
+/// <param name="TokensPerSecond">Of all sequences.</param>
+/// <param name="Microseconds">Median of a step.</param>
+/// <param name="Fastest">Fastest, microseconds.</param>
+/// <param name="Slowest">Slowest, microseconds.</param>
+/// <param name="Host">Microseconds that the host takes to submit a step.</param>
+/// <param name="Bytes">Weights and cache that it must read.</param>
+/// <param name="Operations">Floating-point operations that it must do.</param>
+/// <param name="Floor">Microseconds that the ceilings of the same run allow at best.</param>
+public sealed record ModelRow(
+    string Model, string What, int Batch, int Context, double TokensPerSecond, double Microseconds, double Fastest, double Slowest, double Host,
+    double Bytes, double Operations, double Floor)
 {
     /// <summary>Share of the ceiling that is reached.</summary>
     public double Fraction => Floor / Microseconds;
 }
 
+/// <summary>How a check of correctness ended.</summary>
+public enum CheckOutcome
+{
+    /// <summary>Right.</summary>
+    Passed,
+
+    /// <summary>Wrong, or it did not run to its end.</summary>
+    Failed,
+
+    /// <summary>Not run; the summary says why.</summary>
+    Skipped,
+}
+
+/// <summary>One check of correctness.</summary>
+/// <param name="Name">What was checked.</param>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="Seconds">How long it took.</param>
+/// <param name="Summary">Its last words.</param>
+public sealed record CheckRow(string Name, CheckOutcome Outcome, double Seconds, string Summary);
+
 /// <summary>What <c>weft profile gpu</c> found.</summary>
 /// <param name="Device">The GPU.</param>
 /// <param name="ComputeCapability">90 for 9.0.</param>
 /// <param name="Driver">CUDA version of the driver.</param>
-/// <param name="CopyBytesPerSecond">Large copy inside the device, bytes read plus written.</param>
-/// <param name="MatrixOperationsPerSecond">Large bf16 product through cuBLAS on random numbers.</param>
+/// <param name="Ceilings">Of this run.</param>
+/// <param name="Checks">Correctness, which comes first.</param>
 /// <param name="Rows">Kernels.</param>
+/// <param name="Models">Whole models.</param>
+/// <param name="PyTorch">Version of PyTorch beside it, or why there is none.</param>
+/// <param name="Seconds">Of the whole run.</param>
 public sealed record GpuReport(
-    string Device, int ComputeCapability, string Driver, double CopyBytesPerSecond, double MatrixOperationsPerSecond, IReadOnlyList<GpuRow> Rows);
+    string Device, int ComputeCapability, string Driver, Ceilings Ceilings, IReadOnlyList<CheckRow> Checks, IReadOnlyList<GpuRow> Rows,
+    IReadOnlyList<ModelRow> Models, string PyTorch, double Seconds)
+{
+    /// <summary>No check failed.</summary>
+    public bool Passed => Checks.All(check => check.Outcome != CheckOutcome.Failed);
+}
 
 /// <summary>Serialises reports without reflection.</summary>
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(GpuReport))]
+[JsonSerializable(typeof(List<PeerWork>))]
+[JsonSerializable(typeof(PeerAnswer))]
 internal sealed partial class GpuJson : JsonSerializerContext;

@@ -6,6 +6,7 @@ using Weft.Backends.Cpu.Simd;
 using Weft.Graph;
 using Weft.KvCache;
 using Weft.Models;
+using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Tensors;
 using Weft.Weights;
@@ -28,6 +29,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private readonly ProgramContext context;
     private readonly WorkerPool pool;
     private readonly Operation[] operations;
+    private readonly int[] drawn;
 
     public CpuProgram(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options)
     {
@@ -41,6 +43,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         context = new ProgramContext(batch, options.Threads, ScratchFloats(), MatMulKernel.PackedFloats(LargestInnerSize()));
         pool = new WorkerPool(options.Threads);
         operations = [.. graph.Nodes.Select(Bind)];
+        drawn = new int[batch.MaxLogitRows];
     }
 
     public override StepBatch Batch { get; }
@@ -54,11 +57,24 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     public override long WorkingBytes => arena.Bytes + cache.Bytes;
 
-    public override void Run()
+    public override bool RunsAhead => false;
+
+    public override long Submit()
     {
         foreach (var operation in operations)
             pool.Run(operation, operation.Prepare());
+        for (var row = 0; row < Batch.LogitRowCount; row++)
+        {
+            if (Batch.Samplers[row] is { } sampler)
+                drawn[row] = sampler.TrySample(Logits(row));
+        }
+
+        return ++LastStep;
     }
+
+    public override ReadOnlySpan<int> Receive(long step) => step == LastStep
+        ? drawn.AsSpan(0, Batch.LogitRowCount)
+        : throw new InvalidOperationException($"Step {step} was not received before step {LastStep} was submitted.");
 
     public override Span<float> Logits(int row)
     {
@@ -67,6 +83,10 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     }
 
     public override void CopyBlock(BlockCopy copy) => cache.CopyBlock(copy.Source, copy.Destination);
+
+    public override void Forget(Sampler sampler)
+    {
+    }
 
     protected override void Dispose(bool disposing)
     {

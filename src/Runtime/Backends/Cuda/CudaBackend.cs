@@ -1,10 +1,10 @@
+using System.Globalization;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
 using Weft.Interop;
 using Weft.Models;
 using Weft.Scheduling;
 using Weft.Tensors;
-using Weft.Weights;
 
 namespace Weft.Backends.Cuda;
 
@@ -30,23 +30,24 @@ internal static class CudaBackend
 
     /// <summary>Binds a fused graph to a device.</summary>
     /// <exception cref="WeftException">The device is missing, too old or too small, or the model has a part without a kernel.</exception>
-    public static StepProgram Compile(CudaPlatform platform, StepGraph graph, WeftFile file, StepBatch batch, CudaOptions options)
+    public static StepProgram Compile(CudaPlatform platform, StepGraph graph, IModelWeights weights, StepBatch batch, CudaOptions options)
     {
         CudaContext? context = null;
+        var memory = "";
         try
         {
             CudaLibraries.Select(platform);
             graph = Fusion.SeparateQueries(Fusion.FuseNorms(graph));
             context = CudaContext.Create(options.Ordinal);
-            var type = ChooseType(graph, file, context.Device, options.ActivationType);
-            RequireSupported(file, context.Device);
-            RequireMemory(graph, file, batch, context, type, options);
-            return new CudaProgram(graph, file, batch, context, type, options);
+            var type = ChooseType(graph, weights, context.Device, options.ActivationType);
+            RequireSupported(weights, context.Device);
+            memory = RequireMemory(graph, weights, batch, context, type, options);
+            return new CudaProgram(graph, weights, batch, context, type, options);
         }
         catch (CudaException exception) when (exception.Status == CudaResult.OutOfMemory)
         {
             context?.Dispose();
-            throw new WeftException($"{file.Path}: the GPU ran out of memory ({exception.Call}); {Remedies}", exception);
+            throw new WeftException($"{weights.Name}: the GPU ran out of memory ({exception.Call}) although it {memory}; {Remedies}", exception);
         }
         catch (InteropException exception)
         {
@@ -62,7 +63,7 @@ internal static class CudaBackend
 
     private const string Remedies = "ask for a smaller context, a lower precision, or run it on the CPU (--device cpu)";
 
-    private static DataType ChooseType(StepGraph graph, WeftFile file, CudaDeviceInfo device, DataType? wanted)
+    private static DataType ChooseType(StepGraph graph, IModelWeights weights, CudaDeviceInfo device, DataType? wanted)
     {
         if (wanted == DataType.Float32)
             throw new WeftException("CUDA kernels run in bf16 or f16; f32 runs on the CPU (--device cpu)");
@@ -70,38 +71,38 @@ internal static class CudaBackend
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor} and no bf16: run it in f16");
         if (wanted is { } type)
             return type;
-        var stored = file.Find(graph.Nodes.OfType<NormedLinearNode>().First().Linear.Segments[0].Weight).DataType;
+        var stored = weights.Find(graph.Nodes.OfType<NormedLinearNode>().First().Linear.Segments[0].Weight).DataType;
         return stored == DataType.Float16 || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
     }
 
-    private static void RequireSupported(WeftFile file, CudaDeviceInfo device)
+    private static void RequireSupported(IModelWeights weights, CudaDeviceInfo device)
     {
         if (device.ComputeCapability < OldestCapability)
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor}; the kernels need 7.5 or later: run it on the CPU (--device cpu)");
-        foreach (var attention in file.Header.Model.Layers.Select(layer => layer.Attention))
+        foreach (var attention in weights.Model.Layers.Select(layer => layer.Attention))
         {
             if (!HeadSizes.All.Contains(attention.HeadSize))
-                throw new WeftException($"{file.Path}: attention heads of {attention.HeadSize} have no CUDA kernel (there are {string.Join(", ", HeadSizes.All)}): run it on the CPU (--device cpu)");
+                throw new WeftException($"{weights.Name}: attention heads of {attention.HeadSize} have no CUDA kernel (there are {string.Join(", ", HeadSizes.All)}): run it on the CPU (--device cpu)");
             if (attention.QueryHeads / attention.KeyValueHeads > AttentionPrefillKernel.TileRows)
-                throw new WeftException($"{file.Path}: {attention.QueryHeads} query heads over {attention.KeyValueHeads} key heads are more than a tile of the CUDA kernel holds: run it on the CPU (--device cpu)");
+                throw new WeftException($"{weights.Name}: {attention.QueryHeads} query heads over {attention.KeyValueHeads} key heads are more than a tile of the CUDA kernel holds: run it on the CPU (--device cpu)");
         }
     }
 
-    private static void RequireMemory(StepGraph graph, WeftFile file, StepBatch batch, CudaContext context, DataType type, CudaOptions options)
+    /// <summary>Refuses what cannot fit; says what it needs and what is free.</summary>
+    private static string RequireMemory(StepGraph graph, IModelWeights weights, StepBatch batch, CudaContext context, DataType type, CudaOptions options)
     {
-        var model = file.Header.Model;
+        var model = weights.Model;
         var layout = new ValueLayout(graph, type);
-        var weights = DeviceWeights.CountBytes(graph, file, type);
+        var matrices = DeviceWeights.CountBytes(graph, weights, type);
         var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
-        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size;
+        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize);
         var (free, _) = context.MemoryInfo();
-        var need = weights + cache + working;
-        if (need > free)
-        {
-            throw new WeftException(
-                $"{file.Path}: needs {Gigabytes(need)} on the GPU (weights {Gigabytes(weights)}, cache {Gigabytes(cache)}, activations {Gigabytes(working)}) and {Gigabytes(free)} are free; {Remedies}");
-        }
+        var need = matrices + cache + working;
+        var figures = $"needs {Size(need)} on the GPU (weights {Size(matrices)}, cache {Size(cache)}, activations {Size(working)}) and {Size(free)} are free";
+        return need <= free ? figures : throw new WeftException($"{weights.Name}: {figures}; {Remedies}");
     }
 
-    private static string Gigabytes(long bytes) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{bytes / 1e9:F2} GB");
+    private static string Size(long bytes) => bytes < 1e9
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:F1} MB")
+        : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:F2} GB");
 }

@@ -5,15 +5,16 @@ using Weft.Graph;
 using Weft.Interop;
 using Weft.KvCache;
 using Weft.Models;
+using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Tensors;
-using Weft.Weights;
 
 namespace Weft.Backends.Cuda;
 
 /// <summary>
 /// A graph on a CUDA device: weights, cache and arena allocated once, every node bound to addresses once. A step copies its input, submits
-/// the launches and copies the logits back; steps of single tokens are captured into a graph a shape and replayed.
+/// the launches and brings back the tokens drawn, all in one stream; the host waits for tokens alone. Steps of single tokens are captured
+/// into a graph a shape and replayed.
 /// </summary>
 internal sealed class CudaProgram : StepProgram
 {
@@ -24,6 +25,8 @@ internal sealed class CudaProgram : StepProgram
     private readonly CudaBlas blas;
     private readonly DeviceBatch batch;
     private readonly DeviceKvCache cache;
+    private readonly DrawnTokens drawn;
+    private readonly DeviceTokenCounts counts;
     private readonly List<DeviceRotaryTable> rotaryTables = [];
     private readonly List<CudaOperation> operations;
     private readonly CudaDeviceMemory arena;
@@ -32,7 +35,7 @@ internal sealed class CudaProgram : StepProgram
     private readonly int tokensPerTile;
     private readonly Dictionary<StepShape, CudaGraphExec?> captured = [];
 
-    public CudaProgram(StepGraph graph, WeftFile file, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
+    public CudaProgram(StepGraph graph, IModelWeights source, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
     {
         this.graph = graph;
         this.context = context;
@@ -40,10 +43,10 @@ internal sealed class CudaProgram : StepProgram
         CacheType = type;
         try
         {
-            var model = file.Header.Model;
+            var model = source.Model;
             var layout = new ValueLayout(graph, type);
-            var rows = Math.Max(stepBatch.MaxTokens, StepShape.MostPlaces);
-            var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.MostPlaces);
+            var rows = Math.Max(stepBatch.MaxTokens, StepShape.LargestBucket(stepBatch.MaxSequences));
+            var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.LargestBucket(stepBatch.MaxSequences));
             var plan = MemoryPlan.Create(graph, rows, logitRows, layout.RowBytes);
             tokensPerTile = model.Layers.Min(layer => AttentionPrefillKernel.TokensPerTile(layer.Attention.QueryHeads, layer.Attention.KeyValueHeads));
             stream = resources.Add(CudaStream.Create(context));
@@ -51,13 +54,16 @@ internal sealed class CudaProgram : StepProgram
             blas = resources.Add(new CudaBlas(context));
             cache = resources.Add(new DeviceKvCache(context, stream, kernels, model, type, options.CacheBlocks));
             arena = resources.Add(CudaDeviceMemory.Allocate(context, plan.Size));
+            drawn = resources.Add(new DrawnTokens(context, logitRows));
+            counts = resources.Add(new DeviceTokenCounts(context, stepBatch.MaxSequences, model.VocabularySize));
             batch = resources.Add(new DeviceBatch(
-                context, stepBatch, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
+                context, stepBatch, counts, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
             logits = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Logits)));
             logitsOffset = plan.Offset(graph.Logits);
-            var weights = resources.Add(new DeviceWeights(context, stream, file, type));
+            var weights = resources.Add(new DeviceWeights(context, stream, source, type));
             var shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
-            operations = new GraphBinder(shared, weights, cache, Rotary, Workspace(model, options), stepBatch.MaxBlocks, tokensPerTile).Bind(graph);
+            operations = new GraphBinder(
+                shared, weights, cache, Rotary, Workspace(model, options), drawn, counts, tokensPerTile).Bind(graph);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
             WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
@@ -86,11 +92,22 @@ internal sealed class CudaProgram : StepProgram
 
     public override long WorkingBytes { get; }
 
-    public override void Run()
+    public override bool RunsAhead => true;
+
+    public override long Submit()
     {
         try
         {
-            RunStep();
+            context.MakeCurrent();
+            foreach (var table in rotaryTables)
+                table.Reach(LastPosition());
+            var shape = StepShape.Of(Batch, tokensPerTile);
+            batch.Copy(shape, tokensPerTile, stream);
+            Submit(shape);
+            LastStep++;
+            if (Batch.LogitRowCount > 0)
+                Bring();
+            return LastStep;
         }
         catch (InteropException exception)
         {
@@ -98,18 +115,17 @@ internal sealed class CudaProgram : StepProgram
         }
     }
 
-    private void RunStep()
+    public override ReadOnlySpan<int> Receive(long step)
     {
-        context.MakeCurrent();
-        foreach (var table in rotaryTables)
-            table.Reach(LastPosition());
-        var shape = StepShape.Of(Batch, tokensPerTile);
-        batch.Copy(shape, tokensPerTile, stream);
-        Submit(shape);
-        if (Batch.LogitRowCount == 0)
-            return;
-        arena.CopyToAsync(logits.Address, logitsOffset, (long)Batch.LogitRowCount * ValueLayout.Stride(graph.Logits) * sizeof(float), stream);
-        stream.Synchronize();
+        try
+        {
+            context.MakeCurrent();
+            return drawn.Receive(step);
+        }
+        catch (InteropException exception)
+        {
+            throw Failure(exception);
+        }
     }
 
     public override Span<float> Logits(int row) =>
@@ -127,6 +143,8 @@ internal sealed class CudaProgram : StepProgram
             throw Failure(exception);
         }
     }
+
+    public override void Forget(Sampler sampler) => counts.Forget(sampler);
 
     protected override void Dispose(bool disposing)
     {
@@ -166,6 +184,15 @@ internal sealed class CudaProgram : StepProgram
         exec.Launch(stream);
     }
 
+    /// <summary>Tokens of rows that have a sampler; logits of the others, if there are any.</summary>
+    private void Bring()
+    {
+        var row = (long)ValueLayout.Stride(graph.Logits) * sizeof(float);
+        if (Batch.Samplers.AsSpan(0, Batch.LogitRowCount).Contains(null))
+            arena.CopyToAsync(logits.Address, logitsOffset, Batch.LogitRowCount * row, stream);
+        drawn.Bring(LastStep, Batch.LogitRowCount, stream);
+    }
+
     private CudaGraphExec Capture(in StepShape shape)
     {
         stream.BeginCapture();
@@ -199,7 +226,7 @@ internal sealed class CudaProgram : StepProgram
 
     private DecodeWorkspace Workspace(ModelDescription model, CudaOptions options)
     {
-        var places = Math.Max(Batch.MaxSequences, StepShape.MostPlaces);
+        var places = Math.Max(Batch.MaxSequences, StepShape.LargestBucket(Batch.MaxSequences));
         var longest = StepShape.LongestPositions(options.MaxPositions);
         var partial = model.Layers.Select(layer => layer.Attention).Max(attention => AttentionDecodeKernel.PartialBytes(
             places, attention.QueryHeads, attention.HeadSize, AttentionDecodeKernel.Splits(longest, attention.Window)));

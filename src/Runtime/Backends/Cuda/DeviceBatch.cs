@@ -1,12 +1,14 @@
+using System.Runtime.CompilerServices;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
+using Weft.KvCache;
 using Weft.Scheduling;
 
 namespace Weft.Backends.Cuda;
 
 /// <summary>
-/// A step's input on the device: one copy from pinned memory. A step of single tokens is padded to <c>Rows</c>, so that one captured graph
-/// serves all batches of a bucket: padding reads token 0 and writes nothing to the cache.
+/// A step's input on the device: one copy from pinned memory. A step of single tokens is padded to its bucket, which one captured graph
+/// serves: padding reads token 0 and writes nothing to the cache.
 /// </summary>
 internal sealed class DeviceBatch : IDisposable
 {
@@ -14,6 +16,7 @@ internal sealed class DeviceBatch : IDisposable
     private readonly CudaPinnedMemory pinned;
     private readonly CudaDeviceMemory memory;
     private readonly CudaEvent copied;
+    private readonly DeviceTokenCounts counts;
     private readonly int maxTiles;
 
     // Offsets in integers.
@@ -24,23 +27,27 @@ internal sealed class DeviceBatch : IDisposable
     private readonly int decodeRows;
     private readonly int decodeTables;
     private readonly int tiles;
+    private readonly int samplingOptions;
     private readonly int blockTables;
 
-    public DeviceBatch(CudaContext context, StepBatch batch, int maxTiles)
+    public DeviceBatch(CudaContext context, StepBatch batch, DeviceTokenCounts counts, int maxTiles)
     {
         this.batch = batch;
+        this.counts = counts;
         this.maxTiles = maxTiles;
-        var tokens = Math.Max(batch.MaxTokens, StepShape.MostPlaces);
-        var places = Math.Max(batch.MaxSequences, StepShape.MostPlaces);
+        var tokens = Math.Max(batch.MaxTokens, StepShape.LargestBucket(batch.MaxSequences));
+        var places = Math.Max(batch.MaxSequences, StepShape.LargestBucket(batch.MaxSequences));
         positions = tokens;
         slots = positions + tokens;
         logitRows = slots + tokens;
-        starts = logitRows + Math.Max(batch.MaxLogitRows, StepShape.MostPlaces);
+        var logitRowPlaces = Math.Max(batch.MaxLogitRows, StepShape.LargestBucket(batch.MaxSequences));
+        starts = logitRows + logitRowPlaces;
         decodeRows = starts + batch.MaxSequences + 1;
         decodeTables = decodeRows + places;
         tiles = (decodeTables + places + 1) / 2 * 2;
-        blockTables = tiles + (2 * maxTiles);
-        var count = blockTables + (batch.MaxSequences * batch.MaxBlocks);
+        samplingOptions = tiles + (2 * maxTiles);
+        blockTables = samplingOptions + (logitRowPlaces * Unsafe.SizeOf<DeviceSamplingOptions>() / sizeof(int));
+        var count = blockTables + (batch.MaxSequences * BlockPool.BlocksFor(StepShape.LongestPositions(batch.MaxBlocks * BlockPool.BlockSize)));
         pinned = CudaPinnedMemory.Allocate(context, (long)count * sizeof(int));
         memory = CudaDeviceMemory.Allocate(context, (long)count * sizeof(int));
         copied = CudaEvent.Create(context);
@@ -62,6 +69,8 @@ internal sealed class DeviceBatch : IDisposable
 
     public nuint Tiles => At(tiles);
 
+    public nuint SamplingOptions => At(samplingOptions);
+
     public nuint BlockTables => At(blockTables);
 
     /// <summary>Submits copying the step that <see cref="StepBatch"/> holds.</summary>
@@ -77,10 +86,11 @@ internal sealed class DeviceBatch : IDisposable
         Fill(batch.Slots, batch.TokenCount, slots, shape.Tokens, -1);
         Fill(batch.LogitRows, batch.LogitRowCount, logitRows, shape.LogitRows, 0);
         Fill(batch.SequenceStarts, batch.SequenceCount + 1, starts, batch.SequenceCount + 1, 0);
-        Fill(batch.BlockTables, batch.SequenceCount * batch.MaxBlocks, blockTables, batch.SequenceCount * batch.MaxBlocks, 0);
+        FillTables(shape.TableBlocks);
         ListPlaces(shape.Places);
+        ListSamplers(shape, stream);
         AttentionPrefillKernel.List(batch, tokensPerTile, pinned.AsSpan<AttentionTile>((long)tiles * sizeof(int), maxTiles));
-        var used = blockTables + (batch.SequenceCount * batch.MaxBlocks);
+        var used = blockTables + (batch.SequenceCount * shape.TableBlocks);
         memory.CopyFromAsync(pinned.Address, 0, (long)used * sizeof(int), stream);
         copied.Record(stream);
     }
@@ -108,6 +118,30 @@ internal sealed class DeviceBatch : IDisposable
 
         rows[count..].Fill(-1);
         tables[count..].Clear();
+    }
+
+    private void ListSamplers(in StepShape shape, CudaStream stream)
+    {
+        if (shape.Drawing == Drawing.None)
+            return;
+        var options = pinned.AsSpan<DeviceSamplingOptions>((long)samplingOptions * sizeof(int), shape.LogitRows);
+        options[batch.LogitRowCount..].Fill(DeviceSamplingOptions.None);
+        for (var row = 0; row < batch.LogitRowCount; row++)
+        {
+            options[row] = batch.Samplers[row] is { } sampler
+                ? DeviceSamplingOptions.Create(sampler, sampler.Step++, counts.Row(sampler, stream))
+                : DeviceSamplingOptions.None;
+        }
+    }
+
+    private void FillTables(int blocks)
+    {
+        var target = pinned.AsSpan<int>((long)blockTables * sizeof(int), batch.SequenceCount * blocks);
+        for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
+        {
+            var count = BlockPool.BlocksFor(batch.Positions[batch.SequenceStarts[sequence + 1] - 1] + 1);
+            batch.BlockTables.AsSpan(sequence * batch.MaxBlocks, count).CopyTo(target[(sequence * blocks)..]);
+        }
     }
 
     private void Fill(int[] source, int count, int offset, int padded, int padding)

@@ -1,7 +1,6 @@
 using Weft.Graph;
 using Weft.Interop;
 using Weft.Tensors;
-using Weft.Weights;
 
 namespace Weft.Backends.Cuda;
 
@@ -19,31 +18,32 @@ internal readonly record struct DeviceBias(nuint Float32, nuint Half);
 
 /// <summary>
 /// The weights on the device, in the program's 16-bit type. Matrices that are multiplied together lie one after another as one matrix.
-/// Bytes pass through two pinned buffers, so that one is filled while the other is copied.
 /// </summary>
 internal sealed class DeviceWeights : IDisposable
 {
     private readonly CudaContext context;
-    private readonly WeftFile file;
+    private readonly CudaStream stream;
+    private readonly IModelWeights weights;
     private readonly DataType type;
-    private readonly WeightUploader uploader;
+    private readonly IWeightUploader uploader;
     private readonly List<CudaDeviceMemory> memory = [];
     private readonly Dictionary<string, DeviceMatrix> matrices = [];
     private readonly Dictionary<string, nuint> vectors = [];
 
-    public DeviceWeights(CudaContext context, CudaStream stream, WeftFile file, DataType type)
+    public DeviceWeights(CudaContext context, CudaStream stream, IModelWeights weights, DataType type)
     {
         this.context = context;
-        this.file = file;
+        this.stream = stream;
+        this.weights = weights;
         this.type = type;
-        uploader = new WeightUploader(context, stream);
+        uploader = weights.Open(context, stream);
     }
 
     /// <summary>Bytes taken.</summary>
     public long Bytes => memory.Sum(piece => piece.Bytes);
 
     /// <summary>Bytes that a graph's weights will take.</summary>
-    public static long CountBytes(StepGraph graph, WeftFile file, DataType type)
+    public static long CountBytes(StepGraph graph, IModelWeights weights, DataType type)
     {
         var names = graph.Nodes.SelectMany(node => node switch
         {
@@ -52,7 +52,7 @@ internal sealed class DeviceWeights : IDisposable
             NormedLinearNode n => n.Linear.Segments.Select(segment => segment.Weight),
             _ => (IEnumerable<string>)[],
         });
-        return names.Distinct().Select(file.Find).Sum(tensor => (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size());
+        return names.Distinct().Select(weights.Find).Sum(tensor => (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size());
     }
 
     /// <summary>The rows of all of <paramref name="names"/> as one matrix.</summary>
@@ -61,7 +61,7 @@ internal sealed class DeviceWeights : IDisposable
         var key = string.Join('|', names);
         if (matrices.TryGetValue(key, out var known))
             return known;
-        var tensors = names.Select(file.Find).ToList();
+        var tensors = names.Select(weights.Find).ToList();
         var columns = tensors[0].Shape[1];
         var stride = ValueLayout.Stride(columns);
         var rows = tensors.Sum(tensor => tensor.Shape[0]);
@@ -69,7 +69,7 @@ internal sealed class DeviceWeights : IDisposable
         var row = 0L;
         foreach (var tensor in tensors)
         {
-            uploader.Upload(file, tensor, target, row * stride * type.Size(), stride, type);
+            uploader.Upload(tensor, target, row * stride * type.Size(), stride, type);
             row += tensor.Shape[0];
         }
 
@@ -81,9 +81,9 @@ internal sealed class DeviceWeights : IDisposable
     {
         if (vectors.TryGetValue(name, out var known))
             return known;
-        var tensor = file.Find(name);
+        var tensor = weights.Find(name);
         var target = Allocate(tensor.Length);
-        uploader.Upload(file, tensor, target, 0, tensor.Shape[0], DataType.Float32);
+        uploader.Upload(tensor, target, 0, tensor.Shape[0], DataType.Float32);
         return vectors[name] = target.Address;
     }
 
@@ -111,12 +111,12 @@ internal sealed class DeviceWeights : IDisposable
         if (vectors.TryGetValue(key, out var known))
             return known;
         var memory = Allocate((long)segments.Sum(segment => segment.Rows) * target.Size());
-        uploader.Zero(memory);
+        memory.FillAsync(0, stream);
         var offset = 0L;
         foreach (var segment in segments)
         {
             if (segment.Bias is { } bias)
-                uploader.Upload(file, file.Find(bias), memory, offset, segment.Rows, target);
+                uploader.Upload(weights.Find(bias), memory, offset, segment.Rows, target);
             offset += (long)segment.Rows * target.Size();
         }
 

@@ -11,22 +11,23 @@ internal sealed class GraphBinder(
     DeviceKvCache cache,
     Func<RotaryDescription, int, DeviceRotaryTable> createRotaryTable,
     DecodeWorkspace workspace,
-    int maxBlocks,
+    DrawnTokens drawn,
+    DeviceTokenCounts counts,
     int tokensPerTile)
 {
     private readonly Dictionary<(RotaryDescription, int), DeviceRotaryTable> rotaryTables = [];
 
     /// <summary>The operations in order.</summary>
-    public List<CudaOperation> Bind(StepGraph graph) => [.. graph.Nodes.Select(Bind)];
+    public List<CudaOperation> Bind(StepGraph graph) => [.. graph.Nodes.Select(Bind), new SamplingOperation(context, graph.Logits, drawn, counts)];
 
     private CudaOperation Bind(Node node) => node switch
     {
-        EmbeddingNode n => new EmbeddingOperation(context, weights.Matrix(n.Weight), n.Y),
+        EmbeddingNode n => new EmbeddingOperation(context, weights.Matrix(n.Weight), drawn, n.Y),
         NormNode { Norm.Kind: NormKind.Rms } n => new NormOperation(context, Norm(n)),
         FusedLinearNode n => Linear(n, null),
         NormedLinearNode { Norm.Norm.Kind: NormKind.Rms } n => Linear(n.Linear, Norm(n.Norm)),
         RotaryCacheWriteNode n => new RotaryCacheWriteOperation(context, n, Rotary(n.Attention), cache.Keys(n.Layer), cache.Values(n.Layer)),
-        AttentionNode n => new AttentionOperation(context, n, cache.Keys(n.Layer), cache.Values(n.Layer), workspace, maxBlocks, tokensPerTile),
+        AttentionNode n => new AttentionOperation(context, n, cache.Keys(n.Layer), cache.Values(n.Layer), workspace, tokensPerTile),
         GatherRowsNode n => new GatherRowsOperation(context, n),
         _ => throw new NotSupportedException($"the CUDA backend has no kernel for a {node.GetType().Name} that was not fused"),
     };

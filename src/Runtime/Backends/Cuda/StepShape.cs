@@ -1,7 +1,21 @@
-using Weft.Backends.Cuda.Kernels;
+using Weft.KvCache;
+using Weft.Sampling;
 using Weft.Scheduling;
 
 namespace Weft.Backends.Cuda;
+
+/// <summary>How a step draws tokens from its rows of logits.</summary>
+internal enum Drawing
+{
+    /// <summary>Not at all: the host reads the logits.</summary>
+    None,
+
+    /// <summary>The largest logit of each.</summary>
+    Greedy,
+
+    /// <summary>As each row's options say.</summary>
+    Sampled,
+}
 
 /// <summary>What launches of a step depend on. Steps of the same shape are the same launches, so a captured graph is kept under it.</summary>
 /// <param name="Tokens">N, padding included.</param>
@@ -9,10 +23,12 @@ namespace Weft.Backends.Cuda;
 /// <param name="Places">Places of the decode attention, empty ones included.</param>
 /// <param name="Positions">Longest context of a place, rounded up to a power of two.</param>
 /// <param name="Tiles">Tiles of the prefill attention.</param>
-internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles)
+/// <param name="TableBlocks">Row length of the block tables: what the longest sequence's bucket needs, so that short contexts copy little.</param>
+/// <param name="Drawing">What the sampling does.</param>
+internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles, int TableBlocks, Drawing Drawing)
 {
     /// <summary>Steps of at most this many single tokens are padded to a power of two and captured.</summary>
-    public const int MostPlaces = GemvKernel.MostRows;
+    public const int MostPlaces = 256;
 
     private const int LeastPositions = 256;
 
@@ -22,17 +38,22 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
     /// <summary>Contexts of up to <paramref name="positions"/> belong to the bucket of this many.</summary>
     public static int LongestPositions(int positions) => Math.Max(LeastPositions, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)positions));
 
+    /// <summary>What steps of up to <paramref name="sequences"/> single tokens are padded to at most.</summary>
+    public static int LargestBucket(int sequences) => Bucket(Math.Min(sequences, MostPlaces));
+
     /// <summary>The shape of what <paramref name="batch"/> holds.</summary>
     public static StepShape Of(StepBatch batch, int tokensPerTile)
     {
-        var (places, longest, tiles) = (0, 0, 0);
+        var (places, longestPlace, longest, tiles) = (0, 0, 0, 0);
         for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
         {
             var (start, end) = (batch.SequenceStarts[sequence], batch.SequenceStarts[sequence + 1]);
+            var context = batch.Positions[end - 1] + 1;
+            longest = Math.Max(longest, context);
             if (end - start == 1)
             {
                 places++;
-                longest = Math.Max(longest, batch.Positions[start] + 1);
+                longestPlace = Math.Max(longestPlace, context);
             }
             else
             {
@@ -40,10 +61,28 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
             }
         }
 
-        var positions = LongestPositions(longest);
+        var positions = LongestPositions(longestPlace);
+        var blocks = BlockPool.BlocksFor(LongestPositions(longest));
+        var drawing = DrawingOf(batch.Samplers.AsSpan(0, batch.LogitRowCount));
         if (tiles > 0 || batch.TokenCount > MostPlaces || batch.LogitRowCount != batch.TokenCount)
-            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles);
-        var bucket = GemvKernel.Batch(batch.TokenCount);
-        return new(bucket, bucket, bucket, positions, 0);
+            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles, blocks, drawing);
+        var bucket = Bucket(batch.TokenCount);
+        return new(bucket, bucket, bucket, positions, 0, blocks, drawing);
+    }
+
+    private static int Bucket(int tokens) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);
+
+    private static Drawing DrawingOf(ReadOnlySpan<Sampler?> samplers)
+    {
+        var drawing = Drawing.None;
+        foreach (var sampler in samplers)
+        {
+            if (sampler is { Options.Temperature: > 0 })
+                return Drawing.Sampled;
+            if (sampler is not null)
+                drawing = Drawing.Greedy;
+        }
+
+        return drawing;
     }
 }

@@ -11,6 +11,7 @@ internal struct EmbeddingParams
     public nuint Table;
     public nuint PositionTable;
     public nuint TokenIds;
+    public nuint Drawn;
     public nuint Positions;
     public nuint Y;
     public int Width;

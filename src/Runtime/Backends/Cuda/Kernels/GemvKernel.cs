@@ -61,9 +61,6 @@ internal static class GemvKernel
     private const int MostSets = 2;
     private const int BlocksEach = 2; // of a multiprocessor: kGemvBlocks
 
-    /// <summary>Rows that a captured step is padded to: the next power of two.</summary>
-    public static int Batch(int rows) => rows <= 1 ? 1 : rows <= 2 ? 2 : rows <= 4 ? 4 : 8;
-
     /// <summary>
     /// The kernel takes <paramref name="rows"/> rows of <paramref name="inner"/> elements on <paramref name="device"/>: always few rows of
     /// activations; of a residual stream, if a block can hold them normed.

@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
 using Weft.Interop;
+using Weft.Sampling;
 
 namespace Weft.Backends.Cuda.Kernels;
 
-/// <summary>Twin of SamplingOptions in kernels/sampling.cu: how one row is drawn; the kernel counts the step up.</summary>
+/// <summary>Twin of SamplingOptions in kernels/sampling.cu: how one row is drawn.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct DeviceSamplingOptions
 {
@@ -17,6 +18,27 @@ internal struct DeviceSamplingOptions
     public float FrequencyPenalty;
     public int TopK;
     public int Counts;
+
+    /// <summary>A row that is not drawn from.</summary>
+    public static DeviceSamplingOptions None { get; } = new() { Temperature = -1 };
+
+    /// <summary>How <paramref name="sampler"/> draws its next token.</summary>
+    /// <param name="sampler">Of the row's sequence.</param>
+    /// <param name="step">Which draw of it this is.</param>
+    /// <param name="counts">Row of the tokens it has seen, or −1.</param>
+    public static DeviceSamplingOptions Create(Sampler sampler, ulong step, int counts) => new()
+    {
+        Seed = sampler.Seed,
+        Step = step,
+        Temperature = sampler.Options.Temperature,
+        TopP = sampler.Options.TopP,
+        MinP = sampler.Options.MinP,
+        RepetitionPenalty = sampler.Options.RepetitionPenalty,
+        PresencePenalty = sampler.Options.PresencePenalty,
+        FrequencyPenalty = sampler.Options.FrequencyPenalty,
+        TopK = sampler.Options.TopK,
+        Counts = counts,
+    };
 }
 
 /// <summary>Twin of SamplingParams in kernels/sampling.cu.</summary>

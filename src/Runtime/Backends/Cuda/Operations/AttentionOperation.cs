@@ -11,7 +11,7 @@ internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters);
 
 /// <summary><see cref="AttentionNode"/>: sequences with one token through the split kernel, the others tile by tile.</summary>
 internal sealed class AttentionOperation(
-    CudaProgramContext context, AttentionNode node, nuint keys, nuint values, DecodeWorkspace workspace, int maxBlocks, int tokensPerTile)
+    CudaProgramContext context, AttentionNode node, nuint keys, nuint values, DecodeWorkspace workspace, int tokensPerTile)
     : CudaOperation(context)
 {
     private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
@@ -58,7 +58,7 @@ internal sealed class AttentionOperation(
             KeyHeads = Attention.KeyValueHeads,
             QStride = ValueLayout.Stride(node.Queries),
             YStride = ValueLayout.Stride(node.Y),
-            MaxBlocks = maxBlocks,
+            MaxBlocks = shape.TableBlocks,
             Splits = splits,
         });
     }
@@ -81,7 +81,7 @@ internal sealed class AttentionOperation(
             KeyHeads = Attention.KeyValueHeads,
             QStride = ValueLayout.Stride(node.Queries),
             YStride = ValueLayout.Stride(node.Y),
-            MaxBlocks = maxBlocks,
+            MaxBlocks = shape.TableBlocks,
             TileTokens = tokensPerTile,
         });
     }

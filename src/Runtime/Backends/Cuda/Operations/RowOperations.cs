@@ -5,7 +5,7 @@ using Weft.Tensors;
 namespace Weft.Backends.Cuda.Operations;
 
 /// <summary><see cref="EmbeddingNode"/>.</summary>
-internal sealed class EmbeddingOperation(CudaProgramContext context, DeviceMatrix table, Value y) : CudaOperation(context)
+internal sealed class EmbeddingOperation(CudaProgramContext context, DeviceMatrix table, DrawnTokens drawn, Value y) : CudaOperation(context)
 {
     private readonly KernelInstance kernel = EmbeddingKernel.Instance(context.Type);
 
@@ -15,6 +15,7 @@ internal sealed class EmbeddingOperation(CudaProgramContext context, DeviceMatri
     {
         Table = table.Address,
         TokenIds = Context.Batch.TokenIds,
+        Drawn = drawn.Address,
         Positions = Context.Batch.Positions,
         Y = Context.Address(y),
         Width = y.Width,

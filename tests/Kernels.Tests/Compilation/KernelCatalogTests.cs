@@ -3,7 +3,7 @@ using Weft.Backends.Cuda.Kernels;
 using Weft.Kernels.Tests.Support;
 using Weft.Reference;
 
-namespace Weft.Kernels.Tests;
+namespace Weft.Kernels.Tests.Compilation;
 
 /// <summary>The catalog against the kernels themselves.</summary>
 [TestFixture]

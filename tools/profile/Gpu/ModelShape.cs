@@ -1,0 +1,49 @@
+using Weft.Models;
+
+namespace Weft.Profile.Gpu;
+
+/// <summary>Sizes of a model that is timed.</summary>
+internal sealed record ModelShape(
+    string Name, int Layers, int Hidden, int Intermediate, int QueryHeads, int KeyHeads, int HeadSize, int Vocabulary, bool Tied)
+{
+    private const int Context = 16384;
+
+    /// <summary>Llama 3.2 1B and Llama 7B as released.</summary>
+    public static IReadOnlyList<ModelShape> Real { get; } =
+    [
+        new("Llama-1B", 16, 2048, 8192, 32, 8, 64, 128256, true),
+        new("Llama-7B", 32, 4096, 11008, 32, 32, 128, 32000, false),
+    ];
+
+    /// <summary>For a run that only shows that everything works.</summary>
+    public static IReadOnlyList<ModelShape> Trial { get; } = [new("tiny", 2, 128, 192, 4, 2, 64, 320, false)];
+
+    /// <summary>The model in building blocks.</summary>
+    public ModelDescription Describe()
+    {
+        var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = 1e-5f };
+        var layer = new LayerDescription
+        {
+            AttentionNorm = norm,
+            Attention = new AttentionDescription
+            {
+                QueryHeads = QueryHeads,
+                KeyValueHeads = KeyHeads,
+                HeadSize = HeadSize,
+                Scale = 1 / MathF.Sqrt(HeadSize),
+                Rotary = new RotaryDescription { Theta = 500000 },
+            },
+            FeedForwardNorm = norm,
+            FeedForward = new FeedForwardDescription { IntermediateSize = Intermediate, Activation = Activation.Silu },
+        };
+        return new ModelDescription
+        {
+            VocabularySize = Vocabulary,
+            HiddenSize = Hidden,
+            ContextLength = Context,
+            Layers = [.. Enumerable.Repeat(layer, Layers)],
+            FinalNorm = norm,
+            Head = new HeadDescription { Tied = Tied },
+        };
+    }
+}

@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using Weft.Backends;
+using Weft.Backends.Cuda;
+using Weft.Graph;
+using Weft.Interop;
+using Weft.KvCache;
+using Weft.Models;
+using Weft.Sampling;
+using Weft.Scheduling;
+using Weft.Tensors;
+
+namespace Weft.Profile.Gpu;
+
+/// <summary>Whole models of random weights: prefill of one prompt, then greedy decoding of a batch, as a server runs them.</summary>
+internal sealed class ModelTimings(Ceilings ceilings, bool isTrial)
+{
+    private const DataType Type = DataType.BFloat16;
+    private const int Repeats = 5;
+
+    private readonly List<ModelRow> rows = [];
+
+    private int Prompt => isTrial ? 40 : 1024;
+
+    private int StepsEach => isTrial ? 2 : 32;
+
+    // One repeat more than is measured: its steps compile, choose algorithms and capture.
+    private int Positions => Prompt + ((Repeats + 1) * StepsEach) + 1;
+
+    /// <summary>Times every model at every batch size that fits the device.</summary>
+    public IReadOnlyList<ModelRow> Measure(IEnumerable<ModelShape> models, Action<string> note, CancellationToken cancellationToken)
+    {
+        foreach (var model in models)
+        {
+            foreach (var batch in isTrial ? [1, 3] : (int[])[1, 16, 64])
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                note($"{model.Name}, batch {batch}");
+                try
+                {
+                    Measure(model, batch);
+                }
+                catch (WeftException failure)
+                {
+                    note($"skipped: {failure.Message}");
+                }
+            }
+        }
+
+        return rows;
+    }
+
+    private void Measure(ModelShape shape, int batch)
+    {
+        var model = shape.Describe();
+        var blocks = batch * BlockPool.BlocksFor(Positions);
+        var pool = new BlockPool(blocks);
+        var input = new StepBatch(isTrial ? 64 : 2048, batch, BlockPool.BlocksFor(Positions), Math.Max(batch, 16));
+        using var program = CudaBackend.Compile(
+            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), new RandomWeights(shape.Name, model), input, new CudaOptions(0, Type, blocks, Positions));
+        var run = new Run(program, pool, batch, model.VocabularySize, Positions);
+        if (batch == 1)
+            Add(shape, model, "prefill", 1, Prompt, Enumerable.Range(0, Repeats + 1).Select(_ => run.Prefill(0, Prompt, keep: false)).Skip(1));
+        for (var sequence = 0; sequence < batch; sequence++)
+            run.Prefill(sequence, Prompt, keep: true);
+        Add(shape, model, "decode", batch, Prompt, Enumerable.Range(0, Repeats + 1).Select(_ => run.Decode(StepsEach)).Skip(1));
+    }
+
+    private void Add(ModelShape shape, ModelDescription model, string what, int batch, int context, IEnumerable<StepTime> times)
+    {
+        var sorted = times.OrderBy(time => time.Step).ToList();
+        var median = sorted[sorted.Count / 2];
+        var isPrefill = what == "prefill";
+        var tokens = isPrefill ? context : batch;
+        var positions = isPrefill ? context / 2 : context + (Positions - Prompt) / 2;
+        var matrices = TensorSchema.Of(model).Where(tensor => !tensor.IsVector && (tensor.Name != TensorSchema.Embedding || shape.Tied))
+            .Sum(tensor => (double)tensor.Shape[0] * tensor.Shape[1]);
+        // The head sees one row of a prompt.
+        var head = (double)shape.Vocabulary * shape.Hidden;
+        var attention = 4.0 * shape.Layers * tokens * positions * shape.QueryHeads * shape.HeadSize;
+        var operations = (2 * tokens * (matrices - (isPrefill ? head : 0))) + attention;
+        var cache = 4.0 * shape.Layers * shape.KeyHeads * shape.HeadSize * (isPrefill ? tokens : (double)batch * positions);
+        var bytes = (2 * matrices) + cache;
+        rows.Add(new(
+            shape.Name, what, batch, context, tokens / median.Step * 1e6, median.Step, sorted[0].Step, sorted[^1].Step, median.Host,
+            bytes, operations, ceilings.Floor(bytes, operations)));
+    }
+
+    /// <summary>Microseconds.</summary>
+    /// <param name="Step">From a step to the next.</param>
+    /// <param name="Host">Of which the host takes this much to submit it.</param>
+    private readonly record struct StepTime(double Step, double Host);
+
+    private sealed class Run
+    {
+        private readonly StepProgram program;
+        private readonly int vocabulary;
+        private readonly BlockTable[] tables;
+        private readonly Sampler[] samplers;
+        private readonly Random random = new(5);
+
+        public Run(StepProgram program, BlockPool pool, int batch, int vocabulary, int positions)
+        {
+            (this.program, this.vocabulary) = (program, vocabulary);
+            tables = [.. Enumerable.Range(0, batch).Select(_ => new BlockTable(pool, positions))];
+            samplers = [.. Enumerable.Range(0, batch).Select(_ => new Sampler(new(), vocabulary))];
+        }
+
+        public StepTime Prefill(int sequence, int tokens, bool keep)
+        {
+            var prompt = Enumerable.Range(0, tokens).Select(_ => random.Next(vocabulary)).ToArray();
+            var start = Stopwatch.GetTimestamp();
+            Extend(sequence, tokens);
+            program.Batch.Clear();
+            program.Batch.Add(prompt, 0, tables[sequence], LogitRows.Last, samplers[sequence]);
+            var step = program.Submit();
+            var host = Stopwatch.GetElapsedTime(start);
+            program.Receive(step);
+            var all = Stopwatch.GetElapsedTime(start);
+            if (!keep)
+                tables[sequence].Truncate(0);
+            return new(all.TotalMicroseconds, host.TotalMicroseconds);
+        }
+
+        /// <summary>The mean of some steps of every sequence, each submitted before the one before it is received.</summary>
+        public StepTime Decode(int steps)
+        {
+            var host = 0L;
+            var start = Stopwatch.GetTimestamp();
+            long? before = null;
+            for (var step = 0; step < steps; step++)
+            {
+                var submitting = Stopwatch.GetTimestamp();
+                program.Batch.Clear();
+                for (var sequence = 0; sequence < tables.Length; sequence++)
+                {
+                    var position = tables[sequence].Length;
+                    Extend(sequence, position + 1);
+                    program.Batch.Add([before is null ? 1 : StepBatch.DrawnBy(sequence)], position, tables[sequence], LogitRows.Last, samplers[sequence]);
+                }
+
+                var submitted = program.Submit();
+                host += Stopwatch.GetTimestamp() - submitting;
+                if (before is { } last)
+                    program.Receive(last);
+                before = submitted;
+            }
+
+            program.Receive(before!.Value);
+            var all = Stopwatch.GetElapsedTime(start);
+            return new(all.TotalMicroseconds / steps, Stopwatch.GetElapsedTime(0, host).TotalMicroseconds / steps);
+        }
+
+        private void Extend(int sequence, int tokens)
+        {
+            if (!tables[sequence].TryExtend(tokens, out _))
+                throw new InvalidOperationException("The cache was made too small.");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using Weft.Backends.Cuda;
+using Weft.Interop;
+using Weft.Models;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Profile.Gpu;
+
+/// <summary>Weights for timing: norms of one, matrices of random numbers with the spread of trained ones, copied about on the device.</summary>
+internal sealed class RandomWeights(string name, ModelDescription model) : IModelWeights
+{
+    private readonly Dictionary<string, TensorEntry> entries = TensorSchema.Of(model).ToDictionary(
+        tensor => tensor.Name,
+        tensor =>
+        {
+            var type = tensor.IsVector ? DataType.Float32 : DataType.BFloat16;
+            return new TensorEntry(tensor.Name, type, TensorLayout.RowMajor, tensor.Shape, 0, Elements(tensor.Shape) * type.Size(), 0);
+        });
+
+    public string Name => name;
+
+    public ModelDescription Model => model;
+
+    public TensorEntry Find(string name) => entries[name];
+
+    public IWeightUploader Open(CudaContext context, CudaStream stream) => new Uploader(context, stream);
+
+    private static long Elements(IReadOnlyList<int> shape) => shape.Aggregate(1L, (count, size) => count * size);
+
+    private sealed class Uploader(CudaContext context, CudaStream stream) : IWeightUploader
+    {
+        private const int PoolElements = 8 << 20;
+        private const float Spread = 0.02f;
+
+        private readonly Dictionary<DataType, CudaDeviceMemory> pools = [];
+
+        public void Upload(TensorEntry tensor, CudaDeviceMemory target, long offset, int stride, DataType type)
+        {
+            if (stride != tensor.Shape[^1])
+                throw new NotSupportedException($"{tensor.Name}: rows of {tensor.Shape[^1]} elements need padding, which random weights have not");
+            var bytes = Elements(tensor.Shape) * type.Size();
+            var pool = Pool(type);
+            for (var done = 0L; done < bytes; done += pool.Bytes)
+                target.CopyFromAsync(pool, 0, offset + done, Math.Min(pool.Bytes, bytes - done), stream);
+        }
+
+        public void Dispose()
+        {
+            stream.Synchronize();
+            foreach (var pool in pools.Values)
+                pool.Dispose();
+            pools.Clear();
+        }
+
+        private CudaDeviceMemory Pool(DataType type)
+        {
+            if (pools.TryGetValue(type, out var known))
+                return known;
+            var pool = pools[type] = CudaDeviceMemory.Allocate(context, (long)PoolElements * type.Size());
+            var random = new Random(1);
+            if (type == DataType.Float32)
+                pool.CopyFrom<float>([.. Enumerable.Repeat(1f, PoolElements)]);
+            else
+                pool.CopyFrom<ushort>([.. Enumerable.Range(0, PoolElements).Select(_ => Encode(Spread * Normal(random), type))]);
+            return pool;
+        }
+
+        private static ushort Encode(float value, DataType type) => type == DataType.Float16
+            ? BitConverter.HalfToUInt16Bits((Half)value)
+            : (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16);
+
+        // Near enough to a normal distribution, and cheap.
+        private static float Normal(Random random) => (random.NextSingle() + random.NextSingle() + random.NextSingle() - 1.5f) * 2;
+    }
+}
