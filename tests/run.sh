@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `weft test` runs: builds the solution and the software CUDA device, runs every test project, shows failures, and ends with the counts that the
-# test runner wrote. Arguments go to `dotnet test` (weft test --filter Name~Tokenizer).
+# What `weft test` runs: builds the solution and the software CUDA device, runs every test project and the device's own tests, shows failures, and
+# ends with the counts that the test runners wrote. Arguments go to `dotnet test` (weft test --filter Name~Tokenizer), which then runs alone.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -46,6 +46,14 @@ esac
 
 say 'running the tests …'
 status=0
+device_log=$root/artifacts/simulator-test.log
+: >"$device_log"
+if ((simulator == 0 && $# == 0)); then
+    { cmake --build "$root/artifacts/cmake" -j "$(nproc)" && ctest --test-dir "$root/artifacts/cmake" --verbose; } >"$device_log" 2>&1 || {
+        status=1
+        grep -E -A1 'FAILED |error:|Timeout|Exception' "$device_log" || cat "$device_log"
+    }
+fi
 # One project at a time: tests that measure time or memory are not disturbed by others.
 "$dotnet" test Runtime.sln -c Release --no-build --nologo -m:1 --logger trx --logger 'console;verbosity=minimal' \
     --results-directory "$results" "$@" >"$log" 2>&1 || status=$?
@@ -59,6 +67,9 @@ counts=$(cat "$results"/*.trx 2>/dev/null | tr '>' '\n' | awk '
     }
     END { printf "%d %d %d", passed, failed, skipped }')
 read -r passed failed skipped <<<"$counts"
+# The device's tests say a line a case.
+passed=$((passed + $(grep -c '^[0-9]*: passed  ' "$device_log" || true)))
+failed=$((failed + $(grep -c '^[0-9]*: FAILED  ' "$device_log" || true)))
 
 if ((failed > 0 || status != 0)); then
     grep -vE '^\s*(Test run for|VSTest version|A total of|Starting test execution|Results File:|$)' "$log" || true

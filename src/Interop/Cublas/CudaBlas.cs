@@ -61,7 +61,7 @@ public sealed class CudaBlas : IDisposable
     {
         ObjectDisposedException.ThrowIf(handle == 0, this);
         if (!plans.TryGetValue(shape, out var plan))
-            plans[shape] = plan = new ProductPlan(handle, shape, workspace.Bytes);
+            plans[shape] = plan = new ProductPlan(handle, shape, workspace);
         return plan;
     }
 }

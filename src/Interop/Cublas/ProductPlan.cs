@@ -28,7 +28,7 @@ internal sealed unsafe class ProductPlan : IDisposable
     private readonly bool hasBias;
     private HeuristicResult choice;
 
-    public ProductPlan(nint handle, in ProductShape shape, long workspaceBytes)
+    public ProductPlan(nint handle, in ProductShape shape, CudaDeviceMemory workspace)
     {
         accumulate = shape.Accumulate;
         hasBias = shape.HasBias;
@@ -38,11 +38,16 @@ internal sealed unsafe class ProductPlan : IDisposable
             Set(TransposeA, 1);
             Set(Epilogue, EpilogueOf(shape));
             if (shape.HasBias)
+            {
                 Set(BiasDataType, (int)shape.BiasType);
+                // Algorithms are chosen for a bias that is there; which one comes with the operands.
+                SetPointer(BiasPointer, workspace.Address);
+            }
+
             a = Layout(shape.InputType, shape.K, shape.M, shape.WStride, shape.Batches, shape.WBatchStride);
             b = Layout(shape.InputType, shape.K, shape.N, shape.XStride, shape.Batches, shape.XBatchStride);
             d = Layout(shape.OutputType, shape.M, shape.N, shape.YStride, shape.Batches, shape.YBatchStride);
-            Choose(handle, shape, workspaceBytes);
+            Choose(handle, shape, workspace.Bytes);
         }
         catch
         {
