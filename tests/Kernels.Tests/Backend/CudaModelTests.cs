@@ -258,6 +258,9 @@ public sealed class CudaModelTests
         _ = TestDevice.Open();
         using var odd = TinyModel.Create(Describe(headSize: 24), DataType.Float16);
         Assert.That(() => Load(odd, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("attention heads of 24"));
+        using var wide = TinyModel.Create(
+            Describe(layers: 1, hidden: 60_000, heads: 1, keyValueHeads: 1, headSize: 32, intermediate: 8, vocabulary: 8), DataType.Float16);
+        Assert.That(() => Load(wide, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("rows of 60000 values").And.Message.Contains("--device cpu"));
         using var tiny = TinyModel.Create(Describe(), DataType.Float16);
         Assert.That(() => Load(tiny, DataType.Float32), Throws.TypeOf<WeftException>().With.Message.Contains("bf16 or f16"));
     }

@@ -79,6 +79,8 @@ internal static class CudaBackend
     {
         if (device.ComputeCapability < OldestCapability)
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor}; the kernels need 7.5 or later: run it on the CPU (--device cpu)");
+        if (NormKernel.Shape(1, weights.Model.HiddenSize).SharedBytes > device.SharedMemoryPerBlock)
+            throw new WeftException($"{weights.Name}: rows of {weights.Model.HiddenSize} values are more than a block of {device.Name} norms: run it on the CPU (--device cpu)");
         foreach (var attention in weights.Model.Layers.Select(layer => layer.Attention))
         {
             if (!HeadSizes.All.Contains(attention.HeadSize))
