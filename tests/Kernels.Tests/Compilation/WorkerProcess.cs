@@ -79,6 +79,9 @@ internal static class WorkerProcess
         yield return RotaryCacheWriteKernel.Instance(Type, HeadSize);
         yield return ActivationKernel.Gated(Type, Activation.Silu);
         yield return CopyKernels.Block;
+        yield return CopyKernels.Rows(DataType.Float32, DataType.Float32);
+        yield return SamplingKernel.Greedy;
+        yield return SamplingKernel.Draw;
         yield return AttentionPrefillKernel.Instance(Type, HeadSize, AttentionVariant.Causal, computeCapability);
         yield return AttentionDecodeKernel.Instance(Type, HeadSize, groupHeads: 4, AttentionVariant.Causal);
         yield return GemvKernel.Instance(Type, 1, GemvInput.RmsInput, GemvOutput.StoreFloat);
