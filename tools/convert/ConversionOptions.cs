@@ -5,8 +5,9 @@ namespace Weft.Convert;
 /// <summary>What to convert.</summary>
 /// <param name="Source">Folder of the checkpoint.</param>
 /// <param name="Output">Packed file to make; replaced as a whole when it exists.</param>
-/// <param name="DataType">Type of the weight matrices; null keeps the checkpoint's.</param>
-public sealed record ConversionOptions(string Source, string Output, DataType? DataType = null);
+/// <param name="DataType">Type of the weight matrices that are not quantized; null keeps the checkpoint's.</param>
+/// <param name="GroupSize">Quantizes the matrices of layers to 4 bits by rounding, this many columns to a scale, −1 for all; null does not.</param>
+public sealed record ConversionOptions(string Source, string Output, DataType? DataType = null, int? GroupSize = null);
 
 /// <summary>How far a conversion is.</summary>
 /// <param name="Tensor">The packed file's name of the tensor being written.</param>

@@ -8,6 +8,8 @@ namespace Weft.Convert;
 /// <summary>Runs a conversion for a person: a progress bar on a terminal, one line at the end everywhere.</summary>
 public static class ConvertCommand
 {
+    private const int DefaultGroupSize = 128;
+
     /// <summary>Converts as <paramref name="options"/> say.</summary>
     /// <param name="options">The parsed arguments.</param>
     /// <param name="output">Where the result is said.</param>
@@ -21,13 +23,13 @@ public static class ConvertCommand
         DataType? type = null;
         if (options.DataType is not null)
         {
-            type = DataTypes.TryParse(options.DataType, out var known)
+            type = DataTypes.TryParse(options.DataType, out var known) && !known.IsQuantized()
                 ? known
                 : throw new WeftException($"--dtype {options.DataType} is not supported; use bf16, f16 or f32");
         }
 
         var target = options.Output ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Source))) + ".weft";
-        var conversion = new ConversionOptions(options.Source, target, type);
+        var conversion = new ConversionOptions(options.Source, target, type, GroupSize(options));
         var clock = Stopwatch.StartNew();
         var result = console is null
             ? Converter.Convert(conversion, null, cancellationToken)
@@ -36,6 +38,25 @@ public static class ConvertCommand
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{result.Output}: {result.Architecture}, {result.Tensors} tensors, {result.OutputBytes / 1e6:f1} MB in {seconds:f1} s ({result.SourceBytes / 1e9 / seconds:f2} GB/s)"));
+    }
+
+    private static int? GroupSize(ConvertOptions options)
+    {
+        if (options.Quant is null)
+        {
+            return options.Method is null && options.GroupSize is null
+                ? null
+                : throw new WeftException("--method and --group-size belong to --quant");
+        }
+
+        if (options.Quant != "int4")
+            throw new WeftException($"--quant {options.Quant} is not supported; use int4");
+        if (options.Method is not (null or "rtn"))
+            throw new WeftException($"--method {options.Method} is not supported; use rtn");
+        var size = options.GroupSize ?? DefaultGroupSize;
+        return size is -1 or 32 || (size > 0 && size % 64 == 0)
+            ? size
+            : throw new WeftException($"--group-size {size} is not supported; use 32, a multiple of 64, or -1 for all columns");
     }
 
     private static ConversionResult WithProgress(IAnsiConsole console, ConversionOptions options, CancellationToken cancellationToken) => console.Progress()

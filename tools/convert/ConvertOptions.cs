@@ -17,4 +17,16 @@ public class ConvertOptions
     /// <summary>Type of the weight matrices.</summary>
     [Option("dtype", MetaValue = "TYPE", HelpText = "Type of the weight matrices: bf16, f16 or f32. Default: as in the checkpoint.")]
     public string? DataType { get; set; }
+
+    /// <summary>Quantizes.</summary>
+    [Option("quant", MetaValue = "TYPE", HelpText = "Quantize the matrices of the layers: int4. Default: as in the checkpoint (GPTQ and AWQ are taken over as they are).")]
+    public string? Quant { get; set; }
+
+    /// <summary>How.</summary>
+    [Option("method", MetaValue = "NAME", HelpText = "How to quantize: rtn, round to nearest (default).")]
+    public string? Method { get; set; }
+
+    /// <summary>Columns that share a scale.</summary>
+    [Option("group-size", MetaValue = "N", HelpText = "Columns that share a scale: 32, 64, 128 (default) …, or -1 for all.")]
+    public int? GroupSize { get; set; }
 }

@@ -1,8 +1,8 @@
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
+using Weft.Convert.Quantization;
 using Weft.Convert.Tokenizers;
 using Weft.Models;
-using Weft.Tensors;
 using Weft.Weights;
 
 namespace Weft.Convert;
@@ -39,7 +39,10 @@ public static class Converter
         if (ModelCheck.FindError(model) is { } error)
             throw config.Error(error);
         var checkpoint = Checkpoint.Open(folder);
-        var plan = TensorPlan.Create(family, model, checkpoint, folder, options.DataType);
+        var quantization = QuantizationConfig.Read(config, folder);
+        if (quantization is not null && options.GroupSize is not null)
+            throw config.Error("the weights are quantized already; convert the original checkpoint, or leave out --quant");
+        var plan = TensorPlan.Create(family, model, checkpoint, folder, quantization, options);
         var settings = CheckpointSettings.Read(folder);
         string[] sources = [configPath, .. settings.Files, .. checkpoint.Files];
         if (sources.Any(source => Path.GetFullPath(source) == Path.GetFullPath(options.Output)))
@@ -57,11 +60,11 @@ public static class Converter
                 Converter = $"weft {typeof(Converter).Assembly.GetName().Version?.ToString(3)}",
                 Sources = hashes.Unfinished,
             },
-            Tensors = [.. plan.Select(tensor => new TensorEntry(tensor.Name, tensor.DataType, TensorLayout.RowMajor, tensor.Shape, 0, 0, 0))],
+            Tensors = [.. plan.Select(tensor => tensor.Entry)],
         };
 
         using var writer = WeftWriter.Create(options.Output, header);
-        var total = plan.Sum(tensor => tensor.Source.ByteLength);
+        var total = plan.Sum(tensor => tensor.SourceBytes);
         WriteTensors(writer, plan, total, progress, cancellationToken);
         writer.Flush(); // while the hashes are still being computed
         var provenance = header.Provenance with { Sources = hashes.Finish() };
@@ -78,6 +81,16 @@ public static class Converter
         foreach (var tensor in plan)
         {
             writer.Begin(tensor.Name);
+            if (tensor.Quantized is { } quantized)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var layout = new QuantizedLayout(tensor.Shape[0], tensor.Shape[1], tensor.DataType, quantized.Meaning);
+                writer.Append(TilePacker.Pack(quantized.Source.Read(), layout));
+                done += tensor.SourceBytes;
+                progress?.Report(new(tensor.Name, done, total));
+                continue;
+            }
+
             foreach (var (bytes, sourceBytes) in reader.Read(tensor))
             {
                 cancellationToken.ThrowIfCancellationRequested();

@@ -40,13 +40,13 @@ internal abstract class ExecutionVerb : ModelVerb
 
     /// <summary>The cache's type, parsed; null when not given.</summary>
     /// <exception cref="UsageException">It is not a type.</exception>
-    protected DataType? CacheType => Cache is null ? null : DataTypes.TryParse(Cache, out var type)
+    protected DataType? CacheType => Cache is null ? null : DataTypes.TryParse(Cache, out var type) && !type.IsQuantized()
         ? type
         : throw new UsageException($"--cache is f16, bf16 or f32, not '{Cache}'");
 
     /// <summary>The activations' type, parsed; null when not given.</summary>
     /// <exception cref="UsageException">It is not a 16-bit type.</exception>
-    protected DataType? ActivationType => Activations is null ? null : DataTypes.TryParse(Activations, out var type) && type != DataType.Float32
+    protected DataType? ActivationType => Activations is null ? null : DataTypes.TryParse(Activations, out var type) && type is DataType.Float16 or DataType.BFloat16
         ? type
         : throw new UsageException($"--activations is bf16 or f16, not '{Activations}'");
 

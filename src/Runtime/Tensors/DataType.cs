@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Weft.Tensors;
 
-/// <summary>Element types of dense weights, of the key/value cache and of activations.</summary>
+/// <summary>Element types of weights, of the key/value cache and of activations.</summary>
 [JsonConverter(typeof(DataTypeJsonConverter))]
 public enum DataType
 {
@@ -14,4 +14,10 @@ public enum DataType
 
     /// <summary>The upper half of a binary32: 8 exponent bits, 7 mantissa bits.</summary>
     BFloat16,
+
+    /// <summary>Codes from 0 to 15 that a <see cref="Weights.Quantization"/> gives a meaning; weights only.</summary>
+    Int4,
+
+    /// <summary>Codes from 0 to 255, likewise.</summary>
+    Int8,
 }

@@ -1,3 +1,5 @@
+using Weft.Tensors;
+
 namespace Weft.Weights;
 
 /// <summary>The numbers of <c>docs/format.md</c> that reader and writer share.</summary>
@@ -21,11 +23,13 @@ internal static class WeftFormat
     /// <summary>The first multiple of <see cref="Alignment"/> at or after <paramref name="position"/>.</summary>
     public static long Align(long position) => checked(position + Alignment - 1) & -Alignment;
 
-    /// <summary>Bytes of a row-major tensor; throws <see cref="OverflowException"/> beyond 2^63.</summary>
-    public static long ByteLength(IReadOnlyList<int> shape, int elementSize)
+    /// <summary>Bytes of a tensor; throws <see cref="OverflowException"/> beyond 2^63.</summary>
+    public static long ByteLength(TensorEntry entry)
     {
-        long length = elementSize;
-        foreach (var size in shape)
+        if (entry.Quantization is not null)
+            return entry.Tiles.Length;
+        long length = entry.DataType.Size();
+        foreach (var size in entry.Shape)
             length = checked(length * size);
         return length;
     }

@@ -32,6 +32,9 @@ public enum TensorLayout
 {
     /// <summary>Row-major, last dimension contiguous.</summary>
     RowMajor,
+
+    /// <summary>Codes of a quantized matrix, as <see cref="QuantizedLayout"/> says.</summary>
+    Tiles,
 }
 
 /// <summary>One tensor of a packed file.</summary>
@@ -42,6 +45,7 @@ public enum TensorLayout
 /// <param name="Offset">Bytes from the start of the file; a multiple of 4096.</param>
 /// <param name="Length">Bytes.</param>
 /// <param name="Checksum">CRC-32C of the bytes.</param>
+/// <param name="Quantization">What codes stand for; null for numbers.</param>
 public sealed record TensorEntry(
     string Name,
     [property: JsonPropertyName("dtype")] DataType DataType,
@@ -49,7 +53,15 @@ public sealed record TensorEntry(
     IReadOnlyList<int> Shape,
     long Offset,
     long Length,
-    [property: JsonConverter(typeof(ChecksumConverter))] uint Checksum);
+    [property: JsonConverter(typeof(ChecksumConverter))] uint Checksum,
+    Quantization? Quantization = null)
+{
+    /// <summary>Where everything of a quantized matrix lies.</summary>
+    /// <exception cref="InvalidOperationException">It is not quantized.</exception>
+    internal QuantizedLayout Tiles => Quantization is { } quantization
+        ? new(Shape[0], Shape[1], DataType, quantization)
+        : throw new InvalidOperationException($"Tensor '{Name}' is not quantized.");
+}
 
 /// <summary>Where a packed file came from. Deterministic: the same sources make the same bytes.</summary>
 public sealed record Provenance

@@ -90,12 +90,25 @@ internal static class WeftHeaderReader
                     $"{path}: tensor '{entry.Name}' has shape [{string.Join(", ", entry.Shape)}], expected [{string.Join(", ", required.Shape)}]");
             }
 
+            CheckQuantization(path, entry);
             if (required.IsVector && entry.DataType != DataType.Float32)
                 throw new WeftException($"{path}: tensor '{entry.Name}' is a vector of type {entry.DataType.Name()}, expected f32");
         }
 
         if (index < header.Tensors.Count)
             throw new WeftException($"{path}: tensor '{header.Tensors[index].Name}' does not belong to this model");
+    }
+
+    private static void CheckQuantization(string path, TensorEntry entry)
+    {
+        if (entry.DataType.IsQuantized() != (entry.Quantization is not null) || entry.DataType.IsQuantized() != (entry.Layout == TensorLayout.Tiles))
+            throw new WeftException($"{path}: tensor '{entry.Name}' has the type {entry.DataType.Name()}, but its layout or quantization is another's");
+        if (entry.Quantization is not { } quantization)
+            return;
+        if (entry.Shape.Count != 2 || entry.Name is TensorSchema.Embedding)
+            throw new WeftException($"{path}: tensor '{entry.Name}' is quantized, which it cannot be");
+        if (!QuantizedLayout.IsGroupSize(quantization.GroupSize, entry.Shape[1]))
+            throw new WeftException($"{path}: tensor '{entry.Name}' has groups of {quantization.GroupSize} of {entry.Shape[1]} columns; they can be {QuantizedLayout.GroupSizes}");
     }
 
     private static void CheckPlaces(string path, IReadOnlyList<TensorEntry> tensors, long end, long fileLength)
@@ -124,7 +137,7 @@ internal static class WeftHeaderReader
     {
         try
         {
-            return WeftFormat.ByteLength(entry.Shape, entry.DataType.Size());
+            return WeftFormat.ByteLength(entry);
         }
         catch (OverflowException exception)
         {

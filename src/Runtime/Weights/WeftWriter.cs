@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
-using Weft.Tensors;
 
 namespace Weft.Weights;
 
@@ -121,7 +120,7 @@ public sealed class WeftWriter : IDisposable
     {
         var tensors = draft.Tensors.Select(tensor => tensor with
         {
-            Length = WeftFormat.ByteLength(tensor.Shape, tensor.DataType.Size()),
+            Length = WeftFormat.ByteLength(tensor),
             Checksum = 0,
         }).ToArray();
 

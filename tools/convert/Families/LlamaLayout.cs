@@ -57,8 +57,6 @@ internal abstract partial class LlamaLayout : Family
     /// <summary>Describes a model whose layers are all alike.</summary>
     protected static ModelDescription Describe(ConfigFile config, Defaults defaults, bool inputBias, bool outputBias, Func<int, int?> window)
     {
-        if (config.Has("quantization_config"))
-            throw config.Error("the weights are quantized ('quantization_config'), which is not supported; convert the original checkpoint");
         if (config.Double("partial_rotary_factor", 1) != 1)
             throw config.Error("'partial_rotary_factor' other than 1 is not supported");
         var heads = config.Int("num_attention_heads");

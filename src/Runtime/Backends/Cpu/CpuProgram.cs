@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Weft.Backends.Cpu.Attention;
 using Weft.Backends.Cpu.MatMul;
 using Weft.Backends.Cpu.Operations;
+using Weft.Backends.Cpu.Quantized;
 using Weft.Backends.Cpu.Simd;
 using Weft.Graph;
 using Weft.KvCache;
@@ -40,9 +41,9 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         Batch = batch;
         arena = new NativeBuffer(plan.Size);
         cache = new CpuKvCache(file.Header.Model, options.CacheType, options.CacheBlocks);
-        context = new ProgramContext(batch, options.Threads, ScratchFloats(), MatMulKernel.PackedFloats(LargestInnerSize()));
+        context = new ProgramContext(batch, options.Threads, ScratchFloats(), PackedFloats());
         pool = new WorkerPool(options.Threads);
-        operations = [.. graph.Nodes.Select(Bind)];
+        operations = [.. graph.Nodes.SelectMany(Bind)];
         drawn = new int[batch.MaxLogitRows];
     }
 
@@ -100,20 +101,20 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
             table.Dispose();
     }
 
-    private Operation Bind(Node node) => node switch
+    private IEnumerable<Operation> Bind(Node node) => node switch
     {
-        EmbeddingNode n => new EmbeddingOperation<TSimd, TVector>(
-            context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Y.Width, Address(n.Y)),
-        NormNode { Norm.Kind: NormKind.Rms } n => new RmsNormOperation<TSimd, TVector>(
-            context, n.X.Rows, n.Norm.Epsilon, Vector(n.Weight), n.X.Width, Address(n.X), Address(n.Y)),
+        EmbeddingNode n => [new EmbeddingOperation<TSimd, TVector>(
+            context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Y.Width, Address(n.Y))],
+        NormNode { Norm.Kind: NormKind.Rms } n => [new RmsNormOperation<TSimd, TVector>(
+            context, n.X.Rows, n.Norm.Epsilon, Vector(n.Weight), n.X.Width, Address(n.X), Address(n.Y))],
         FusedLinearNode n => BindLinear(n),
-        RotaryCacheWriteNode n => BindRotary(n),
-        AttentionNode n => BindAttention(n),
-        GatherRowsNode n => new GatherRowsOperation(context, n.X.Width, Address(n.X), Address(n.Y)),
+        RotaryCacheWriteNode n => [BindRotary(n)],
+        AttentionNode n => [BindAttention(n)],
+        GatherRowsNode n => [new GatherRowsOperation(context, n.X.Width, Address(n.X), Address(n.Y))],
         _ => throw new NotSupportedException($"the CPU backend has no kernel for a {node.GetType().Name} that was not fused"),
     };
 
-    private LinearOperation<TSimd, TVector> BindLinear(FusedLinearNode node)
+    private IReadOnlyList<Operation> BindLinear(FusedLinearNode node)
     {
         var first = file.Find(node.Segments[0].Weight);
         if (node.Segments.Select(segment => file.Find(segment.Weight)).FirstOrDefault(tensor => tensor.DataType != first.DataType) is { } other)
@@ -122,13 +123,39 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
                 $"{file.Path}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}; convert with --dtype to make them alike");
         }
 
-        var segments = node.Segments.Select(segment => new BoundSegment(
-            Kernel(first.DataType),
+        var inputs = first.DataType.IsQuantized() ? Inputs(node) : [];
+        var rows = inputs.Distinct().Select(input => new QuantizedRows(input, 0)).ToList();
+        var next = (nint)context.Packed;
+        for (var i = 0; i < rows.Count; i++)
+        {
+            rows[i] = rows[i] with { Address = next };
+            next += rows[i].Input.Bytes * MaxRows(node);
+        }
+
+        var segments = node.Segments.Select((segment, i) => new BoundSegment(
+            inputs.Count > 0 ? QuantizedMatMul.Create(file.Find(segment.Weight).Tiles, inputs[i], options.Instructions) : Kernel(first.DataType),
             Weight(segment.Weight),
             segment.Bias is { } bias ? Vector(bias) : null,
-            segment.Rows)).ToArray();
-        return new(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y));
+            segment.Rows,
+            inputs.Count > 0 ? (float*)rows.Find(row => row.Input == inputs[i]).Address : context.Packed)).ToArray();
+        var product = new LinearOperation<TSimd, TVector>(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y));
+        return inputs.Count > 0 ? [new QuantizeOperation(context, node.X, (nint)Address(node.X), rows), product] : [product];
     }
+
+    /// <summary>How each segment's input is quantized; segments that want the same share one.</summary>
+    private List<QuantizedInput> Inputs(FusedLinearNode node)
+    {
+        var inputs = new List<QuantizedInput>();
+        foreach (var segment in node.Segments)
+        {
+            var own = QuantizedMatMul.Input(file, file.Find(segment.Weight));
+            inputs.Add(inputs.Find(own.IsSameAs) ?? own);
+        }
+
+        return inputs;
+    }
+
+    private int MaxRows(FusedLinearNode node) => node.X.Rows == Rows.Tokens ? Batch.MaxTokens : Batch.MaxLogitRows;
 
     private static MatMulKernel Kernel(DataType type) => type switch
     {
@@ -162,12 +189,14 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         Window = node.Attention.Window ?? int.MaxValue,
     });
 
-    private int LargestInnerSize() =>
-        graph.Nodes.OfType<FusedLinearNode>().SelectMany(node => node.Segments).Max(segment => file.Find(segment.Weight).Shape[1]);
+    private int PackedFloats() => graph.Nodes.OfType<FusedLinearNode>().Max(node => file.Find(node.Segments[0].Weight) is var first && first.DataType.IsQuantized()
+        ? Inputs(node).Distinct().Sum(input => input.Bytes) * MaxRows(node) / sizeof(float)
+        : MatMulKernel.PackedFloats(first.Shape[1]));
 
     private int ScratchFloats() => graph.Nodes.OfType<AttentionNode>()
         .Select(node => AttentionKernel.ScratchFloats(node.Attention.HeadSize))
         .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
+        .Concat(file.Header.Tensors.Where(tensor => tensor.DataType.IsQuantized()).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
         .Max();
 
     private float* Address(Value value) => (float*)(arena.Address + plan.Offset(value));

@@ -57,6 +57,9 @@ internal abstract unsafe class MatMulKernel
         return MaxChunk;
     }
 
+    /// <summary>Activations are taken as they are, and packed by the product; otherwise an operation before it has packed all of them.</summary>
+    public virtual bool PacksItself => true;
+
     /// <summary>Packs the activations of a product of few tokens into <paramref name="packed"/>.</summary>
     public abstract void Pack(in MatMulArguments arguments, float* packed);
 

@@ -7,12 +7,18 @@ using Weft.Models;
 namespace Weft.Backends.Cpu.Operations;
 
 /// <summary>One bound weight matrix of a <see cref="LinearOperation{TSimd, TVector}"/>.</summary>
-internal readonly unsafe struct BoundSegment(MatMulKernel kernel, byte* weight, float* bias, int rows)
+/// <param name="kernel">Multiplies.</param>
+/// <param name="weight">The matrix.</param>
+/// <param name="bias">[M], or null.</param>
+/// <param name="rows">M.</param>
+/// <param name="packed">Where its packed activations are.</param>
+internal readonly unsafe struct BoundSegment(MatMulKernel kernel, byte* weight, float* bias, int rows, float* packed)
 {
     public readonly MatMulKernel Kernel = kernel;
     public readonly byte* Weight = weight;
     public readonly float* Bias = bias;
     public readonly int Rows = rows;
+    public readonly float* Packed = packed;
 }
 
 /// <summary>
@@ -26,6 +32,9 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
 {
     // Enough items that a thread delayed by the system does not hold up the others for long.
     private const int ItemsPerThread = 8;
+
+    // Rows of a tile of quantized weights.
+    private const int RowGranularity = 16;
 
     private readonly BoundSegment[] segments;
     private readonly Activation? gate;
@@ -45,7 +54,6 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
         {
             X = x,
             XStride = node.X.Width,
-            PackedX = context.Packed,
             Y = y,
             YStride = node.Y.Width,
             Accumulate = node.Accumulate,
@@ -53,7 +61,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
         };
         var total = gate is null ? segments.Sum(segment => segment.Rows) : segments[0].Rows;
         var even = (total + (context.Threads * ItemsPerThread) - 1) / (context.Threads * ItemsPerThread);
-        itemRows = Math.Clamp((even + 3) / 4 * 4, 16, MatMulKernel.RowBlock);
+        itemRows = Math.Clamp((even + RowGranularity - 1) / RowGranularity * RowGranularity, RowGranularity, MatMulKernel.RowBlock);
         items = gate is null ? segments.Sum(ItemsOf) : ItemsOf(segments[0]);
     }
 
@@ -62,7 +70,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
         count = rows == Rows.Tokens ? Batch.TokenCount : Batch.LogitRowCount;
         if (count == 0)
             return 0;
-        if (count <= MatMulKernel.FewTokens)
+        if (count <= MatMulKernel.FewTokens && segments[0].Kernel.PacksItself)
         {
             var arguments = template;
             arguments.N = count;
@@ -108,6 +116,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
         var arguments = template;
         arguments.N = count;
         arguments.W = segment.Weight;
+        arguments.PackedX = segment.Packed;
         arguments.Bias = segment.Bias;
         arguments.Y += column;
         segment.Kernel.Run(arguments, first, end, scratch);

@@ -1,0 +1,38 @@
+using System.Runtime.Intrinsics.X86;
+using Weft.Backends.Cpu.MatMul;
+using Weft.Weights;
+
+namespace Weft.Backends.Cpu.Quantized;
+
+/// <summary>Chooses the quantized product for a matrix and a machine.</summary>
+internal static unsafe class QuantizedMatMul
+{
+    /// <summary>How the input of a matrix is quantized.</summary>
+    public static QuantizedInput Input(WeftFile file, TensorEntry tensor)
+    {
+        var layout = tensor.Tiles;
+        var order = layout.Quantization.Permuted
+            ? new ReadOnlySpan<int>(file.Address(tensor) + layout.Order, layout.Columns).ToArray()
+            : null;
+        if (order?.Any(column => (uint)column >= (uint)layout.Columns) == true)
+            throw new WeftException($"{file.Path}: the order of the columns of '{tensor.Name}' names one that is not there");
+        return new(layout, order);
+    }
+
+    /// <summary>The product.</summary>
+    public static MatMulKernel Create(QuantizedLayout layout, QuantizedInput input, InstructionSet instructions) => instructions switch
+    {
+        InstructionSet.Vector512 when Avx512BW.IsSupported => Create<ByteDot512>(layout, input),
+        InstructionSet.Vector512 or InstructionSet.Vector256 when AvxVnni.IsSupported => Create<ByteDotVnni>(layout, input),
+        InstructionSet.Vector512 or InstructionSet.Vector256 when Avx2.IsSupported => Create<ByteDot256>(layout, input),
+        _ => Create<ByteDotPlain>(layout, input),
+    };
+
+    /// <summary>Floats that a thread needs: scales, and scales times zero points, of a row of tiles.</summary>
+    public static int ScratchFloats(QuantizedLayout layout) => 2 * layout.Groups * QuantizedLayout.TileRows;
+
+    private static MatMulKernel Create<TDot>(QuantizedLayout layout, QuantizedInput input)
+        where TDot : struct, IByteDot => layout.Bits == 4
+        ? new QuantizedMatMulKernel<TDot, Int4Code>(layout, input)
+        : new QuantizedMatMulKernel<TDot, Int8Code>(layout, input);
+}

@@ -1,0 +1,231 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Weft.Backends.Cpu.MatMul;
+using Weft.Weights;
+
+namespace Weft.Backends.Cpu.Quantized;
+
+/// <summary>
+/// y[N, M] = x[N, K] · W[M, K]ᵀ for a matrix of tiles and rows of 8-bit activations. A vector of 64 bytes holds codes of two rows, 8 apart; sums of
+/// four products are exact integers, and are scaled by the activations' scales once a tile, by the weights' once a group. One token takes four pairs
+/// of rows at a time, so that each weight is read once, front to back; of many tokens, four share the unpacking of a pair.
+/// </summary>
+internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
+    where TDot : struct, IByteDot
+    where TCode : struct, ICode
+{
+    private const int Pairs = QuantizedLayout.TileRows / 2;
+    private const int PairsAtOnce = 4;
+    private const int TokensAtOnce = 4;
+    private const int HighFactor = 16; // int8 codes are taken as two of 4 bits
+
+    private readonly QuantizedLayout layout;
+    private readonly QuantizedInput input;
+
+    public QuantizedMatMulKernel(QuantizedLayout layout, QuantizedInput input) => (this.layout, this.input) = (layout, input);
+
+    /// <inheritdoc/>
+    public override bool PacksItself => false;
+
+    /// <inheritdoc/>
+    public override void Pack(in MatMulArguments arguments, float* packed) => throw new NotSupportedException("rows are quantized by an operation of their own");
+
+    /// <inheritdoc/>
+    public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
+    {
+        var sums = stackalloc float[TokensAtOnce * QuantizedLayout.TileRows];
+        for (var row = firstRow; row < endRow; row += QuantizedLayout.TileRows)
+        {
+            var block = row / QuantizedLayout.TileRows;
+            var scales = scratch;
+            var corrections = scratch + (layout.Groups * QuantizedLayout.TileRows);
+            ReadScales(arguments.W, block, scales, corrections);
+            var tiles = arguments.W + layout.Tile(block, 0);
+            var rows = Math.Min(QuantizedLayout.TileRows, endRow - row);
+            var token = 0;
+            for (; token + TokensAtOnce <= arguments.N; token += TokensAtOnce)
+            {
+                for (var pair = 0; pair < Pairs; pair++)
+                    MultiplyTokens(tiles + (pair * QuantizedInput.VectorBytes), Row(arguments, token), scales, pair, sums);
+                for (var i = 0; i < TokensAtOnce; i++)
+                    Write(arguments, token + i, row, rows, sums + (i * QuantizedLayout.TileRows), corrections);
+            }
+
+            for (; token < arguments.N; token++)
+            {
+                for (var pair = 0; pair < Pairs; pair += PairsAtOnce)
+                    MultiplyPairs(tiles + (pair * QuantizedInput.VectorBytes), Row(arguments, token), scales, pair, sums);
+                Write(arguments, token, row, rows, sums, corrections);
+            }
+        }
+    }
+
+    private byte* Row(in MatMulArguments arguments, int token) => (byte*)arguments.PackedX + ((nint)token * input.Bytes);
+
+    /// <summary>[groups, 16] scales, and scales times zero points, in float32.</summary>
+    private void ReadScales(byte* w, int block, float* scales, float* corrections)
+    {
+        var first = layout.GroupIndex(block * QuantizedLayout.TileRows, 0);
+        var count = layout.Groups * QuantizedLayout.TileRows;
+        TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(w + layout.Scales + (first * sizeof(ushort)), count), new Span<float>(scales, count));
+        for (var i = 0; i < count; i += QuantizedLayout.TileRows)
+        {
+            var zeros = layout.Quantization.ZeroPoints ? Widen(Vector128.Load(w + layout.ZeroPoints + first + i)) : Vector512.Create((float)(1 << (TCode.Bits - 1)));
+            (Vector512.Load(scales + i) * zeros).Store(corrections + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Widen(Vector128<byte> bytes)
+    {
+        var (low, high) = Vector128.Widen(bytes);
+        var (a, b) = Vector256.Widen(Vector256.Create(low, high));
+        return Vector512.ConvertToSingle(Vector512.Create(a, b).AsInt32());
+    }
+
+    /// <summary>Eight rows of one token.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void MultiplyPairs(byte* w, byte* row, float* scales, int pair, float* sums)
+    {
+        var x = QuantizedInput.Values(row);
+        var xScales = input.Scales(row);
+        Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
+        for (var tile = 0; tile < layout.ColumnTiles;)
+        {
+            Vector512<float> p0 = default, p1 = default, p2 = default, p3 = default, p4 = default, p5 = default, p6 = default, p7 = default;
+            var group = tile * input.GroupsPerTile / input.TilesPerGroup;
+            for (var end = Math.Min(tile + input.TilesPerGroup, layout.ColumnTiles); tile < end; tile++)
+            {
+                var values = Vector512.Load(x + (tile * QuantizedInput.VectorBytes));
+                var scale = Scales(xScales, tile);
+                var codes = w + ((nint)tile * QuantizedLayout.TileBytes);
+                Step(codes, values, scale, ref p0, ref p1);
+                Step(codes + 64, values, scale, ref p2, ref p3);
+                Step(codes + 128, values, scale, ref p4, ref p5);
+                Step(codes + 192, values, scale, ref p6, ref p7);
+            }
+
+            var s = scales + (group * QuantizedLayout.TileRows) + pair;
+            Scale(s, ref a0, ref a1, p0, p1);
+            Scale(s + 1, ref a2, ref a3, p2, p3);
+            Scale(s + 2, ref a4, ref a5, p4, p5);
+            Scale(s + 3, ref a6, ref a7, p6, p7);
+        }
+
+        Store(sums + pair, a0, a1);
+        Store(sums + pair + 1, a2, a3);
+        Store(sums + pair + 2, a4, a5);
+        Store(sums + pair + 3, a6, a7);
+    }
+
+    /// <summary>Two rows of four tokens.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void MultiplyTokens(byte* w, byte* row, float* scales, int pair, float* sums)
+    {
+        byte* r0 = row, r1 = row + input.Bytes, r2 = row + (2 * input.Bytes), r3 = row + (3 * input.Bytes);
+        float* s0 = input.Scales(r0), s1 = input.Scales(r1), s2 = input.Scales(r2), s3 = input.Scales(r3);
+        Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
+        for (var tile = 0; tile < layout.ColumnTiles;)
+        {
+            Vector512<float> p0 = default, p1 = default, p2 = default, p3 = default, p4 = default, p5 = default, p6 = default, p7 = default;
+            var group = tile * input.GroupsPerTile / input.TilesPerGroup;
+            for (var end = Math.Min(tile + input.TilesPerGroup, layout.ColumnTiles); tile < end; tile++)
+            {
+                var codes = w + ((nint)tile * QuantizedLayout.TileBytes);
+                var offset = tile * QuantizedInput.VectorBytes;
+                Step(codes, Vector512.Load((sbyte*)r0 + offset), Scales(s0, tile), ref p0, ref p1);
+                Step(codes, Vector512.Load((sbyte*)r1 + offset), Scales(s1, tile), ref p2, ref p3);
+                Step(codes, Vector512.Load((sbyte*)r2 + offset), Scales(s2, tile), ref p4, ref p5);
+                Step(codes, Vector512.Load((sbyte*)r3 + offset), Scales(s3, tile), ref p6, ref p7);
+            }
+
+            var s = scales + (group * QuantizedLayout.TileRows) + pair;
+            Scale(s, ref a0, ref a1, p0, p1);
+            Scale(s, ref a2, ref a3, p2, p3);
+            Scale(s, ref a4, ref a5, p4, p5);
+            Scale(s, ref a6, ref a7, p6, p7);
+        }
+
+        Store(sums + pair, a0, a1);
+        Store(sums + QuantizedLayout.TileRows + pair, a2, a3);
+        Store(sums + (2 * QuantizedLayout.TileRows) + pair, a4, a5);
+        Store(sums + (3 * QuantizedLayout.TileRows) + pair, a6, a7);
+    }
+
+    /// <summary>The activations' scales of a tile, for 16 sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Scales(float* scales, int tile) => Vector512.Create(Vector256.Create(Vector128.Load(scales + (tile * QuantizedInput.TileScales))));
+
+    /// <summary>
+    /// Adds a tile's products of two rows. int4: the low halves of the bytes are one row, the high halves the other. int8: rows take turns, a
+    /// sum of four each, so both are in <paramref name="lower"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step(byte* codes, Vector512<sbyte> values, Vector512<float> scale, ref Vector512<float> lower, ref Vector512<float> upper)
+    {
+        var bytes = Vector512.Load(codes);
+        var mask = Vector512.Create((byte)15);
+        var low = TDot.Dot(bytes & mask, values);
+        var high = TDot.Dot(Vector512.ShiftRightLogical(bytes.AsUInt16(), 4).AsByte() & mask, values);
+        if (TCode.Bits == 4)
+        {
+            lower = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(low), scale, lower);
+            upper = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(high), scale, upper);
+        }
+        else
+        {
+            lower = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(low + (high * HighFactor)), scale, lower);
+        }
+    }
+
+    /// <summary>Adds a group's sums times the weights' scales, [rows] at <paramref name="scales"/> and 8 further.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Scale(float* scales, ref Vector512<float> lower, ref Vector512<float> upper, Vector512<float> lowerPart, Vector512<float> upperPart)
+    {
+        var (own, other) = (Vector512.Create(scales[0]), Vector512.Create(scales[Pairs]));
+        if (TCode.Bits == 8)
+        {
+            lower = Vector512.FusedMultiplyAdd(lowerPart, Vector512.ConditionalSelect(EvenLanes, own, other), lower);
+            return;
+        }
+
+        if (input.GroupsPerTile == 2)
+        {
+            // The second half of a tile's steps belongs to the next group.
+            own = Vector512.ConditionalSelect(FirstSteps, own, Vector512.Create(scales[QuantizedLayout.TileRows]));
+            other = Vector512.ConditionalSelect(FirstSteps, other, Vector512.Create(scales[QuantizedLayout.TileRows + Pairs]));
+        }
+
+        lower = Vector512.FusedMultiplyAdd(lowerPart, own, lower);
+        upper = Vector512.FusedMultiplyAdd(upperPart, other, upper);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Store(float* sums, Vector512<float> lower, Vector512<float> upper)
+    {
+        var isInt8 = TCode.Bits == 8;
+        sums[0] = Vector512.Sum(isInt8 ? Vector512.ConditionalSelect(EvenLanes, lower, Vector512<float>.Zero) : lower);
+        sums[Pairs] = Vector512.Sum(isInt8 ? Vector512.ConditionalSelect(EvenLanes, Vector512<float>.Zero, lower) : upper);
+    }
+
+    private void Write(in MatMulArguments arguments, int token, int row, int rows, float* sums, float* corrections)
+    {
+        var groupSums = input.Sums(Row(arguments, token));
+        var zero = Vector512<float>.Zero;
+        for (var group = 0; group < layout.Groups; group++)
+            zero = Vector512.FusedMultiplyAdd(Vector512.Load(corrections + (group * QuantizedLayout.TileRows)), Vector512.Create(groupSums[group]), zero);
+        var y = arguments.Y + (token * arguments.YStride) + row;
+        for (var i = 0; i < rows; i++)
+        {
+            var value = sums[i] - zero[i] + (arguments.Bias == null ? 0 : arguments.Bias[row + i]);
+            y[i] = arguments.Accumulate ? y[i] + value : value;
+        }
+    }
+
+    private static Vector512<float> EvenLanes => Vector512.Create(0xFFFFFFFFL).AsSingle();
+
+    // Lane 4t + s holds columns of step s.
+    private static Vector512<float> FirstSteps =>
+        Vector512.Create(-1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0).AsSingle();
+}

@@ -1,0 +1,97 @@
+using Weft.Convert.Families;
+using Weft.Tensors;
+
+namespace Weft.Convert.Quantization;
+
+/// <summary>How a checkpoint's matrices are stored.</summary>
+internal enum QuantizationMethod
+{
+    /// <summary>AutoGPTQ's and GPTQModel's layout (Frantar et al. 2022, arXiv 2210.17323).</summary>
+    Gptq,
+
+    /// <summary>AutoAWQ's GEMM layout (Lin et al. 2023, arXiv 2306.00978).</summary>
+    Awq,
+}
+
+/// <summary>What config.json (or the file beside it that older tools wrote) says about quantization.</summary>
+internal sealed record QuantizationConfig
+{
+    private const string Supported = "supported are gptq with 4 or 8 bits and awq with 4 bits in the GEMM layout";
+
+    /// <summary>Which layout.</summary>
+    public required QuantizationMethod Method { get; init; }
+
+    /// <summary>4 or 8.</summary>
+    public required int Bits { get; init; }
+
+    /// <summary>Columns that share a scale; −1 for all.</summary>
+    public required int GroupSize { get; init; }
+
+    /// <summary>Columns may belong to any group (GPTQ's act-order).</summary>
+    public bool ActOrder { get; init; }
+
+    /// <summary>What is added to stored zero points: version 1 of GPTQ's layout stores one less.</summary>
+    public int ZeroPointOffset { get; init; }
+
+    /// <summary>Type of the codes.</summary>
+    public DataType Type => Bits == 4 ? DataType.Int4 : DataType.Int8;
+
+    /// <summary>Reads it; null when the checkpoint is not quantized.</summary>
+    /// <param name="config">config.json.</param>
+    /// <param name="folder">Of the checkpoint.</param>
+    /// <exception cref="WeftException">It says something that is not supported.</exception>
+    public static QuantizationConfig? Read(ConfigFile config, string folder)
+    {
+        if (config.Object("quantization_config") is { } own)
+            return Parse(own, own.String("quant_method") ?? throw own.Error("'quantization_config.quant_method' is missing"));
+        foreach (var (name, method) in (ReadOnlySpan<(string, string)>)[("quantize_config.json", "gptq"), ("quant_config.json", "awq")])
+        {
+            var path = Path.Combine(folder, name);
+            if (File.Exists(path) && ConfigFile.Open(path) is var beside)
+                return Parse(beside, beside.String("quant_method") ?? method);
+        }
+
+        return null;
+    }
+
+    private static QuantizationConfig Parse(ConfigFile config, string method) => method switch
+    {
+        "gptq" => Gptq(config),
+        "awq" => Awq(config),
+        _ => throw config.Error($"the quantization '{method}' is not supported; {Supported}"),
+    };
+
+    private static QuantizationConfig Gptq(ConfigFile config)
+    {
+        var format = config.String("checkpoint_format") ?? "gptq";
+        if (format is not ("gptq" or "gptq_v2"))
+            throw config.Error($"the GPTQ layout '{format}' is not supported; {Supported}");
+        var bits = config.Int("bits");
+        if (bits is not (4 or 8))
+            throw config.Error($"GPTQ with {bits} bits is not supported; {Supported}");
+        return new()
+        {
+            Method = QuantizationMethod.Gptq,
+            Bits = bits,
+            GroupSize = GroupSizeOf(config, "group_size"),
+            ActOrder = config.Bool("desc_act", false),
+            ZeroPointOffset = format == "gptq" ? 1 : 0,
+        };
+    }
+
+    private static QuantizationConfig Awq(ConfigFile config)
+    {
+        var version = config.String("version") ?? "gemm";
+        if (!version.Equals("gemm", StringComparison.OrdinalIgnoreCase))
+            throw config.Error($"the AWQ layout '{version}' is not supported; {Supported}");
+        var isOld = config.Has("w_bit");
+        var bits = config.Int(isOld ? "w_bit" : "bits");
+        if (bits != 4)
+            throw config.Error($"AWQ with {bits} bits is not supported; {Supported}");
+        return new() { Method = QuantizationMethod.Awq, Bits = bits, GroupSize = GroupSizeOf(config, isOld ? "q_group_size" : "group_size") };
+    }
+
+    private static int GroupSizeOf(ConfigFile config, string name) => config.Int(name) is var size && size is -1 or > 0
+        ? size
+        : throw config.Error($"'{name}' is {size}; it must be −1 (all columns) or positive");
+}

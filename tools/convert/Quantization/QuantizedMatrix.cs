@@ -1,0 +1,28 @@
+namespace Weft.Convert.Quantization;
+
+/// <summary>A quantized matrix [M, K] on its way into tiles: w = (code − zero point) · scale.</summary>
+internal sealed class QuantizedMatrix
+{
+    /// <summary>[M, K] codes, columns in stored order.</summary>
+    public required byte[] Codes { get; init; }
+
+    /// <summary>[M, K / group] f16.</summary>
+    public required Half[] Scales { get; init; }
+
+    /// <summary>[M, K / group].</summary>
+    public required byte[] ZeroPoints { get; init; }
+
+    /// <summary>[K] the input column of each stored column; null where they are the same.</summary>
+    public int[]? Order { get; init; }
+}
+
+/// <summary>A quantized tensor of the packed file: what it will look like, and how to get at its numbers when their turn comes.</summary>
+internal abstract class QuantizedSource
+{
+    /// <summary>Bytes of the checkpoint that it is made of.</summary>
+    public abstract long ByteLength { get; }
+
+    /// <summary>Reads or computes it.</summary>
+    /// <exception cref="WeftException">The checkpoint's numbers make no sense.</exception>
+    public abstract QuantizedMatrix Read();
+}

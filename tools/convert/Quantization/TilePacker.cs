@@ -1,0 +1,59 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Weft.Weights;
+
+namespace Weft.Convert.Quantization;
+
+/// <summary>Puts a quantized matrix into the order of the packed file.</summary>
+internal static class TilePacker
+{
+    /// <summary>The tensor's bytes.</summary>
+    public static byte[] Pack(QuantizedMatrix matrix, QuantizedLayout layout)
+    {
+        var bytes = new byte[layout.Length];
+        var places = Places(layout);
+        Parallel.For(0, layout.RowBlocks, block => PackBlock(matrix, layout, places, bytes, block));
+        if (layout.Quantization.Permuted)
+            MemoryMarshal.AsBytes(matrix.Order.AsSpan()).CopyTo(bytes.AsSpan((int)layout.Order));
+        return bytes;
+    }
+
+    private static (int Byte, int Shift)[] Places(QuantizedLayout layout) =>
+    [
+        .. from row in Enumerable.Range(0, QuantizedLayout.TileRows)
+           from column in Enumerable.Range(0, layout.TileColumns)
+           select layout.Place(row, column),
+    ];
+
+    private static void PackBlock(QuantizedMatrix matrix, QuantizedLayout layout, (int Byte, int Shift)[] places, byte[] bytes, int block)
+    {
+        var first = block * QuantizedLayout.TileRows;
+        var rows = Math.Min(QuantizedLayout.TileRows, layout.Rows - first);
+        for (var tile = 0; tile < layout.ColumnTiles; tile++)
+        {
+            var target = bytes.AsSpan((int)layout.Tile(block, tile), QuantizedLayout.TileBytes);
+            var start = tile * layout.TileColumns;
+            var columns = Math.Min(layout.TileColumns, layout.Columns - start);
+            for (var row = 0; row < rows; row++)
+            {
+                var codes = matrix.Codes.AsSpan(((first + row) * layout.Columns) + start, columns);
+                for (var column = 0; column < columns; column++)
+                {
+                    var (place, shift) = places[(row * layout.TileColumns) + column];
+                    target[place] |= (byte)(codes[column] << shift);
+                }
+            }
+        }
+
+        for (var row = first; row < first + rows; row++)
+        {
+            for (var group = 0; group < layout.Groups; group++)
+            {
+                var (from, to) = ((row * layout.Groups) + group, layout.GroupIndex(row, group));
+                BinaryPrimitives.WriteHalfLittleEndian(bytes.AsSpan((int)(layout.Scales + (to * sizeof(ushort)))), matrix.Scales[from]);
+                if (layout.Quantization.ZeroPoints)
+                    bytes[layout.ZeroPoints + to] = matrix.ZeroPoints[from];
+            }
+        }
+    }
+}
