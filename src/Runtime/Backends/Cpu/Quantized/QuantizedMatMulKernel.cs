@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weft.Backends.Cpu.MatMul;
 using Weft.Weights;
 
@@ -18,7 +19,6 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
     private const int Pairs = QuantizedLayout.TileRows / 2;
     private const int PairsAtOnce = 4;
     private const int TokensAtOnce = 4;
-    private const int HighFactor = 16; // int8 codes are taken as two of 4 bits
 
     private readonly QuantizedLayout layout;
     private readonly QuantizedInput input;
@@ -90,6 +90,9 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
     {
         var x = QuantizedInput.Values(row);
         var xScales = input.Scales(row);
+        // The next row of tiles, half of it while this half is multiplied: front to back, as memory likes it.
+        var blockBytes = (nint)layout.ColumnTiles * QuantizedLayout.TileBytes;
+        var next = w - (pair * QuantizedInput.VectorBytes) + blockBytes + (pair == 0 ? 0 : blockBytes / 2);
         Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, a4 = default, a5 = default, a6 = default, a7 = default;
         for (var tile = 0; tile < layout.ColumnTiles;)
         {
@@ -100,17 +103,30 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
                 var values = Vector512.Load(x + (tile * QuantizedInput.VectorBytes));
                 var scale = Scales(xScales, tile);
                 var codes = w + ((nint)tile * QuantizedLayout.TileBytes);
-                Step(codes, values, scale, ref p0, ref p1);
-                Step(codes + 64, values, scale, ref p2, ref p3);
-                Step(codes + 128, values, scale, ref p4, ref p5);
-                Step(codes + 192, values, scale, ref p6, ref p7);
+                Prefetch(next + ((nint)tile * PairsAtOnce * QuantizedInput.VectorBytes));
+                var bytes = Vector512.Load(codes);
+                p0 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p0);
+                p1 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p1);
+                bytes = Vector512.Load(codes + 64);
+                p2 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p2);
+                p3 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p3);
+                bytes = Vector512.Load(codes + 128);
+                p4 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p4);
+                p5 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p5);
+                bytes = Vector512.Load(codes + 192);
+                p6 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p6);
+                p7 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p7);
             }
 
             var s = scales + (group * QuantizedLayout.TileRows) + pair;
-            Scale(s, ref a0, ref a1, p0, p1);
-            Scale(s + 1, ref a2, ref a3, p2, p3);
-            Scale(s + 2, ref a4, ref a5, p4, p5);
-            Scale(s + 3, ref a6, ref a7, p6, p7);
+            a0 = Vector512.FusedMultiplyAdd(p0, LowerScale(s), a0);
+            a1 = Vector512.FusedMultiplyAdd(p1, UpperScale(s), a1);
+            a2 = Vector512.FusedMultiplyAdd(p2, LowerScale(s + 1), a2);
+            a3 = Vector512.FusedMultiplyAdd(p3, UpperScale(s + 1), a3);
+            a4 = Vector512.FusedMultiplyAdd(p4, LowerScale(s + 2), a4);
+            a5 = Vector512.FusedMultiplyAdd(p5, UpperScale(s + 2), a5);
+            a6 = Vector512.FusedMultiplyAdd(p6, LowerScale(s + 3), a6);
+            a7 = Vector512.FusedMultiplyAdd(p7, UpperScale(s + 3), a7);
         }
 
         Store(sums + pair, a0, a1);
@@ -134,17 +150,34 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
             {
                 var codes = w + ((nint)tile * QuantizedLayout.TileBytes);
                 var offset = tile * QuantizedInput.VectorBytes;
-                Step(codes, Vector512.Load((sbyte*)r0 + offset), Scales(s0, tile), ref p0, ref p1);
-                Step(codes, Vector512.Load((sbyte*)r1 + offset), Scales(s1, tile), ref p2, ref p3);
-                Step(codes, Vector512.Load((sbyte*)r2 + offset), Scales(s2, tile), ref p4, ref p5);
-                Step(codes, Vector512.Load((sbyte*)r3 + offset), Scales(s3, tile), ref p6, ref p7);
+                var bytes = Vector512.Load(codes);
+                var values = Vector512.Load((sbyte*)r0 + offset);
+                var scale = Scales(s0, tile);
+                p0 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p0);
+                p1 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p1);
+                values = Vector512.Load((sbyte*)r1 + offset);
+                scale = Scales(s1, tile);
+                p2 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p2);
+                p3 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p3);
+                values = Vector512.Load((sbyte*)r2 + offset);
+                scale = Scales(s2, tile);
+                p4 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p4);
+                p5 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p5);
+                values = Vector512.Load((sbyte*)r3 + offset);
+                scale = Scales(s3, tile);
+                p6 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p6);
+                p7 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p7);
             }
 
             var s = scales + (group * QuantizedLayout.TileRows) + pair;
-            Scale(s, ref a0, ref a1, p0, p1);
-            Scale(s, ref a2, ref a3, p2, p3);
-            Scale(s, ref a4, ref a5, p4, p5);
-            Scale(s, ref a6, ref a7, p6, p7);
+            a0 = Vector512.FusedMultiplyAdd(p0, LowerScale(s), a0);
+            a1 = Vector512.FusedMultiplyAdd(p1, UpperScale(s), a1);
+            a2 = Vector512.FusedMultiplyAdd(p2, LowerScale(s), a2);
+            a3 = Vector512.FusedMultiplyAdd(p3, UpperScale(s), a3);
+            a4 = Vector512.FusedMultiplyAdd(p4, LowerScale(s), a4);
+            a5 = Vector512.FusedMultiplyAdd(p5, UpperScale(s), a5);
+            a6 = Vector512.FusedMultiplyAdd(p6, LowerScale(s), a6);
+            a7 = Vector512.FusedMultiplyAdd(p7, UpperScale(s), a7);
         }
 
         Store(sums + pair, a0, a1);
@@ -153,52 +186,38 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
         Store(sums + (3 * QuantizedLayout.TileRows) + pair, a6, a7);
     }
 
+    /// <summary>256 bytes: reads of 256 bytes, 512 bytes apart, are what no hardware foresees.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* address)
+    {
+        if (!Sse.IsSupported)
+            return;
+        Sse.Prefetch0(address);
+        Sse.Prefetch0(address + 64);
+        Sse.Prefetch0(address + 128);
+        Sse.Prefetch0(address + 192);
+    }
+
     /// <summary>The activations' scales of a tile, for 16 sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Scales(float* scales, int tile) => Vector512.Create(Vector256.Create(Vector128.Load(scales + (tile * QuantizedInput.TileScales))));
 
-    /// <summary>
-    /// Adds a tile's products of two rows. int4: the low halves of the bytes are one row, the high halves the other. int8: rows take turns, a
-    /// sum of four each, so both are in <paramref name="lower"/>.
-    /// </summary>
+    /// <summary>A group's scales of the sums of the row at <paramref name="scales"/>; for int8 also of the row 8 further, in turn.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step(byte* codes, Vector512<sbyte> values, Vector512<float> scale, ref Vector512<float> lower, ref Vector512<float> upper)
+    private Vector512<float> LowerScale(float* scales)
     {
-        var bytes = Vector512.Load(codes);
-        var mask = Vector512.Create((byte)15);
-        var low = TDot.Dot(bytes & mask, values);
-        var high = TDot.Dot(Vector512.ShiftRightLogical(bytes.AsUInt16(), 4).AsByte() & mask, values);
-        if (TCode.Bits == 4)
-        {
-            lower = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(low), scale, lower);
-            upper = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(high), scale, upper);
-        }
-        else
-        {
-            lower = Vector512.FusedMultiplyAdd(Vector512.ConvertToSingle(low + (high * HighFactor)), scale, lower);
-        }
+        var own = Vector512.Create(scales[0]);
+        if (TCode.Bits == 8)
+            return Vector512.ConditionalSelect(EvenLanes, own, Vector512.Create(scales[Pairs]));
+        // Where a tile has two groups, its second half of steps belongs to the next.
+        return input.GroupsPerTile == 1 ? own : Vector512.ConditionalSelect(FirstSteps, own, Vector512.Create(scales[QuantizedLayout.TileRows]));
     }
 
-    /// <summary>Adds a group's sums times the weights' scales, [rows] at <paramref name="scales"/> and 8 further.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Scale(float* scales, ref Vector512<float> lower, ref Vector512<float> upper, Vector512<float> lowerPart, Vector512<float> upperPart)
+    private Vector512<float> UpperScale(float* scales)
     {
-        var (own, other) = (Vector512.Create(scales[0]), Vector512.Create(scales[Pairs]));
-        if (TCode.Bits == 8)
-        {
-            lower = Vector512.FusedMultiplyAdd(lowerPart, Vector512.ConditionalSelect(EvenLanes, own, other), lower);
-            return;
-        }
-
-        if (input.GroupsPerTile == 2)
-        {
-            // The second half of a tile's steps belongs to the next group.
-            own = Vector512.ConditionalSelect(FirstSteps, own, Vector512.Create(scales[QuantizedLayout.TileRows]));
-            other = Vector512.ConditionalSelect(FirstSteps, other, Vector512.Create(scales[QuantizedLayout.TileRows + Pairs]));
-        }
-
-        lower = Vector512.FusedMultiplyAdd(lowerPart, own, lower);
-        upper = Vector512.FusedMultiplyAdd(upperPart, other, upper);
+        var own = Vector512.Create(scales[Pairs]);
+        return input.GroupsPerTile == 1 ? own : Vector512.ConditionalSelect(FirstSteps, own, Vector512.Create(scales[QuantizedLayout.TileRows + Pairs]));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
