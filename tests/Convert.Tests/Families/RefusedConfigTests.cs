@@ -12,7 +12,6 @@ public sealed class RefusedConfigTests
 
     [TestCase("\"num_hidden_layers\": -1", "num_hidden_layers")]
     [TestCase("\"num_hidden_layers\": 2000000000", "num_hidden_layers")]
-    [TestCase("\"num_hidden_layers\": 1, \"quantization_config\": {\"quant_method\": \"gptq\"}", "quantization_config")]
     [TestCase("\"num_hidden_layers\": 1, \"partial_rotary_factor\": 0.5", "partial_rotary_factor")]
     [TestCase("\"num_hidden_layers\": 1, \"rope_parameters\": {\"partial_rotary_factor\": 0.5}", "partial_rotary_factor")]
     [TestCase("\"num_hidden_layers\": 1, \"rope_scaling\": {\"rope_type\": \"dynamic\", \"factor\": 2}", "dynamic")]

@@ -1,0 +1,167 @@
+using Weft.Convert.Families;
+using Weft.Convert.Tests.Support;
+using Weft.Reference;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Convert.Tests.Quantization;
+
+/// <summary>GPTQ and AWQ checkpoints: every number arrives where docs/format.md says, and nothing else is taken for one.</summary>
+[TestFixture]
+public sealed class QuantizedCheckpointTests
+{
+    private static readonly QuantizedCase[] Cases =
+    [
+        new("gptq", 4, 64), new("gptq", 4, 32), new("gptq", 4, -1), new("gptq", 4, 64, Symmetric: true), new("gptq", 4, 32, ActOrder: true),
+        new("gptq", 8, 64), new("gptq", 8, 32, Symmetric: true), new("gptq", 8, -1, ActOrder: false), new("gptq", 8, 64, ActOrder: true),
+        new("awq", 4, 64), new("awq", 4, 32), new("awq", 4, -1),
+    ];
+
+    private static readonly QuantizedCase Plain = new("gptq", 4, 64);
+
+    [TestCaseSource(nameof(Cases))]
+    public void Every_weight_is_the_checkpoint_s(object how)
+    {
+        var source = new QuantizedCheckpoint((QuantizedCase)how);
+        using var scratch = new ScratchFolder();
+        using var file = Converted(source, scratch);
+        var family = FamilyCatalog.Find(ConfigFile.Open(Path.Combine(scratch["source"], "config.json"))).Family;
+        var seen = 0;
+        foreach (var tensor in file.Header.Tensors.Where(tensor => tensor.Quantization is not null))
+        {
+            var expected = source.Numbers[family.SourceName(tensor.Name)[..^".weight".Length]];
+            var unpacked = PackedWeights.Read(file, tensor);
+            for (var row = 0; row < expected.Rows; row++)
+            {
+                for (var column = 0; column < expected.Columns; column++)
+                    Assert.That(unpacked[row, column], Is.EqualTo(expected.Weight(row, column)), $"{tensor.Name} [{row}, {column}]");
+            }
+
+            seen++;
+        }
+
+        Assert.That(seen, Is.EqualTo(source.Numbers.Count));
+    }
+
+    [Test]
+    public void Version_2_of_the_layout_stores_zero_points_as_they_are()
+    {
+        using var scratch = new ScratchFolder();
+        var source = new QuantizedCheckpoint(Plain);
+        source.Quantization["checkpoint_format"] = "gptq_v2";
+        using var file = Converted(source, scratch);
+        var tensor = file.Find("layers.0.attention.query.weight");
+        var expected = source.Numbers["model.layers.0.self_attn.q_proj"];
+        // What was written is one less than the zero point.
+        Assert.That(PackedWeights.Read(file, tensor)[3, 5], Is.EqualTo((expected.Codes[3, 5] - (expected.ZeroPoints[3, 0] - 1)) * (double)expected.Scales[3, 0]));
+    }
+
+    [Test]
+    public void What_older_tools_wrote_beside_config_json_is_read()
+    {
+        using var scratch = new ScratchFolder();
+        var source = new QuantizedCheckpoint(Plain);
+        var text = source.Quantization.ToJsonString();
+        source.Checkpoint.Config.Remove("quantization_config");
+        source.Checkpoint.Write(scratch["source"]);
+        File.WriteAllText(Path.Combine(scratch["source"], "quantize_config.json"), text);
+        Converter.Convert(new(scratch["source"], scratch["a.weft"]));
+        using var file = WeftFile.Open(scratch["a.weft"]);
+        Assert.That(file.Find("layers.0.attention.query.weight").DataType, Is.EqualTo(DataType.Int4));
+    }
+
+    [Test]
+    public void A_matrix_that_was_left_alone_stays_dense()
+    {
+        using var scratch = new ScratchFolder();
+        var source = new QuantizedCheckpoint(Plain);
+        const string Name = "model.layers.1.mlp.down_proj";
+        source.Checkpoint.Tensors.RemoveAll(tensor => tensor.Name.StartsWith(Name, StringComparison.Ordinal));
+        source.Checkpoint.Tensors.Add(TinyTensor.Random(Name + ".weight", [QuantizedCheckpoint.Hidden, 192], 1));
+        using var file = Converted(source, scratch);
+        Assert.That(file.Find("layers.1.feed_forward.down.weight").DataType, Is.EqualTo(DataType.BFloat16));
+        Assert.That(file.Find("layers.0.feed_forward.down.weight").DataType, Is.EqualTo(DataType.Int4));
+    }
+
+    [TestCase("quant_method", "\"squeezellm\"", "the quantization 'squeezellm' is not supported; supported are gptq with 4 or 8 bits and awq")]
+    [TestCase("quant_method", "null", "'quantization_config.quant_method' is missing")]
+    [TestCase("bits", "3", "GPTQ with 3 bits is not supported")]
+    [TestCase("bits", "8", "qweight' has the shape [8, 64], but 8 bits and 1 groups of 64 columns ask for [16, 64]")]
+    [TestCase("group_size", "0", "'group_size' is 0")]
+    [TestCase("group_size", "48", "64 columns in groups of 48; a group can have 32")]
+    [TestCase("group_size", "32", "qzeros' has the shape [1, 8], but 4 bits and 2 groups of 32 columns ask for [2, 8]")]
+    [TestCase("checkpoint_format", "\"marlin\"", "the GPTQ layout 'marlin' is not supported")]
+    public void A_config_that_contradicts_or_is_not_supported_is_refused(string member, string value, string message)
+    {
+        var source = new QuantizedCheckpoint(Plain);
+        source.Quantization[member] = System.Text.Json.Nodes.JsonNode.Parse(value);
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain(message));
+    }
+
+    [TestCase("version", "\"gemv\"", "the AWQ layout 'gemv' is not supported")]
+    [TestCase("bits", "8", "AWQ with 8 bits is not supported")]
+    public void An_awq_layout_that_is_not_supported_is_named(string member, string value, string message)
+    {
+        var source = new QuantizedCheckpoint(new("awq", 4, 64));
+        source.Quantization[member] = System.Text.Json.Nodes.JsonNode.Parse(value);
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain(message));
+    }
+
+    [TestCase("scales")]
+    [TestCase("qzeros")]
+    public void A_missing_part_is_named(string part)
+    {
+        var source = new QuantizedCheckpoint(Plain);
+        source.Checkpoint.Tensors.Remove(source.Checkpoint[$"model.layers.0.self_attn.o_proj.{part}"]);
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain($"'model.layers.0.self_attn.o_proj' is quantized, but its tensor '{part}' is missing"));
+    }
+
+    [TestCase((ushort)0, "0")]
+    [TestCase((ushort)0x7C00, "Infinity")]
+    public void A_scale_that_is_none_is_named(ushort bits, string text)
+    {
+        var source = new QuantizedCheckpoint(Plain);
+        source.Checkpoint.Replace("model.layers.0.self_attn.o_proj.scales", tensor =>
+        {
+            var bytes = tensor.Bytes.ToArray();
+            BitConverter.GetBytes(bits).CopyTo(bytes, 2 * 7);
+            return tensor with { Bytes = bytes };
+        });
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain($"o_proj.scales' holds a scale of {text} at [0, 7]"));
+    }
+
+    [Test]
+    public void Columns_out_of_order_contradict_a_config_without_act_order()
+    {
+        var source = new QuantizedCheckpoint(new("gptq", 4, 32, ActOrder: true));
+        source.Quantization["desc_act"] = false;
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain("g_idx").And.Contain("desc_act false"));
+    }
+
+    [Test]
+    public void Groups_of_uneven_size_are_named()
+    {
+        var source = new QuantizedCheckpoint(new("gptq", 4, 32, ActOrder: true));
+        source.Checkpoint.Replace("model.layers.0.self_attn.q_proj.g_idx", tensor => tensor with { Bytes = new byte[tensor.Bytes.Length] });
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain("g_idx' puts 64 columns into group 0; 2 groups of 32 are expected"));
+    }
+
+    [Test]
+    public void What_is_quantized_already_is_not_quantized_again()
+    {
+        using var scratch = new ScratchFolder();
+        new QuantizedCheckpoint(Plain).Checkpoint.Write(scratch["source"]);
+        Assert.That(
+            () => Converter.Convert(new(scratch["source"], scratch["a.weft"], GroupSize: 64)),
+            Throws.TypeOf<WeftException>().With.Message.Contains("quantized already"));
+    }
+
+    private static WeftFile Converted(QuantizedCheckpoint source, ScratchFolder scratch)
+    {
+        source.Checkpoint.Write(scratch["source"]);
+        Converter.Convert(new(scratch["source"], scratch["a.weft"]));
+        var file = WeftFile.Open(scratch["a.weft"]);
+        file.Verify();
+        return file;
+    }
+}

@@ -1,0 +1,130 @@
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+
+namespace Weft.Convert.Tests.Support;
+
+/// <summary>How a test's checkpoint is quantized.</summary>
+/// <param name="Method">gptq or awq.</param>
+/// <param name="Bits">4 or 8.</param>
+/// <param name="GroupSize">−1 for all columns.</param>
+/// <param name="Symmetric">Every zero point is half the codes.</param>
+/// <param name="ActOrder">Columns belong to groups at random.</param>
+internal sealed record QuantizedCase(string Method, int Bits, int GroupSize, bool Symmetric = false, bool ActOrder = false);
+
+/// <summary>The numbers of one quantized matrix.</summary>
+internal sealed record QuantizedNumbers(int Rows, int Columns, int GroupSize, int[,] Codes, int[,] ZeroPoints, Half[,] Scales, int[] GroupOf)
+{
+    public double Weight(int row, int column) =>
+        (Codes[row, column] - ZeroPoints[row, GroupOf[column]]) * (double)Scales[row, GroupOf[column]];
+}
+
+/// <summary>A Llama checkpoint with random quantized matrices, packed as the public tools do it.</summary>
+internal sealed class QuantizedCheckpoint
+{
+    public const int Hidden = 64;
+    private const int KeyValue = 32;
+    private const int Intermediate = 192;
+
+    private readonly QuantizedCase how;
+    private readonly Random random = new(9);
+
+    public QuantizedCheckpoint(QuantizedCase how)
+    {
+        this.how = how;
+        Checkpoint = new TinyCheckpoint();
+        Checkpoint.Config["hidden_size"] = Hidden;
+        Checkpoint.Config["intermediate_size"] = Intermediate;
+        Checkpoint.Config["num_attention_heads"] = 2;
+        Checkpoint.Config["quantization_config"] = how.Method == "gptq"
+            ? new JsonObject { ["quant_method"] = "gptq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["desc_act"] = how.ActOrder, ["sym"] = how.Symmetric }
+            : new JsonObject { ["quant_method"] = "awq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["version"] = "gemm", ["zero_point"] = true };
+        List<TinyTensor> dense = [.. Checkpoint.Tensors];
+        Checkpoint.Tensors.Clear();
+        foreach (var tensor in dense)
+            Add(tensor.Name);
+    }
+
+    /// <summary>Its files, to be spoilt or written.</summary>
+    public TinyCheckpoint Checkpoint { get; }
+
+    /// <summary>What every matrix holds, by its checkpoint name without the last part.</summary>
+    public Dictionary<string, QuantizedNumbers> Numbers { get; } = [];
+
+    public JsonObject Quantization => Checkpoint.Config["quantization_config"]!.AsObject();
+
+    private void Add(string name)
+    {
+        int[] shape = name.Split('.')[^2] switch
+        {
+            "embed_tokens" or "lm_head" => [TinyCheckpoint.Vocabulary, Hidden],
+            "k_proj" or "v_proj" => [KeyValue, Hidden],
+            "gate_proj" or "up_proj" => [Intermediate, Hidden],
+            "down_proj" => [Hidden, Intermediate],
+            "q_proj" or "o_proj" => [Hidden, Hidden],
+            _ => [Hidden],
+        };
+        if (!name.Contains("_proj", StringComparison.Ordinal))
+        {
+            Checkpoint.Tensors.Add(TinyTensor.Random(name, shape, Checkpoint.Tensors.Count));
+            return;
+        }
+
+        var matrix = name[..^".weight".Length];
+        var numbers = Draw(shape[0], shape[1]);
+        Numbers[matrix] = numbers;
+        var groups = numbers.Columns / numbers.GroupSize;
+        var scales = new Half[groups * numbers.Rows];
+        for (var i = 0; i < scales.Length; i++)
+            scales[i] = numbers.Scales[i % numbers.Rows, i / numbers.Rows];
+        Checkpoint.Tensors.Add(new(matrix + ".scales", "F16", [groups, numbers.Rows], MemoryMarshal.AsBytes(scales.AsSpan()).ToArray()));
+        if (how.Method == "gptq")
+        {
+            AddWords(matrix + ".qweight", numbers.Columns * how.Bits / 32, numbers.Rows, (word, column, i) => (numbers.Codes[column, (word * 32 / how.Bits) + i], i * how.Bits));
+            AddWords(matrix + ".qzeros", groups, numbers.Rows * how.Bits / 32, (group, word, i) => (numbers.ZeroPoints[(word * 32 / how.Bits) + i, group] - 1, i * how.Bits));
+            Checkpoint.Tensors.Add(new(matrix + ".g_idx", "I32", [numbers.Columns], MemoryMarshal.AsBytes(numbers.GroupOf.AsSpan()).ToArray()));
+            return;
+        }
+
+        int[] order = [0, 2, 4, 6, 1, 3, 5, 7];
+        AddWords(matrix + ".qweight", numbers.Columns, numbers.Rows / 8, (column, word, i) => (numbers.Codes[(word * 8) + order[i], column], 4 * i));
+        AddWords(matrix + ".qzeros", groups, numbers.Rows / 8, (group, word, i) => (numbers.ZeroPoints[(word * 8) + order[i], group], 4 * i));
+    }
+
+    private void AddWords(string name, int rows, int columns, Func<int, int, int, (int Value, int Shift)> part)
+    {
+        var words = new uint[rows * columns];
+        for (var w = 0; w < words.Length; w++)
+        {
+            for (var i = 0; i < 32 / how.Bits; i++)
+            {
+                var (value, shift) = part(w / columns, w % columns, i);
+                words[w] |= (uint)value << shift;
+            }
+        }
+
+        Checkpoint.Tensors.Add(new(name, "I32", [rows, columns], MemoryMarshal.AsBytes(words.AsSpan()).ToArray()));
+    }
+
+    private QuantizedNumbers Draw(int rows, int columns)
+    {
+        var size = how.GroupSize == -1 ? columns : how.GroupSize;
+        var groups = columns / size;
+        var groupOf = Enumerable.Range(0, columns).Select(column => column / size).ToArray();
+        if (how.ActOrder)
+            random.Shuffle(groupOf);
+        var numbers = new QuantizedNumbers(rows, columns, size, new int[rows, columns], new int[rows, groups], new Half[rows, groups], groupOf);
+        var codes = 1 << how.Bits;
+        for (var row = 0; row < rows; row++)
+        {
+            for (var column = 0; column < columns; column++)
+                numbers.Codes[row, column] = random.Next(codes);
+            for (var group = 0; group < groups; group++)
+            {
+                numbers.ZeroPoints[row, group] = how.Symmetric ? codes / 2 : random.Next(1, codes);
+                numbers.Scales[row, group] = (Half)((random.NextSingle() + 0.1f) / codes);
+            }
+        }
+
+        return numbers;
+    }
+}
