@@ -7,7 +7,7 @@
 // neighbouring elements k = 8t … 8t + 7 of rows g and g + 8 where its layout says {2t, 2t + 1, 2t + 8, 2t + 9} of two chunks, as long as x
 // does the same. No weight is converted and none goes through shared memory.
 // A row's result depends on its own x only, in one order whatever N, Sets and the grid are. docs/kernels.md has the bytes.
-#include "common/activations.cuh"
+#include "common/product_output.cuh"
 #include "common/row_norm.cuh"
 
 namespace weft {
@@ -125,39 +125,6 @@ struct RmsInput {
     if (p.inner - c >= kVec) return;
 #pragma unroll
     for (int i = 0; i < kVec; ++i) x[i] = c + i < p.inner ? x[i] : 0.0f;
-  }
-};
-
-struct StoreHalf {
-  static constexpr bool kGated = false;
-  template <typename T>
-  __device__ static void store(void* y, size_t at, float value, float) {
-    static_cast<T*>(y)[at] = from_float<T>(value);
-  }
-};
-
-struct StoreFloat {
-  static constexpr bool kGated = false;
-  template <typename T>
-  __device__ static void store(void* y, size_t at, float value, float) {
-    static_cast<float*>(y)[at] = value;
-  }
-};
-
-struct Accumulate {
-  static constexpr bool kGated = false;
-  template <typename T>
-  __device__ static void store(void* y, size_t at, float value, float) {
-    static_cast<float*>(y)[at] += value;
-  }
-};
-
-template <typename A>
-struct Gate {
-  static constexpr bool kGated = true;
-  template <typename T>
-  __device__ static void store(void* y, size_t at, float gate, float up) {
-    static_cast<T*>(y)[at] = from_float<T>(A::apply(gate) * up);
   }
 };
 

@@ -45,6 +45,27 @@ __device__ inline unsigned short float_to_bf16(float value) {
 #endif
 }
 
+// a − b of two 16-bit values each.
+template <typename T>
+__device__ unsigned subtract2(unsigned a, unsigned b);
+
+template <>
+__device__ inline unsigned subtract2<f16>(unsigned a, unsigned b) {
+  unsigned d;
+  asm("sub.rn.f16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
+#if __CUDA_ARCH__ >= 800
+// There is no sub.bf16x2 before sm_90: a − b as b · (−1) + a, one rounding.
+template <>
+__device__ inline unsigned subtract2<bf16>(unsigned a, unsigned b) {
+  unsigned d;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(b), "r"(0xbf80bf80u), "r"(a));
+  return d;
+}
+#endif
+
 // 2^x, about 2 ulp; subnormal results become 0.
 __device__ inline float exp2_approx(float x) {
   float y;

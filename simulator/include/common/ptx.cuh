@@ -34,6 +34,24 @@ inline unsigned short float_to_bf16(float value) {
   return static_cast<unsigned short>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
 }
 
+namespace detail {
+
+inline float half_of(const bf16*, unsigned pair, int i) { return __uint_as_float((pair >> (16 * i)) << 16); }
+inline float half_of(const f16*, unsigned pair, int i) { return f16_to_float(static_cast<unsigned short>(pair >> (16 * i))); }
+inline unsigned short half_from(const bf16*, float value) { return float_to_bf16(value); }
+inline unsigned short half_from(const f16*, float value) { return float_to_f16(value); }
+
+}  // namespace detail
+
+template <typename T>
+inline unsigned subtract2(unsigned a, unsigned b) {
+  T* const type = nullptr;
+  const auto difference = [&](int i) {
+    return static_cast<unsigned>(detail::half_from(type, detail::half_of(type, a, i) - detail::half_of(type, b, i)));
+  };
+  return difference(0) | difference(1) << 16;
+}
+
 inline float exp2_approx(float x) {
   const float y = exp2f(x);
   return y < 1.17549435e-38f ? 0.0f : y;
@@ -111,9 +129,6 @@ struct MultiplyAdd {
   const unsigned* a;
   unsigned b[2];
 };
-
-inline float half_of(const bf16*, unsigned pair, int i) { return __uint_as_float((pair >> (16 * i)) << 16); }
-inline float half_of(const f16*, unsigned pair, int i) { return f16_to_float(static_cast<unsigned short>(pair >> (16 * i))); }
 
 template <typename T>
 inline void mma(cudasim::ThreadState** lanes) {

@@ -44,6 +44,9 @@ internal sealed class RandomWeights(string name, ModelDescription model) : IMode
                 target.CopyFromAsync(pool, 0, offset + done, Math.Min(pool.Bytes, bytes - done), stream);
         }
 
+        public void UploadBytes(TensorEntry tensor, long from, long length, CudaDeviceMemory target, long offset) =>
+            throw new NotSupportedException($"{tensor.Name}: random weights are dense");
+
         public void Dispose()
         {
             stream.Synchronize();

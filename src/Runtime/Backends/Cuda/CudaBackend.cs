@@ -71,7 +71,8 @@ internal static class CudaBackend
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor} and no bf16: run it in f16");
         if (wanted is { } type)
             return type;
-        var stored = weights.Find(graph.Nodes.OfType<NormedLinearNode>().First().Linear.Segments[0].Weight).DataType;
+        // Quantized matrices have no type of their own; what was left as numbers has.
+        var stored = weights.Find(TensorSchema.Embedding).DataType;
         return stored == DataType.Float16 || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
     }
 
@@ -96,8 +97,10 @@ internal static class CudaBackend
         var model = weights.Model;
         var layout = new ValueLayout(graph, type);
         var matrices = DeviceWeights.CountBytes(graph, weights, type);
+        var workspace = DeviceWeights.CountWorkspace(graph, weights, type);
         var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
-        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize);
+        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize)
+            + workspace.Numbers + workspace.Ordered;
         var (free, _) = context.MemoryInfo();
         var need = matrices + cache + working;
         var figures = $"needs {Size(need)} on the GPU (weights {Size(matrices)}, cache {Size(cache)}, activations {Size(working)}) and {Size(free)} are free";

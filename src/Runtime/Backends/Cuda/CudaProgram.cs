@@ -63,7 +63,7 @@ internal sealed class CudaProgram : StepProgram
             var weights = resources.Add(new DeviceWeights(context, stream, source, type));
             var shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
             operations = new GraphBinder(
-                shared, weights, cache, Rotary, Workspace(model, options), drawn, counts, tokensPerTile).Bind(graph);
+                shared, weights, cache, Rotary, Workspace(model, options), QuantizedWorkspace(graph, source, type), drawn, counts, tokensPerTile).Bind(graph);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
             WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
@@ -236,5 +236,12 @@ internal sealed class CudaProgram : StepProgram
         var counts = resources.Add(CudaDeviceMemory.Allocate(context, counters * sizeof(uint)));
         counts.FillAsync(0, stream);
         return new(memory.Address, counts.Address);
+    }
+
+    private QuantizedWorkspace QuantizedWorkspace(StepGraph graph, IModelWeights source, DataType type)
+    {
+        var (numbers, ordered) = DeviceWeights.CountWorkspace(graph, source, type);
+        return numbers == 0 ? default : new(
+            resources.Add(CudaDeviceMemory.Allocate(context, numbers)).Address, resources.Add(CudaDeviceMemory.Allocate(context, ordered)).Address);
     }
 }

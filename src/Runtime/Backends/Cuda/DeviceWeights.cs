@@ -1,6 +1,8 @@
+using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
 using Weft.Interop;
 using Weft.Tensors;
+using Weft.Weights;
 
 namespace Weft.Backends.Cuda;
 
@@ -10,6 +12,17 @@ namespace Weft.Backends.Cuda;
 /// <param name="Columns">K.</param>
 /// <param name="Stride">Elements from a row to the next; those beyond K are zero.</param>
 internal readonly record struct DeviceMatrix(nuint Address, int Rows, int Columns, int Stride);
+
+/// <summary>A quantized matrix on the device.</summary>
+/// <param name="Weight">Its parts.</param>
+/// <param name="Rows">M.</param>
+/// <param name="Columns">K.</param>
+/// <param name="Bits">Of a code.</param>
+internal readonly record struct DeviceQuantizedMatrix(QuantizedWeight Weight, int Rows, int Columns, int Bits)
+{
+    /// <summary>Tiles above one another.</summary>
+    public int RowBlocks => (Rows + QuantizedLayout.TileRows - 1) / QuantizedLayout.TileRows;
+}
 
 /// <summary>A bias in both types that products ask for; addresses are 0 when there is none.</summary>
 /// <param name="Float32">For our kernels and float32 results.</param>
@@ -52,7 +65,25 @@ internal sealed class DeviceWeights : IDisposable
             NormedLinearNode n => n.Linear.Segments.Select(segment => segment.Weight),
             _ => (IEnumerable<string>)[],
         });
-        return names.Distinct().Select(weights.Find).Sum(tensor => (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size());
+        return names.Distinct().Select(weights.Find).Sum(tensor =>
+            tensor.Quantization is null ? (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size() : tensor.Tiles.Length);
+    }
+
+    /// <summary>Bytes of the largest quantized product's matrix as numbers, and of its input's few rows; zero where nothing is quantized.</summary>
+    public static (long Numbers, long Ordered) CountWorkspace(StepGraph graph, IModelWeights weights, DataType type)
+    {
+        var (numbers, ordered) = (0L, 0L);
+        foreach (var linear in graph.Nodes.Select(node => node as FusedLinearNode ?? (node as NormedLinearNode)?.Linear).OfType<FusedLinearNode>())
+        {
+            var tensors = linear.Segments.Select(segment => weights.Find(segment.Weight)).ToList();
+            if (tensors[0].Quantization is null)
+                continue;
+            var row = (long)ValueLayout.Stride(tensors[0].Shape[1]) * type.Size();
+            numbers = Math.Max(numbers, tensors.Sum(tensor => tensor.Shape[0]) * row);
+            ordered = Math.Max(ordered, QuantizedGemvKernel.MostRows * row);
+        }
+
+        return (numbers, ordered);
     }
 
     /// <summary>The rows of all of <paramref name="names"/> as one matrix.</summary>
@@ -74,6 +105,70 @@ internal sealed class DeviceWeights : IDisposable
         }
 
         return matrices[key] = new(target.Address, rows, columns, stride);
+    }
+
+    /// <summary>Whether matrices that are multiplied together are quantized.</summary>
+    /// <exception cref="WeftException">Some are and some are not, or not alike.</exception>
+    public bool IsQuantized(IReadOnlyList<string> names)
+    {
+        var first = weights.Find(names[0]);
+        foreach (var other in names.Select(weights.Find))
+        {
+            if ((other.DataType.IsQuantized() || first.DataType.IsQuantized()) && other.DataType != first.DataType)
+                throw new WeftException($"{weights.Name}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}, which cannot be multiplied together");
+        }
+
+        return first.DataType.IsQuantized();
+    }
+
+    /// <summary>Quantized matrices: all of <paramref name="names"/> as one where their tiles can lie above one another, else each on its own.</summary>
+    public IReadOnlyList<DeviceQuantizedMatrix> Quantized(IReadOnlyList<string> names)
+    {
+        var tensors = names.Select(weights.Find).ToList();
+        var first = tensors[0];
+        var isOne = tensors.TrueForAll(tensor => tensor.DataType == first.DataType && !tensor.Quantization!.Permuted
+            && tensor.Quantization.GroupSize == first.Quantization!.GroupSize && tensor.Shape[0] % QuantizedLayout.TileRows == 0);
+        return isOne ? [Quantized(tensors)] : [.. tensors.Select(tensor => Quantized([tensor]))];
+    }
+
+    private DeviceQuantizedMatrix Quantized(List<TensorEntry> tensors)
+    {
+        var layouts = tensors.ConvertAll(tensor => tensor.Tiles);
+        var layout = layouts[0];
+        var hasZeroPoints = layouts.Exists(one => one.Quantization.ZeroPoints);
+        var groupRows = (long)layout.Groups * QuantizedLayout.TileRows;
+        var blocks = layouts.Sum(one => one.RowBlocks);
+        var codes = Allocate((long)blocks * layout.ColumnTiles * QuantizedLayout.TileBytes);
+        var scales = Allocate(blocks * groupRows * sizeof(ushort));
+        var zeroPoints = hasZeroPoints ? Allocate(blocks * groupRows) : null;
+        zeroPoints?.FillAsync((byte)(1 << (layout.Bits - 1)), stream);
+        var order = layout.Quantization.Permuted ? Allocate((long)layout.Columns * sizeof(int)) : null;
+        var block = 0L;
+        foreach (var (tensor, own) in tensors.Zip(layouts))
+        {
+            uploader.UploadBytes(tensor, 0, (long)own.RowBlocks * own.ColumnTiles * QuantizedLayout.TileBytes, codes, block * own.ColumnTiles * QuantizedLayout.TileBytes);
+            uploader.UploadBytes(tensor, own.Scales, own.RowBlocks * groupRows * sizeof(ushort), scales, block * groupRows * sizeof(ushort));
+            if (own.Quantization.ZeroPoints)
+                uploader.UploadBytes(tensor, own.ZeroPoints, own.RowBlocks * groupRows, zeroPoints!, block * groupRows);
+            if (order is not null)
+                uploader.UploadBytes(tensor, own.Order, (long)own.Columns * sizeof(int), order, 0);
+            block += own.RowBlocks;
+        }
+
+        return new(
+            new QuantizedWeight
+            {
+                Codes = codes.Address,
+                Scales = scales.Address,
+                ZeroPoints = zeroPoints?.Address ?? 0,
+                Order = order?.Address ?? 0,
+                Tiles = layout.ColumnTiles,
+                Groups = layout.Groups,
+                GroupSize = layout.Quantization.GroupSize,
+            },
+            layouts.Sum(one => one.Rows),
+            layout.Columns,
+            layout.Bits);
     }
 
     /// <summary>A vector in float32.</summary>

@@ -11,6 +11,7 @@ internal sealed class GraphBinder(
     DeviceKvCache cache,
     Func<RotaryDescription, int, DeviceRotaryTable> createRotaryTable,
     DecodeWorkspace workspace,
+    QuantizedWorkspace quantized,
     DrawnTokens drawn,
     DeviceTokenCounts counts,
     int tokensPerTile)
@@ -34,8 +35,14 @@ internal sealed class GraphBinder(
 
     private InputNorm Norm(NormNode node) => new(context, node, weights.Vector(node.Weight));
 
-    private LinearOperation Linear(FusedLinearNode node, InputNorm? norm) =>
-        new(context, node, norm, weights.Matrix([.. node.Segments.Select(segment => segment.Weight)]), weights.Bias(node.Segments));
+    private CudaOperation Linear(FusedLinearNode node, InputNorm? norm)
+    {
+        IReadOnlyList<string> names = [.. node.Segments.Select(segment => segment.Weight)];
+        var bias = weights.Bias(node.Segments);
+        return weights.IsQuantized(names)
+            ? new QuantizedLinearOperation(context, node, norm, weights.Quantized(names), bias, quantized)
+            : new LinearOperation(context, node, norm, weights.Matrix(names), bias);
+    }
 
     private DeviceRotaryTable Rotary(AttentionDescription attention)
     {

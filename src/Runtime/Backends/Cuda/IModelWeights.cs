@@ -30,6 +30,14 @@ internal interface IWeightUploader : IDisposable
     /// <param name="stride">Elements from a row to the next; those beyond a row become zero.</param>
     /// <param name="type">Type on the device.</param>
     void Upload(TensorEntry tensor, CudaDeviceMemory target, long offset, int stride, DataType type);
+
+    /// <summary>Submits a part of a quantized tensor as it is.</summary>
+    /// <param name="tensor">Which.</param>
+    /// <param name="from">First byte in the tensor.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="target">Memory that holds it.</param>
+    /// <param name="offset">Its first byte there.</param>
+    void UploadBytes(TensorEntry tensor, long from, long length, CudaDeviceMemory target, long offset);
 }
 
 /// <summary>The weights of a packed file.</summary>

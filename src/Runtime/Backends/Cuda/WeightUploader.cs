@@ -72,6 +72,25 @@ internal sealed class WeightUploader : IWeightUploader
         }
     }
 
+    /// <inheritdoc/>
+    public void UploadBytes(TensorEntry tensor, long from, long length, CudaDeviceMemory target, long offset)
+    {
+        for (var done = 0L; done < length; done += BufferBytes)
+        {
+            var count = (int)Math.Min(BufferBytes, length - done);
+            var (pinned, copied) = Buffer();
+            var first = from + done;
+            Parallel.For(0, (count + PartBytes - 1) / PartBytes, part =>
+            {
+                var start = part * PartBytes;
+                var bytes = Math.Min(PartBytes, count - start);
+                file.Bytes(tensor, first + start, bytes).CopyTo(pinned.AsSpan<byte>(start, bytes));
+            });
+            target.CopyFromAsync(pinned.Address, offset + done, count, stream);
+            copied.Record(stream);
+        }
+    }
+
     /// <summary>Waits for the copies and frees the buffers.</summary>
     public void Dispose()
     {

@@ -14,6 +14,8 @@ internal static class KernelCatalog
             .Concat(ActivationKernel.Instances)
             .Concat(CopyKernels.Instances)
             .Concat(GemvKernel.Instances)
+            .Concat(QuantizedGemvKernel.Instances)
+            .Concat(DequantizeKernel.Instances)
             .Concat(AttentionPrefillKernel.Instances(computeCapability))
             .Concat(AttentionDecodeKernel.Instances)
             .Concat(SamplingKernel.Instances)
@@ -29,7 +31,7 @@ internal static class KernelCatalog
     {
         "attention_prefill.cu" => 255,
         "attention_decode.cu" => 168,
-        "gemv.cu" or "sampling.cu" => 128,
+        "gemv.cu" or "quantized_gemv.cu" or "sampling.cu" => 128,
         _ => 64,
     };
 
@@ -42,6 +44,9 @@ internal static class KernelCatalog
         { Source: "activation.cu" } => sizeof(ActivationParams),
         { Source: "sampling.cu" } => sizeof(SamplingParams),
         { Source: "gemv.cu" } => sizeof(GemvParams),
+        { Source: "quantized_gemv.cu" } => sizeof(QuantizedGemvParams),
+        { Source: "dequantize.cu" } when instance.Expression.StartsWith("weft::order", StringComparison.Ordinal) => sizeof(OrderColumnsParams),
+        { Source: "dequantize.cu" } => sizeof(DequantizeParams),
         { Source: "attention_prefill.cu" } => sizeof(AttentionPrefillParams),
         { Source: "attention_decode.cu" } => sizeof(AttentionDecodeParams),
         { Source: "copy.cu", Expression: "weft::copy_block" } => sizeof(CopyBlockParams),

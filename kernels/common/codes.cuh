@@ -1,0 +1,92 @@
+// Codes of quantized weights as fragments of a tensor core. A tile is 512 bytes, 16 rows of 64 columns (4 bits) or 32 (8 bits); lane (g, t)
+// holds the codes of rows g and g + 8 in 16 bytes, and a step of 16 columns takes 4t … 4t + 3 from it where the fragment's layout says {2t,
+// 2t + 1, 2t + 8, 2t + 9}: the unit sums in any order, as long as the other operand does the same. docs/format.md has the bits. NVRTC rule:
+// device code only.
+#pragma once
+
+#include "common/types.cuh"
+
+namespace weft {
+
+constexpr int kTileRows = 16;
+constexpr int kTileBytes = 512;
+constexpr int kStepColumns = 16;
+
+template <int Bits>
+struct Codes {
+  static constexpr int kTileColumns = kTileBytes * 8 / (kTileRows * Bits);
+  static constexpr int kSteps = kTileColumns / kStepColumns;
+};
+
+// A number whose low bits are a code when the code is or-ed into it: 1024 + q in f16, 128 + q in bf16, exact for q < 16.
+__device__ inline unsigned magic_of(const f16*) { return 0x64006400u; }
+__device__ inline unsigned magic_of(const bf16*) { return 0x43004300u; }
+__device__ inline float magic_value(const f16*) { return 1024.0f; }
+__device__ inline float magic_value(const bf16*) { return 128.0f; }
+
+// code − zero point of rows g and g + 8 for one step, as the fragment of a.
+template <typename T, int Bits>
+struct Unpacker;
+
+template <typename T>
+struct Unpacker<T, 4> {
+  unsigned lower, upper;
+
+  __device__ Unpacker(float lower_zero, float upper_zero)
+      : lower(pack2<T>(magic_value(static_cast<T*>(nullptr)) + lower_zero, magic_value(static_cast<T*>(nullptr)) + lower_zero)),
+        upper(pack2<T>(magic_value(static_cast<T*>(nullptr)) + upper_zero, magic_value(static_cast<T*>(nullptr)) + upper_zero)) {}
+
+  __device__ void unpack(const unsigned (&words)[4], int step, unsigned (&a)[4]) const {
+    const unsigned magic = magic_of(static_cast<T*>(nullptr));
+    const unsigned word = words[step];
+    a[0] = ptx::subtract2<T>((word & 0x000f000fu) | magic, lower);
+    a[1] = ptx::subtract2<T>((word >> 4 & 0x000f000fu) | magic, upper);
+    a[2] = ptx::subtract2<T>((word >> 8 & 0x000f000fu) | magic, lower);
+    a[3] = ptx::subtract2<T>((word >> 12 & 0x000f000fu) | magic, upper);
+  }
+};
+
+template <typename T>
+struct Unpacker<T, 8> {
+  float lower, upper;
+
+  __device__ Unpacker(float lower_zero, float upper_zero) : lower(lower_zero), upper(upper_zero) {}
+
+  __device__ void unpack(const unsigned (&words)[4], int step, unsigned (&a)[4]) const {
+    const unsigned low = words[2 * step], high = words[2 * step + 1];
+    a[0] = pair(low, lower);
+    a[1] = pair(high, upper);
+    a[2] = pair(low >> 16, lower);
+    a[3] = pair(high >> 16, upper);
+  }
+
+ private:
+  __device__ static unsigned pair(unsigned bytes, float zero) {
+    return pack2<T>(static_cast<float>(bytes & 0xff) - zero, static_cast<float>(bytes >> 8 & 0xff) - zero);
+  }
+};
+
+// A quantized matrix on the device.
+struct QuantizedWeight {
+  const uint4* codes;                // [row blocks, tiles, 32 lanes]
+  const unsigned short* scales;      // f16 [row blocks, groups, 16]
+  const unsigned char* zero_points;  // [row blocks, groups, 16], or null: half the codes
+  const int* order;                  // [K] the input's column that each stored one multiplies, or null: the same
+  int tiles;
+  int groups;
+  int group_size;
+
+  __device__ int group_of(int column) const { return min(column / group_size, groups - 1); }
+
+  __device__ float scale(int block, int group, int row) const {
+    return ptx::f16_to_float(scales[(static_cast<size_t>(block) * groups + group) * kTileRows + row]);
+  }
+
+  template <int Bits>
+  __device__ float zero(int block, int group, int row) const {
+    return zero_points ? static_cast<float>(zero_points[(static_cast<size_t>(block) * groups + group) * kTileRows + row])
+                       : static_cast<float>(1 << (Bits - 1));
+  }
+};
+
+}  // namespace weft
