@@ -38,7 +38,7 @@ public sealed unsafe class QuantizedMatMulTests
     {
         foreach (var (m, k, groupSize) in Sizes)
         {
-            var matrix = new Matrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPoints, Permuted = permuted });
+            var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPoints, Permuted = permuted });
             foreach (var n in TokenCounts)
             {
                 var x = Activations(n, k);
@@ -48,7 +48,7 @@ public sealed unsafe class QuantizedMatMulTests
                 {
                     var y = accumulate ? before.ToArray() : [.. Enumerable.Repeat(float.NaN, n * m)];
                     Multiply(Select(kernel), matrix, x, y, n, bias, accumulate);
-                    var expected = matrix.Reference(x, n);
+                    var expected = Reference(matrix, x, n);
                     for (var i = 0; i < expected.Length; i++)
                         expected[i] += bias[i % m] + (accumulate ? before[i] : 0);
                     Assert.That(ErrorMeasure.RelativeRms(y, expected), Is.LessThan(2e-6), $"{m}×{k}, groups of {groupSize}, {n} tokens");
@@ -60,7 +60,7 @@ public sealed unsafe class QuantizedMatMulTests
     [Test]
     public void A_token_gets_the_same_bits_in_every_batch([ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type)
     {
-        var matrix = new Matrix(33, 512, type, new() { GroupSize = 128, ZeroPoints = true });
+        var matrix = new QuantizedMatrix(33, 512, type, new() { GroupSize = 128, ZeroPoints = true });
         var x = Activations(9, 512);
         var alone = new float[33];
         Multiply(Select(kernel), matrix, x, alone, 1, new float[33], false);
@@ -75,7 +75,7 @@ public sealed unsafe class QuantizedMatMulTests
     [Test]
     public void Activations_of_zero_give_the_bias([ValueSource(nameof(KernelNames))] string kernel)
     {
-        var matrix = new Matrix(16, 128, DataType.Int4, new() { GroupSize = 64, ZeroPoints = true });
+        var matrix = new QuantizedMatrix(16, 128, DataType.Int4, new() { GroupSize = 64, ZeroPoints = true });
         var y = new float[16];
         var bias = Activations(1, 16);
         Multiply(Select(kernel), matrix, new float[128], y, 1, bias, false);
@@ -96,9 +96,9 @@ public sealed unsafe class QuantizedMatMulTests
         : new QuantizedMatMulKernel<TDot, Int8Code>(layout, input);
 
     private static void Multiply(
-        Func<QuantizedLayout, QuantizedInput, MatMulKernel> create, Matrix matrix, float[] x, float[] y, int n, float[] bias, bool accumulate)
+        Func<QuantizedLayout, QuantizedInput, MatMulKernel> create, QuantizedMatrix matrix, float[] x, float[] y, int n, float[] bias, bool accumulate)
     {
-        var input = new QuantizedInput(matrix.Layout, matrix.Order);
+        var input = new QuantizedInput(matrix.Layout, matrix.Order?.ToArray());
         var rows = (byte*)NativeMemory.AlignedAlloc((nuint)(input.Bytes * n), 64);
         var scratch = (float*)NativeMemory.AlignedAlloc((nuint)QuantizedMatMul.ScratchFloats(matrix.Layout) * sizeof(float), 64);
         try
@@ -129,81 +129,21 @@ public sealed unsafe class QuantizedMatMulTests
         return [.. Enumerable.Range(0, rows * columns).Select(i => (float)TinyModel.Normal(random) * (i % 97 == 13 ? 30 : 1))];
     }
 
-    /// <summary>Random codes in tiles, and what they stand for.</summary>
-    private sealed class Matrix
+    /// <summary>Activations rounded by sixteens in the order of the stored columns, times exact weights.</summary>
+    private static double[] Reference(QuantizedMatrix matrix, float[] x, int n)
     {
-        private readonly double[,] weights;
-
-        public Matrix(int rows, int columns, DataType type, Quantization quantization)
+        var (columns, order) = (matrix.Layout.Columns, matrix.Order ?? [.. Enumerable.Range(0, matrix.Layout.Columns)]);
+        var rounded = new double[n * columns];
+        for (var token = 0; token < n; token++)
         {
-            Layout = new(rows, columns, type, quantization);
-            Bytes = new byte[Layout.Length];
-            weights = new double[rows, columns];
-            var random = new Random((rows * 1000) + columns);
-            Order = quantization.Permuted ? [.. Enumerable.Range(0, columns)] : null;
-            if (Order is not null)
+            foreach (var step in order.Chunk(16))
             {
-                random.Shuffle(Order);
-                MemoryMarshal.AsBytes(Order.AsSpan()).CopyTo(Bytes.AsSpan((int)Layout.Order));
-            }
-
-            for (var row = 0; row < rows; row++)
-            {
-                for (var group = 0; group < Layout.Groups; group++)
-                    Fill(random, row, group);
+                var max = step.Max(column => MathF.Abs(x[(token * columns) + column]));
+                foreach (var column in step)
+                    rounded[(token * columns) + column] = max == 0 ? 0 : MathF.Round(x[(token * columns) + column] * (127 / max)) * (double)(max / 127);
             }
         }
 
-        public QuantizedLayout Layout { get; }
-
-        public byte[] Bytes { get; }
-
-        /// <summary>The input column of each stored one.</summary>
-        public int[]? Order { get; }
-
-        /// <summary>Rounded activations times exact weights.</summary>
-        public double[] Reference(float[] x, int n)
-        {
-            var (rows, columns) = (Layout.Rows, Layout.Columns);
-            var result = new double[n * rows];
-            for (var token = 0; token < n; token++)
-            {
-                var input = Enumerable.Range(0, columns).Select(column => x[(token * columns) + (Order?[column] ?? column)]).ToArray();
-                var rounded = new double[columns];
-                for (var start = 0; start < columns; start += 16)
-                {
-                    var step = input[start..Math.Min(start + 16, columns)];
-                    var max = step.Max(MathF.Abs);
-                    for (var i = 0; i < step.Length; i++)
-                        rounded[start + i] = max == 0 ? 0 : MathF.Round(step[i] * (127 / max)) * (double)(max / 127);
-                }
-
-                for (var row = 0; row < rows; row++)
-                {
-                    for (var column = 0; column < columns; column++)
-                        result[(token * rows) + row] += weights[row, column] * rounded[column];
-                }
-            }
-
-            return result;
-        }
-
-        private void Fill(Random random, int row, int group)
-        {
-            var size = Layout.Quantization.GroupSize;
-            var scale = (Half)((random.NextSingle() - 0.3f) / (1 << Layout.Bits));
-            var zero = Layout.Quantization.ZeroPoints ? random.Next(1 << Layout.Bits) : 1 << (Layout.Bits - 1);
-            var index = Layout.GroupIndex(row, group);
-            BitConverter.GetBytes(scale).CopyTo(Bytes, Layout.Scales + (2 * index));
-            if (Layout.Quantization.ZeroPoints)
-                Bytes[Layout.ZeroPoints + index] = (byte)zero;
-            for (var column = group * size; column < (group + 1) * size; column++)
-            {
-                var code = random.Next(1 << Layout.Bits);
-                var (place, shift) = Layout.Place(row % 16, column % Layout.TileColumns);
-                Bytes[Layout.Tile(row / 16, column / Layout.TileColumns) + place] |= (byte)(code << shift);
-                weights[row, column] = (code - zero) * (double)scale;
-            }
-        }
+        return ReferenceLinear.Apply(rounded, matrix.Weights, new double[matrix.Layout.Rows], columns);
     }
 }

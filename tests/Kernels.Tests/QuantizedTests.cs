@@ -1,0 +1,228 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Interop;
+using Weft.Kernels.Tests.Support;
+using Weft.Models;
+using Weft.Reference;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Kernels.Tests;
+
+/// <summary>kernels/quantized_gemv.cu and kernels/dequantize.cu against the plain definition.</summary>
+[TestFixture]
+public sealed class QuantizedTests
+{
+    private static readonly DataType[] Types = [DataType.Float16, DataType.BFloat16];
+
+    // Rows below, at and above a tile's; columns of half a tile, whole ones, and with a last tile that is not full; more tiles than warps have in one go.
+    private static readonly (int M, int K, int GroupSize)[] Sizes =
+        [(1, 64, 64), (15, 128, 64), (16, 96, 32), (17, 320, 64), (111, 384, 128), (5, 100, 100), (20, 1003, 1003), (33, 4096, 128), (7, 15, 15)];
+
+    [Test]
+    public void Few_rows_are_multiplied(
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values(1, 2, 3)] int seed)
+    {
+        var device = TestDevice.Open((ulong)seed);
+        foreach (var (m, k, groupSize) in Sizes)
+        {
+            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
+            foreach (var rows in (int[])[1, 5, 8])
+            {
+                foreach (var output in Enum.GetValues<GemvOutput>())
+                    CheckProduct(device, type, matrix, rows, output);
+            }
+        }
+    }
+
+    [Test]
+    public void Gate_multiplies_two_halves(
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation)
+    {
+        var device = TestDevice.Open();
+        const int Outputs = 48;
+        const int K = 192;
+        const int Rows = 3;
+        var matrix = new QuantizedMatrix(2 * Outputs, K, codes, new() { GroupSize = 64, ZeroPoints = true });
+        using var weight = new DeviceMatrix(device, matrix);
+        var x = Values.Random(new Random(2), Rows * K);
+        var product = ReferenceLinear.Apply(Values.Round(x, type), matrix.Weights, new double[2 * Outputs], K);
+        var expected = new double[Rows * Outputs];
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var at = (i / Outputs * 2 * Outputs) + (i % Outputs);
+            expected[i] = ReferenceActivation.Apply(activation, product[at]) * product[at + Outputs];
+        }
+
+        using var px = device.Upload(Values.Encode(x, type));
+        using var y = device.Poisoned<ushort>(expected.Length);
+        device.Run(QuantizedGemvKernel.Gated(type, matrix.Layout.Bits, activation), QuantizedGemvKernel.Shape(Outputs, true), new QuantizedGemvParams
+        {
+            X = px.Address,
+            Weight = weight.Weight,
+            Y = y.Address,
+            Rows = Rows,
+            Outputs = Outputs,
+            Inner = K,
+            UpBlock = Outputs / 16,
+            XStride = K,
+            YStride = Outputs,
+        });
+        Assert.That(ErrorMeasure.RelativeRms(Values.Decode(y.Download(), type), expected), Is.LessThan((2 * Values.Rounding(type)) + 1e-5));
+    }
+
+    [Test]
+    public void A_row_has_the_same_bits_in_every_batch([ValueSource(nameof(Types))] DataType type, [Values(1, 2, 3)] int seed)
+    {
+        var device = TestDevice.Open((ulong)seed);
+        var matrix = new QuantizedMatrix(40, 1024, DataType.Int4, new() { GroupSize = 128, ZeroPoints = true });
+        using var weight = new DeviceMatrix(device, matrix);
+        var x = Values.Random(new Random(4), 8 * 1024);
+        var alone = Multiply(device, type, matrix, weight, x, 1);
+        foreach (var rows in (int[])[2, 3, 8])
+            Assert.That(Multiply(device, type, matrix, weight, x, rows)[..40], Is.EqualTo(alone), $"{rows} rows");
+    }
+
+    [Test]
+    public void Codes_become_numbers(
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values] bool permuted)
+    {
+        var device = TestDevice.Open();
+        foreach (var (m, k, groupSize) in Sizes)
+        {
+            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints, Permuted = permuted });
+            using var weight = new DeviceMatrix(device, matrix);
+            var stride = ((k + 7) / 8 * 8) + 8;
+            using var y = device.Poisoned<ushort>(m * stride);
+            device.Run(DequantizeKernel.Instance(type, matrix.Layout.Bits), DequantizeKernel.Shape(matrix.Layout.ColumnTiles, matrix.Layout.RowBlocks), new DequantizeParams
+            {
+                Weight = weight.Weight,
+                Y = y.Address,
+                Rows = m,
+                Columns = k,
+                Stride = stride,
+            });
+            var stored = y.Download();
+            Assert.That(Values.Between(stored, k, stride), Has.All.EqualTo(ushort.MaxValue));
+            var expected = Values.Round(Array.ConvertAll(matrix.Weights.ToArray(), w => (float)w), type);
+            Assert.That(Values.Decode(Values.Unstrided(stored, k, stride), type), Is.EqualTo(expected), $"{m}×{k}, groups of {groupSize}");
+        }
+    }
+
+    [Test]
+    public void Columns_are_put_in_order([ValueSource(nameof(Types))] DataType type)
+    {
+        var device = TestDevice.Open();
+        const int Rows = 3;
+        foreach (var k in (int[])[1, 15, 16, 17, 111, 1003])
+        {
+            var order = Enumerable.Range(0, k).ToArray();
+            new Random(k).Shuffle(order);
+            var x = Values.Encode(Values.Random(new Random(k), Rows * k), type);
+            using var px = device.Upload(x);
+            using var pOrder = device.Upload(order);
+            using var y = device.Poisoned<ushort>(Rows * (k + 3));
+            device.Run(DequantizeKernel.OrderColumns(type), DequantizeKernel.OrderShape(Rows), new OrderColumnsParams
+            {
+                X = px.Address, Order = pOrder.Address, Y = y.Address, Columns = k, XStride = k, YStride = k + 3,
+            });
+            var expected = Enumerable.Range(0, Rows).SelectMany(row => order.Select(column => x[(row * k) + column]));
+            Assert.That(Values.Unstrided(y.Download(), k, k + 3), Is.EqualTo(expected));
+        }
+    }
+
+    private static void CheckProduct(TestDevice device, DataType type, QuantizedMatrix matrix, int rows, GemvOutput output)
+    {
+        var (m, k) = (matrix.Layout.Rows, matrix.Layout.Columns);
+        using var weight = new DeviceMatrix(device, matrix);
+        var random = new Random(k);
+        var x = Values.Random(random, rows * k);
+        var bias = Values.Random(random, m);
+        var (xStride, yStride) = (((k + 7) / 8 * 8) + 8, m + 5);
+        using var px = device.Upload(Values.Strided(Values.Encode(x, type), k, xStride, ushort.MaxValue));
+        using var pb = device.Upload(bias);
+        var parameters = new QuantizedGemvParams
+        {
+            X = px.Address,
+            Weight = weight.Weight,
+            Bias = pb.Address,
+            Rows = rows,
+            Outputs = m,
+            Inner = k,
+            XStride = xStride,
+            YStride = yStride,
+        };
+        var expected = ReferenceLinear.Apply(Values.Round(x, type), matrix.Weights, Array.ConvertAll(bias, b => (double)b), k);
+        var instance = QuantizedGemvKernel.Instance(type, matrix.Layout.Bits, output);
+        var shape = QuantizedGemvKernel.Shape(m, false);
+        double[] actual;
+        if (output == GemvOutput.StoreHalf)
+        {
+            using var y = device.Poisoned<ushort>(rows * yStride);
+            device.Run(instance, shape, parameters with { Y = y.Address });
+            var stored = y.Download();
+            Assert.That(Values.Between(stored, m, yStride), Has.All.EqualTo(ushort.MaxValue));
+            actual = Values.Decode(Values.Unstrided(stored, m, yStride), type);
+        }
+        else
+        {
+            var before = Values.Random(random, rows * m);
+            using var y = device.Upload(Values.Strided(before, m, yStride, float.NaN));
+            device.Run(instance, shape, parameters with { Y = y.Address });
+            var stored = y.Download();
+            Assert.That(Values.Between(stored, m, yStride), Has.All.NaN);
+            actual = Array.ConvertAll(Values.Unstrided(stored, m, yStride), v => (double)v);
+            if (output == GemvOutput.Accumulate)
+                expected = [.. expected.Zip(before, (value, old) => value + old)];
+        }
+
+        Assert.That(
+            ErrorMeasure.RelativeRms(actual, expected),
+            Is.LessThan((output == GemvOutput.StoreHalf ? 2 * Values.Rounding(type) : 0) + 1e-6),
+            $"{instance.Expression} {m}×{k}, groups of {matrix.Layout.Quantization.GroupSize}, {rows} rows");
+    }
+
+    private static float[] Multiply(TestDevice device, DataType type, QuantizedMatrix matrix, DeviceMatrix weight, float[] x, int rows)
+    {
+        var (m, k) = (matrix.Layout.Rows, matrix.Layout.Columns);
+        using var px = device.Upload(Values.Encode(x, type));
+        using var y = device.Poisoned<float>(rows * m);
+        device.Run(QuantizedGemvKernel.Instance(type, matrix.Layout.Bits, GemvOutput.StoreFloat), QuantizedGemvKernel.Shape(m, false), new QuantizedGemvParams
+        {
+            X = px.Address, Weight = weight.Weight, Y = y.Address, Rows = rows, Outputs = m, Inner = k, XStride = k, YStride = m,
+        });
+        return y.Download();
+    }
+
+    /// <summary>A matrix's parts in memory of their own, so that reading beyond one is caught.</summary>
+    private sealed class DeviceMatrix : IDisposable
+    {
+        private readonly List<DeviceArray<byte>> parts = [];
+
+        public DeviceMatrix(TestDevice device, QuantizedMatrix matrix)
+        {
+            var layout = matrix.Layout;
+            var groupRows = layout.RowBlocks * layout.Groups * QuantizedLayout.TileRows;
+            nuint Part(long start, long length)
+            {
+                var part = device.Upload(matrix.Bytes.Slice((int)start, (int)length));
+                parts.Add(part);
+                return part.Address;
+            }
+
+            Weight = new()
+            {
+                Codes = Part(0, (long)layout.RowBlocks * layout.ColumnTiles * QuantizedLayout.TileBytes),
+                Scales = Part(layout.Scales, groupRows * sizeof(ushort)),
+                ZeroPoints = layout.Quantization.ZeroPoints ? Part(layout.ZeroPoints, groupRows) : 0,
+                Order = layout.Quantization.Permuted ? Part(layout.Order, layout.Columns * sizeof(int)) : 0,
+                Tiles = layout.ColumnTiles,
+                Groups = layout.Groups,
+                GroupSize = layout.Quantization.GroupSize,
+            };
+        }
+
+        public QuantizedWeight Weight { get; }
+
+        public void Dispose() => parts.ForEach(part => part.Dispose());
+    }
+}
