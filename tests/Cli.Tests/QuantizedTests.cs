@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Weft.Cli.Tests;
+
+/// <summary>Quantized models from the command line: reference checkpoints on both backends, and quantizing one's own.</summary>
+[TestFixture]
+public sealed class QuantizedTests
+{
+    private static readonly string[] Goldens = ["llama-gptq", "llama-gptq-actorder", "llama-gptq-channel", "llama-gptq-8bit", "llama-awq"];
+
+    private string folder = "";
+
+    [SetUp]
+    public void CreateFolder()
+    {
+        folder = TestModels.NewPath();
+        Directory.CreateDirectory(folder);
+    }
+
+    [Test]
+    public void A_golden_verifies_on_the_cpu([ValueSource(nameof(Goldens))] string golden)
+    {
+        var outcome = WeftProcess.Run("verify", Require.Golden(golden), "--device", "cpu");
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+    }
+
+    [Test]
+    public void A_golden_verifies_on_the_software_device([ValueSource(nameof(Goldens))] string golden, [Values("bf16", "f16")] string activations)
+    {
+        Require.Simulator();
+        var outcome = WeftProcess.Run("verify", Require.Golden(golden), "--device", "sim", "--activations", activations);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+    }
+
+    [Test]
+    public void What_is_not_supported_is_named()
+    {
+        var outcome = WeftProcess.Run("verify", Require.Golden("llama-gptq-3bit"), "--device", "cpu");
+        Assert.That(outcome.ExitCode, Is.EqualTo(1));
+        Assert.That(outcome.Error, Does.Contain("GPTQ with 3 bits is not supported; supported are").And.Not.Contain("   at "));
+    }
+
+    [TestCase("32")]
+    [TestCase("64")]
+    [TestCase("128")]
+    public void A_model_quantized_by_rounding_loses_little(string groupSize)
+    {
+        var packed = Path.Combine(folder, "int4.weft");
+        var convert = WeftProcess.Run("convert", WeftProcess.Bard, "--quant", "int4", "--method", "rtn", "--group-size", groupSize, "-o", packed);
+        Assert.That(convert.ExitCode, Is.Zero, convert.ToString());
+        Assert.That(new FileInfo(packed).Length, Is.LessThan(new FileInfo(TestModels.Packed).Length / 2));
+        Assert.That(WeftProcess.Run("inspect", packed, "--verify").Out, Does.Contain("int4"));
+        var text = Path.Combine(WeftProcess.Bard, "heldout.txt");
+        var (dense, quantized) = (Loss(TestModels.Packed, text), Loss(packed, text));
+        Assert.That(quantized, Is.InRange(dense - 0.005, dense + 0.05), $"{dense} nats/token before");
+    }
+
+    [TestCase("--quant", "int3", "--quant int3 is not supported; use int4")]
+    [TestCase("--quant int4 --method", "gptq", "--method gptq is not supported; use rtn")]
+    [TestCase("--quant int4 --group-size", "48", "--group-size 48 is not supported; use 32, a multiple of 64")]
+    [TestCase("--quant int4 --group-size", "0", "--group-size 0 is not supported")]
+    [TestCase("--group-size", "64", "--method and --group-size belong to --quant")]
+    public void Wrong_ways_to_quantize_are_named(string options, string value, string message)
+    {
+        var outcome = InProcess.Run(["convert", WeftProcess.Bard, .. options.Split(' '), value, "-o", Path.Combine(folder, "a.weft")]);
+        Assert.That(outcome.ExitCode, Is.Not.Zero);
+        Assert.That(outcome.Error, Does.Contain(message));
+        Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.Empty);
+    }
+
+    private static double Loss(string model, string text)
+    {
+        var outcome = WeftProcess.Run("eval", model, "--text", text, "--device", "cpu");
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        return double.Parse(Regex.Match(outcome.Out, @"loss\s+([\d.]+)").Groups[1].Value, CultureInfo.InvariantCulture);
+    }
+}
