@@ -69,7 +69,7 @@ public sealed class ProfileTests
             [.. report.RootElement.GetProperty(table).EnumerateArray().Select(row => row.GetProperty(column).GetString()!.Split(',')[0]).Distinct()];
         Assert.That(Names("checks", "name"), Is.EqualTo(new[] { "kernels", "llama bf16", "llama f16" }));
         Assert.That(Names("checks", "outcome"), Is.EqualTo(new[] { "Passed" }));
-        Assert.That(Names("rows", "kernel"), Is.EquivalentTo(new[] { "gemv", "cuBLAS", "norm", "attention_decode", "attention_prefill", "sample" }));
+        Assert.That(Names("rows", "kernel"), Is.EquivalentTo(new[] { "gemv", "cuBLAS", "quantized_gemv int4", "dequantize int4", "norm", "attention_decode", "attention_prefill", "sample" }));
         Assert.That(Names("models", "what"), Is.EqualTo(new[] { "prefill", "decode" }));
         foreach (var row in report.RootElement.GetProperty("models").EnumerateArray())
             Assert.That(row.GetProperty("tokens_per_second").GetDouble(), Is.Positive);

@@ -4,6 +4,7 @@ using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
 using Weft.Sampling;
 using Weft.Tensors;
+using Weft.Weights;
 
 namespace Weft.Profile.Gpu;
 
@@ -12,6 +13,7 @@ internal sealed class KernelTimings : IDisposable
 {
     private const int Repeats = 15;
     private const DataType Type = DataType.BFloat16;
+    private const int GroupSize = 128;
 
     private readonly CudaContext context;
     private readonly CudaStream stream;
@@ -100,6 +102,11 @@ internal sealed class KernelTimings : IDisposable
 
             foreach (var n in isTrial ? [16] : (int[])[1, 8, 16, 64, 512])
                 Blas($"{model.Name} {name}", n, m, k);
+            if (name != "head" && k % GroupSize == 0)
+            {
+                foreach (var n in isTrial ? [1, 16] : (int[])[1, 8, 16, 64, 512])
+                    Quantized($"{model.Name} {name}", n, m, k);
+            }
         }
     }
 
@@ -132,6 +139,50 @@ internal sealed class KernelTimings : IDisposable
         var shape = new ProductShape(n, m, k, k, k, m, MatrixType.BFloat16, MatrixType.BFloat16);
         Add("cuBLAS", $"{name} {n}×{m}×{k}", new("product", n, m, k), weights + (n * (m + k) * 2L), 2.0 * n * m * k, i =>
             blas.Multiply(stream, shape, new(buffers.Random((long)n * k * 2, i), buffers.Random(weights, i), y.Address)));
+    }
+
+    /// <summary>4 bits a weight: our product for few rows; numbers in a workspace and cuBLAS beyond.</summary>
+    private void Quantized(string name, int n, int m, int k)
+    {
+        var (blocks, tiles) = ((m + QuantizedLayout.TileRows - 1) / QuantizedLayout.TileRows, k / 64);
+        var (codes, scales) = ((long)blocks * tiles * QuantizedLayout.TileBytes, (long)blocks * (k / GroupSize) * QuantizedLayout.TileRows * sizeof(ushort));
+        using var y = CudaDeviceMemory.Allocate(context, (long)n * m * 4);
+        QuantizedWeight Weight(int i) => new()
+        {
+            Codes = buffers.Random(codes, i),
+            Scales = buffers.Random(scales, i),
+            Tiles = tiles,
+            Groups = k / GroupSize,
+            GroupSize = GroupSize,
+        };
+        var shape = $"{name} {n}×{m}×{k}, groups of {GroupSize}";
+        var bytes = codes + scales + (n * (m * 4L)) + (n * k * 2L);
+        var work = new PeerWork("product", n, m, k);
+        if (n <= QuantizedGemvKernel.MostRows)
+        {
+            var kernel = kernels.Get(QuantizedGemvKernel.Instance(Type, 4, GemvOutput.StoreFloat));
+            Add("quantized_gemv int4", shape, work, bytes, 2.0 * n * m * k, i => kernel.Launch(stream, QuantizedGemvKernel.Shape(m, false), new QuantizedGemvParams
+            {
+                X = buffers.Random((long)n * k * 2, i),
+                Weight = Weight(i),
+                Y = y.Address,
+                Rows = n,
+                Outputs = m,
+                Inner = k,
+                XStride = k,
+                YStride = m,
+            }));
+            return;
+        }
+
+        using var numbers = CudaDeviceMemory.Allocate(context, (long)m * k * 2);
+        var dequantize = kernels.Get(DequantizeKernel.Instance(Type, 4));
+        var product = new ProductShape(n, m, k, k, k, m, MatrixType.BFloat16, MatrixType.BFloat16);
+        Add("dequantize int4, cuBLAS", shape, work, bytes, 2.0 * n * m * k, i =>
+        {
+            dequantize.Launch(stream, DequantizeKernel.Shape(tiles, blocks), new DequantizeParams { Weight = Weight(i), Y = numbers.Address, Rows = m, Columns = k, Stride = k });
+            blas.Multiply(stream, product, new(buffers.Random((long)n * k * 2, i), numbers.Address, y.Address));
+        });
     }
 
     private void Norm(ModelShape model)

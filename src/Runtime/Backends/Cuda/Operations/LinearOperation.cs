@@ -10,18 +10,15 @@ namespace Weft.Backends.Cuda.Operations;
 /// <see cref="FusedLinearNode"/>, with the norm in front of it: one launch of our own for few rows, which reads every weight once; the norm,
 /// cuBLAS and the gate for many.
 /// </summary>
-internal sealed class LinearOperation : CudaOperation
+internal sealed class LinearOperation : ProductOperation
 {
-    private readonly FusedLinearNode node;
-    private readonly InputNorm? norm;
     private readonly DeviceMatrix weight;
-    private readonly DeviceBias bias;
     private readonly int sets;
 
     public LinearOperation(CudaProgramContext context, FusedLinearNode node, InputNorm? norm, DeviceMatrix weight, DeviceBias bias)
-        : base(context)
+        : base(context, node, norm, bias)
     {
-        (this.node, this.norm, this.weight, this.bias) = (node, norm, weight, bias);
+        this.weight = weight;
         sets = GemvKernel.Sets(Outputs, context.Device.Multiprocessors);
     }
 
@@ -31,28 +28,24 @@ internal sealed class LinearOperation : CudaOperation
         {
             if (Fits(1))
                 yield return Gemv;
-            if (norm is not null)
-                yield return norm.Kernel;
-            if (node.Gate is { } gate)
+            if (Norm is not null)
+                yield return Norm.Kernel;
+            if (Node.Gate is { } gate)
                 yield return ActivationKernel.Gated(Context.Type, gate);
         }
     }
 
     // Of a gated product, gate and up give one output together.
-    private int Outputs => node.Gate is null ? weight.Rows : weight.Rows / 2;
+    private int Outputs => Node.Gate is null ? weight.Rows : weight.Rows / 2;
 
-    private DataType OutputType => Context.Layout.TypeOf(node.Y);
-
-    private GemvInput Input => norm is null ? GemvInput.PlainInput : GemvInput.RmsInput;
-
-    private GemvOutput Output => node.Accumulate ? GemvOutput.Accumulate : OutputType == DataType.Float32 ? GemvOutput.StoreFloat : GemvOutput.StoreHalf;
+    private GemvInput Input => Norm is null ? GemvInput.PlainInput : GemvInput.RmsInput;
 
     private KernelInstance Gemv =>
-        node.Gate is { } gate ? GemvKernel.Gated(Context.Type, Input, gate) : GemvKernel.Instance(Context.Type, sets, Input, Output);
+        Node.Gate is { } gate ? GemvKernel.Gated(Context.Type, Input, gate) : GemvKernel.Instance(Context.Type, sets, Input, Output);
 
     public override void Run(in StepShape shape)
     {
-        var rows = CudaProgramContext.Rows(shape, node.Y);
+        var rows = CudaProgramContext.Rows(shape, Node.Y);
         if (rows == 0)
             return;
         if (Fits(rows))
@@ -65,56 +58,33 @@ internal sealed class LinearOperation : CudaOperation
 
     private void RunFew(int rows)
     {
-        var x = norm?.X ?? node.X;
+        var x = Norm?.X ?? Node.X;
         var multiprocessors = Context.Device.Multiprocessors;
-        var shape = node.Gate is null
+        var shape = Node.Gate is null
             ? GemvKernel.Shape(rows, Outputs, weight.Columns, sets, Input, multiprocessors)
             : GemvKernel.GatedShape(rows, Outputs, weight.Columns, Input, multiprocessors);
         Context.Launch(Gemv, shape, new GemvParams
         {
             X = Context.Address(x),
             Weight = weight.Address,
-            Bias = bias.Float32,
-            NormWeight = norm?.Weight ?? 0,
-            Y = Context.Address(node.Y),
+            Bias = Bias.Float32,
+            NormWeight = Norm?.Weight ?? 0,
+            Y = Context.Address(Node.Y),
             Rows = rows,
             Outputs = Outputs,
             Inner = weight.Columns,
             XStride = ValueLayout.Stride(x),
             WStride = weight.Stride,
-            YStride = ValueLayout.Stride(node.Y),
-            Epsilon = norm?.Epsilon ?? 0,
+            YStride = ValueLayout.Stride(Node.Y),
+            Epsilon = Norm?.Epsilon ?? 0,
         });
     }
 
     private void RunMany(int rows)
     {
-        norm?.Run(rows);
-        var shape = new ProductShape(
-            rows,
-            weight.Rows,
-            weight.Columns,
-            ValueLayout.Stride(node.X),
-            weight.Stride,
-            ValueLayout.Stride(node.Y),
-            Context.Type.Matrix(),
-            OutputType.Matrix(),
-            HasBias: bias != default,
-            BiasType: OutputType.Matrix(),
-            Accumulate: node.Accumulate);
-        var biasAddress = OutputType == DataType.Float32 ? bias.Float32 : bias.Half;
-        Context.Blas.Multiply(Context.Stream, shape, new(Context.Address(node.X), weight.Address, Context.Address(node.Y), biasAddress));
-        if (node.Gate is { } gate)
-            Gate(rows, gate);
+        Norm?.Run(rows);
+        Multiply(rows, weight, 0);
+        if (Node.Gate is { } gate)
+            Gate(rows, gate, Outputs);
     }
-
-    private void Gate(int rows, Activation gate) => Context.Launch(ActivationKernel.Gated(Context.Type, gate), ActivationKernel.Shape(rows, Outputs), new ActivationParams
-    {
-        X = Context.Address(node.Y),
-        Y = Context.Address(node.Y),
-        Rows = rows,
-        Width = Outputs,
-        XStride = ValueLayout.Stride(node.Y),
-        YStride = ValueLayout.Stride(node.Y),
-    });
 }

@@ -1,8 +1,5 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
-using Weft.Interop;
-using Weft.Models;
-using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Operations;
 
@@ -17,7 +14,7 @@ internal readonly record struct QuantizedWorkspace(nuint Numbers, nuint Ordered)
 /// </summary>
 internal sealed class QuantizedLinearOperation(
     CudaProgramContext context, FusedLinearNode node, InputNorm? norm, IReadOnlyList<DeviceQuantizedMatrix> matrices, DeviceBias bias, QuantizedWorkspace workspace)
-    : CudaOperation(context)
+    : ProductOperation(context, node, norm, bias)
 {
     private readonly int width = matrices[0].Columns;
 
@@ -33,26 +30,22 @@ internal sealed class QuantizedLinearOperation(
                     yield return DequantizeKernel.OrderColumns(Context.Type);
             }
 
-            if (norm is not null)
-                yield return norm.Kernel;
-            if (node.Gate is { } gate)
+            if (Norm is not null)
+                yield return Norm.Kernel;
+            if (Node.Gate is { } gate)
                 yield return ActivationKernel.Gated(Context.Type, gate);
         }
     }
 
     // Gate and up that are one matrix meet in the product; two of them meet in a launch of their own.
-    private bool IsGateFused => node.Gate is not null && matrices.Count == 1;
-
-    private DataType OutputType => Context.Layout.TypeOf(node.Y);
-
-    private GemvOutput Output => node.Accumulate ? GemvOutput.Accumulate : OutputType == DataType.Float32 ? GemvOutput.StoreFloat : GemvOutput.StoreHalf;
+    private bool IsGateFused => Node.Gate is not null && matrices.Count == 1;
 
     public override void Run(in StepShape shape)
     {
-        var rows = CudaProgramContext.Rows(shape, node.Y);
+        var rows = CudaProgramContext.Rows(shape, Node.Y);
         if (rows == 0)
             return;
-        norm?.Run(rows);
+        Norm?.Run(rows);
         var isFew = rows <= QuantizedGemvKernel.MostRows;
         var first = 0;
         foreach (var matrix in matrices)
@@ -64,17 +57,17 @@ internal sealed class QuantizedLinearOperation(
             first += matrix.Rows;
         }
 
-        if (node.Gate is { } gate && !(isFew && IsGateFused))
-            Gate(rows, gate);
+        if (Node.Gate is { } gate && !(isFew && IsGateFused))
+            Gate(rows, gate, matrices.Sum(matrix => matrix.Rows) / 2);
     }
 
     private KernelInstance Gemv(DeviceQuantizedMatrix matrix) => IsGateFused
-        ? QuantizedGemvKernel.Gated(Context.Type, matrix.Bits, node.Gate!.Value)
+        ? QuantizedGemvKernel.Gated(Context.Type, matrix.Bits, Node.Gate!.Value)
         : QuantizedGemvKernel.Instance(Context.Type, matrix.Bits, Output);
 
     private void RunFew(DeviceQuantizedMatrix matrix, int rows, int first)
     {
-        var x = Context.Address(node.X);
+        var x = Context.Address(Node.X);
         if (matrix.Weight.Order != 0)
         {
             Context.Launch(DequantizeKernel.OrderColumns(Context.Type), DequantizeKernel.OrderShape(rows), new OrderColumnsParams
@@ -83,8 +76,8 @@ internal sealed class QuantizedLinearOperation(
                 Order = matrix.Weight.Order,
                 Y = workspace.Ordered,
                 Columns = width,
-                XStride = ValueLayout.Stride(node.X),
-                YStride = ValueLayout.Stride(node.X),
+                XStride = ValueLayout.Stride(Node.X),
+                YStride = ValueLayout.Stride(Node.X),
             });
             x = workspace.Ordered;
         }
@@ -94,14 +87,14 @@ internal sealed class QuantizedLinearOperation(
         {
             X = x,
             Weight = matrix.Weight,
-            Bias = bias.Float32 == 0 ? 0 : bias.Float32 + ((nuint)first * sizeof(float)),
-            Y = Context.Address(node.Y) + ((nuint)first * (nuint)OutputType.Size()),
+            Bias = Bias.Float32 == 0 ? 0 : Bias.Float32 + ((nuint)first * sizeof(float)),
+            Y = ResultAddress(first),
             Rows = rows,
             Outputs = outputs,
             Inner = width,
             UpBlock = outputs / Weights.QuantizedLayout.TileRows,
-            XStride = ValueLayout.Stride(node.X),
-            YStride = ValueLayout.Stride(node.Y),
+            XStride = ValueLayout.Stride(Node.X),
+            YStride = ValueLayout.Stride(Node.Y),
         });
     }
 
@@ -116,35 +109,6 @@ internal sealed class QuantizedLinearOperation(
             Columns = width,
             Stride = stride,
         });
-        var shape = new ProductShape(
-            rows,
-            matrix.Rows,
-            width,
-            ValueLayout.Stride(node.X),
-            stride,
-            ValueLayout.Stride(node.Y),
-            Context.Type.Matrix(),
-            OutputType.Matrix(),
-            HasBias: bias != default,
-            BiasType: OutputType.Matrix(),
-            Accumulate: node.Accumulate);
-        var (biases, element) = OutputType == DataType.Float32 ? (bias.Float32, sizeof(float)) : (bias.Half, sizeof(ushort));
-        var biasAddress = biases == 0 ? 0 : biases + (nuint)(first * element);
-        var y = Context.Address(node.Y) + ((nuint)first * (nuint)OutputType.Size());
-        Context.Blas.Multiply(Context.Stream, shape, new(Context.Address(node.X), workspace.Numbers, y, biasAddress));
-    }
-
-    private void Gate(int rows, Activation gate)
-    {
-        var outputs = matrices.Sum(matrix => matrix.Rows) / 2;
-        Context.Launch(ActivationKernel.Gated(Context.Type, gate), ActivationKernel.Shape(rows, outputs), new ActivationParams
-        {
-            X = Context.Address(node.Y),
-            Y = Context.Address(node.Y),
-            Rows = rows,
-            Width = outputs,
-            XStride = ValueLayout.Stride(node.Y),
-            YStride = ValueLayout.Stride(node.Y),
-        });
+        Multiply(rows, new(workspace.Numbers, matrix.Rows, width, stride), first);
     }
 }
