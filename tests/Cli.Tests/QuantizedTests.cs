@@ -56,6 +56,31 @@ public sealed class QuantizedTests
         Assert.That(quantized, Is.InRange(dense - 0.005, dense + 0.05), $"{dense} nats/token before");
     }
 
+    /// <summary>Whoever kept numbers of all layers would need more than twice what is said.</summary>
+    [Test]
+    public void A_model_runs_in_the_device_memory_that_it_says_it_needs([Values] bool quantized)
+    {
+        Require.Simulator();
+        var model = TestModels.Packed;
+        if (quantized)
+        {
+            model = Path.Combine(folder, "int4.weft");
+            Assert.That(WeftProcess.Run("convert", WeftProcess.Bard, "--quant", "int4", "-o", model).ExitCode, Is.Zero);
+        }
+
+        Outcome Run(long bytes) => WeftProcess.Run(
+            ["run", model, "To be", "-n", "4", "--device", "sim", "--context", "64"], "", ("WEFT_SIM_MEMORY", bytes.ToString(CultureInfo.InvariantCulture)));
+        var refusal = Run(1_000_000);
+        Assert.That(refusal.ExitCode, Is.EqualTo(1), refusal.ToString());
+        var parts = Regex.Match(refusal.Error, @"needs ([\d.]+) MB .*\(weights ([\d.]+) MB");
+        var (need, weights) = (double.Parse(parts.Groups[1].Value, CultureInfo.InvariantCulture), double.Parse(parts.Groups[2].Value, CultureInfo.InvariantCulture));
+        Assert.That(weights, quantized ? Is.LessThan(4) : Is.GreaterThan(10));
+        // What is not worth counting: vectors, tables of rotations, the step's input.
+        const double Slack = 0.5;
+        var outcome = Run((long)((need + Slack) * 1e6));
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+    }
+
     [TestCase("--quant", "int3", "--quant int3 is not supported; use int4")]
     [TestCase("--quant int4 --method", "gptq", "--method gptq is not supported; use rtn")]
     [TestCase("--quant int4 --group-size", "48", "--group-size 48 is not supported; use 32, a multiple of 64")]

@@ -22,7 +22,7 @@ public sealed class CudaBlas : IDisposable
     {
         ArgumentNullException.ThrowIfNull(context);
         CudaLibraries.Require(NativeLibraryName.CublasLt);
-        workspace = CudaDeviceMemory.Allocate(context, context.Device.Major >= 9 ? HopperWorkspaceBytes : WorkspaceBytes);
+        workspace = CudaDeviceMemory.Allocate(context, CountBytes(context.Device));
         try
         {
             CublasException.Check(CublasLtApi.cublasLtCreate(out handle));
@@ -32,6 +32,13 @@ public sealed class CudaBlas : IDisposable
             workspace.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Bytes of the workspace.</summary>
+    public static long CountBytes(CudaDeviceInfo device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return device.Major >= 9 ? HopperWorkspaceBytes : WorkspaceBytes;
     }
 
     /// <summary>Chooses the algorithm of a shape ahead of its first product, which must not happen while a stream is captured.</summary>

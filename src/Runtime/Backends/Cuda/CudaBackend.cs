@@ -1,5 +1,6 @@
 using System.Globalization;
 using Weft.Backends.Cuda.Kernels;
+using Weft.Backends.Cuda.Operations;
 using Weft.Graph;
 using Weft.Interop;
 using Weft.Models;
@@ -99,11 +100,12 @@ internal static class CudaBackend
         var matrices = DeviceWeights.CountBytes(graph, weights, type);
         var workspace = DeviceWeights.CountWorkspace(graph, weights, type);
         var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
+        var decode = DecodeWorkspace.CountBytes(model, batch, options.MaxPositions);
         var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize)
-            + workspace.Numbers + workspace.Ordered;
+            + workspace.Numbers + workspace.Ordered + decode.Partial + decode.Counters + CudaBlas.CountBytes(context.Device);
         var (free, _) = context.MemoryInfo();
         var need = matrices + cache + working;
-        var figures = $"needs {Size(need)} on the GPU (weights {Size(matrices)}, cache {Size(cache)}, activations {Size(working)}) and {Size(free)} are free";
+        var figures = $"needs {Size(need)} on the GPU (weights {Size(matrices)}, cache {Size(cache)}, working memory {Size(working)}) and {Size(free)} are free";
         return need <= free ? figures : throw new WeftException($"{weights.Name}: {figures}; {Remedies}");
     }
 

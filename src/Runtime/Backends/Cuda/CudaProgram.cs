@@ -226,14 +226,9 @@ internal sealed class CudaProgram : StepProgram
 
     private DecodeWorkspace Workspace(ModelDescription model, CudaOptions options)
     {
-        var places = Math.Max(Batch.MaxSequences, StepShape.LargestBucket(Batch.MaxSequences));
-        var longest = StepShape.LongestPositions(options.MaxPositions);
-        var partial = model.Layers.Select(layer => layer.Attention).Max(attention => AttentionDecodeKernel.PartialBytes(
-            places, attention.QueryHeads, attention.HeadSize, AttentionDecodeKernel.Splits(longest, attention.Window)));
-        var counters = model.Layers.Select(layer => layer.Attention).Max(attention =>
-            AttentionDecodeKernel.Counters(places, attention.QueryHeads, attention.KeyValueHeads));
+        var (partial, counters) = DecodeWorkspace.CountBytes(model, Batch, options.MaxPositions);
         var memory = resources.Add(CudaDeviceMemory.Allocate(context, partial));
-        var counts = resources.Add(CudaDeviceMemory.Allocate(context, counters * sizeof(uint)));
+        var counts = resources.Add(CudaDeviceMemory.Allocate(context, counters));
         counts.FillAsync(0, stream);
         return new(memory.Address, counts.Address);
     }

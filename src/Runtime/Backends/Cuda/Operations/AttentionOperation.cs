@@ -1,13 +1,30 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
 using Weft.Models;
+using Weft.Scheduling;
 
 namespace Weft.Backends.Cuda.Operations;
 
 /// <summary>Working memory of the decode attention, shared by all layers.</summary>
 /// <param name="Partial">Results of parts of the cache.</param>
 /// <param name="Counters">Zero between launches.</param>
-internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters);
+internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters)
+{
+    /// <summary>Bytes of both for a model's steps.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">Sizes of its steps.</param>
+    /// <param name="maxPositions">Longest sequence.</param>
+    public static (long Partial, long Counters) CountBytes(ModelDescription model, StepBatch batch, int maxPositions)
+    {
+        var places = Math.Max(batch.MaxSequences, StepShape.LargestBucket(batch.MaxSequences));
+        var longest = StepShape.LongestPositions(maxPositions);
+        var attentions = model.Layers.Select(layer => layer.Attention).ToList();
+        return (
+            attentions.Max(attention => AttentionDecodeKernel.PartialBytes(
+                places, attention.QueryHeads, attention.HeadSize, AttentionDecodeKernel.Splits(longest, attention.Window))),
+            attentions.Max(attention => (long)AttentionDecodeKernel.Counters(places, attention.QueryHeads, attention.KeyValueHeads)) * sizeof(uint));
+    }
+}
 
 /// <summary><see cref="AttentionNode"/>: sequences with one token through the split kernel, the others tile by tile.</summary>
 internal sealed class AttentionOperation(

@@ -1,0 +1,59 @@
+using Weft.Backends.Cuda.Kernels;
+using Weft.Graph;
+using Weft.Interop;
+using Weft.Models;
+using Weft.Tensors;
+
+namespace Weft.Backends.Cuda.Operations;
+
+/// <summary>What products with dense and with quantized weights share: where a <see cref="FusedLinearNode"/>'s result goes, and its way through cuBLAS.</summary>
+internal abstract class ProductOperation(CudaProgramContext context, FusedLinearNode node, InputNorm? norm, DeviceBias bias) : CudaOperation(context)
+{
+    protected FusedLinearNode Node { get; } = node;
+
+    /// <summary>The norm in front, if it is this product's.</summary>
+    protected InputNorm? Norm { get; } = norm;
+
+    protected DeviceBias Bias { get; } = bias;
+
+    protected DataType OutputType => Context.Layout.TypeOf(Node.Y);
+
+    protected GemvOutput Output => Node.Accumulate ? GemvOutput.Accumulate : OutputType == DataType.Float32 ? GemvOutput.StoreFloat : GemvOutput.StoreHalf;
+
+    /// <summary>Where the result of the rows of weights from <paramref name="first"/> on goes.</summary>
+    protected nuint ResultAddress(int first) => Context.Address(Node.Y) + ((nuint)first * (nuint)OutputType.Size());
+
+    /// <summary>Submits a product of many rows, before any gate.</summary>
+    /// <param name="rows">N.</param>
+    /// <param name="weight">Numbers.</param>
+    /// <param name="first">Which of the node's rows of weights they begin with.</param>
+    protected void Multiply(int rows, in DeviceMatrix weight, int first)
+    {
+        var shape = new ProductShape(
+            rows,
+            weight.Rows,
+            weight.Columns,
+            ValueLayout.Stride(Node.X),
+            weight.Stride,
+            ValueLayout.Stride(Node.Y),
+            Context.Type.Matrix(),
+            OutputType.Matrix(),
+            HasBias: Bias != default,
+            BiasType: OutputType.Matrix(),
+            Accumulate: Node.Accumulate);
+        var biases = OutputType == DataType.Float32 ? Bias.Float32 : Bias.Half;
+        var biasAddress = biases == 0 ? 0 : biases + ((nuint)first * (nuint)OutputType.Size());
+        Context.Blas.Multiply(Context.Stream, shape, new(Context.Address(Node.X), weight.Address, ResultAddress(first), biasAddress));
+    }
+
+    /// <summary>Submits y = activation(gate) · up over the halves of what the product left, <paramref name="outputs"/> each.</summary>
+    protected void Gate(int rows, Activation gate, int outputs) => Context.Launch(ActivationKernel.Gated(Context.Type, gate), ActivationKernel.Shape(rows, outputs), new ActivationParams
+    {
+        X = Context.Address(Node.Y),
+        Y = Context.Address(Node.Y),
+        Rows = rows,
+        Width = outputs,
+        XStride = ValueLayout.Stride(Node.Y),
+        YStride = ValueLayout.Stride(Node.Y),
+    });
+}
