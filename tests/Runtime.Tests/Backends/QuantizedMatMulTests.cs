@@ -27,6 +27,7 @@ public sealed unsafe class QuantizedMatMulTests
         ("AVX-512", Avx512BW.IsSupported, Create<ByteDot512>),
         ("AVX-VNNI", AvxVnni.IsSupported, Create<ByteDotVnni>),
         ("AVX2", Avx2.IsSupported, Create<ByteDot256>),
+        ("SSSE3", Ssse3.IsSupported, Create<ByteDot128>),
         ("plain", true, Create<ByteDotPlain>),
     ];
 

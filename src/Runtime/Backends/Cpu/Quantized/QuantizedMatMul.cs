@@ -25,6 +25,7 @@ internal static unsafe class QuantizedMatMul
         InstructionSet.Vector512 when Avx512BW.IsSupported => Create<ByteDot512>(layout, input),
         InstructionSet.Vector512 or InstructionSet.Vector256 when AvxVnni.IsSupported => Create<ByteDotVnni>(layout, input),
         InstructionSet.Vector512 or InstructionSet.Vector256 when Avx2.IsSupported => Create<ByteDot256>(layout, input),
+        not InstructionSet.Scalar when Ssse3.IsSupported => Create<ByteDot128>(layout, input),
         _ => Create<ByteDotPlain>(layout, input),
     };
 

@@ -44,7 +44,7 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
             var tiles = arguments.W + layout.Tile(block, 0);
             var rows = Math.Min(QuantizedLayout.TileRows, endRow - row);
             var token = 0;
-            for (; token + TokensAtOnce <= arguments.N; token += TokensAtOnce)
+            for (; TDot.IsWide && token + TokensAtOnce <= arguments.N; token += TokensAtOnce)
             {
                 for (var pair = 0; pair < Pairs; pair++)
                     MultiplyTokens(tiles + (pair * QuantizedInput.VectorBytes), Row(arguments, token), scales, pair, sums);
@@ -54,8 +54,15 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
 
             for (; token < arguments.N; token++)
             {
-                for (var pair = 0; pair < Pairs; pair += PairsAtOnce)
-                    MultiplyPairs(tiles + (pair * QuantizedInput.VectorBytes), Row(arguments, token), scales, pair, sums);
+                for (var pair = 0; pair < Pairs; pair += TDot.IsWide ? PairsAtOnce : 1)
+                {
+                    var w = tiles + (pair * QuantizedInput.VectorBytes);
+                    if (TDot.IsWide)
+                        MultiplyPairs(w, Row(arguments, token), scales, pair, sums);
+                    else
+                        MultiplyPair(w, Row(arguments, token), scales, pair, sums);
+                }
+
                 Write(arguments, token, row, rows, sums, corrections);
             }
         }
@@ -84,6 +91,38 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
         return Vector512.ConvertToSingle(Vector512.Create(a, b).AsInt32());
     }
 
+    /// <summary>Two rows of one token, for machines with too few registers for more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void MultiplyPair(byte* w, byte* row, float* scales, int pair, float* sums)
+    {
+        var x = QuantizedInput.Values(row);
+        var xScales = input.Scales(row);
+        var blockBytes = (nint)layout.ColumnTiles * QuantizedLayout.TileBytes;
+        var next = w - (pair * QuantizedInput.VectorBytes) + blockBytes + (pair * blockBytes / Pairs);
+        Vector512<float> lower = default, upper = default;
+        for (var tile = 0; tile < layout.ColumnTiles;)
+        {
+            Vector512<float> lowerPart = default, upperPart = default;
+            var group = tile * input.GroupsPerTile / input.TilesPerGroup;
+            for (var end = Math.Min(tile + input.TilesPerGroup, layout.ColumnTiles); tile < end; tile++)
+            {
+                if (Sse.IsSupported)
+                    Sse.Prefetch0(next + ((nint)tile * QuantizedInput.VectorBytes));
+                var bytes = Vector512.Load(w + ((nint)tile * QuantizedLayout.TileBytes));
+                var values = Vector512.Load(x + (tile * QuantizedInput.VectorBytes));
+                var scale = Scales(xScales, tile);
+                lowerPart = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, lowerPart);
+                upperPart = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, upperPart);
+            }
+
+            var s = scales + (group * QuantizedLayout.TileRows) + pair;
+            lower = Vector512.MultiplyAddEstimate(lowerPart, LowerScale(s), lower);
+            upper = Vector512.MultiplyAddEstimate(upperPart, UpperScale(s), upper);
+        }
+
+        Store(sums + pair, lower, upper);
+    }
+
     /// <summary>Eight rows of one token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MultiplyPairs(byte* w, byte* row, float* scales, int pair, float* sums)
@@ -105,28 +144,28 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
                 var codes = w + ((nint)tile * QuantizedLayout.TileBytes);
                 Prefetch(next + ((nint)tile * PairsAtOnce * QuantizedInput.VectorBytes));
                 var bytes = Vector512.Load(codes);
-                p0 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p0);
-                p1 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p1);
+                p0 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p0);
+                p1 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p1);
                 bytes = Vector512.Load(codes + 64);
-                p2 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p2);
-                p3 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p3);
+                p2 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p2);
+                p3 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p3);
                 bytes = Vector512.Load(codes + 128);
-                p4 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p4);
-                p5 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p5);
+                p4 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p4);
+                p5 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p5);
                 bytes = Vector512.Load(codes + 192);
-                p6 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p6);
-                p7 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p7);
+                p6 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p6);
+                p7 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p7);
             }
 
             var s = scales + (group * QuantizedLayout.TileRows) + pair;
-            a0 = Vector512.FusedMultiplyAdd(p0, LowerScale(s), a0);
-            a1 = Vector512.FusedMultiplyAdd(p1, UpperScale(s), a1);
-            a2 = Vector512.FusedMultiplyAdd(p2, LowerScale(s + 1), a2);
-            a3 = Vector512.FusedMultiplyAdd(p3, UpperScale(s + 1), a3);
-            a4 = Vector512.FusedMultiplyAdd(p4, LowerScale(s + 2), a4);
-            a5 = Vector512.FusedMultiplyAdd(p5, UpperScale(s + 2), a5);
-            a6 = Vector512.FusedMultiplyAdd(p6, LowerScale(s + 3), a6);
-            a7 = Vector512.FusedMultiplyAdd(p7, UpperScale(s + 3), a7);
+            a0 = Vector512.MultiplyAddEstimate(p0, LowerScale(s), a0);
+            a1 = Vector512.MultiplyAddEstimate(p1, UpperScale(s), a1);
+            a2 = Vector512.MultiplyAddEstimate(p2, LowerScale(s + 1), a2);
+            a3 = Vector512.MultiplyAddEstimate(p3, UpperScale(s + 1), a3);
+            a4 = Vector512.MultiplyAddEstimate(p4, LowerScale(s + 2), a4);
+            a5 = Vector512.MultiplyAddEstimate(p5, UpperScale(s + 2), a5);
+            a6 = Vector512.MultiplyAddEstimate(p6, LowerScale(s + 3), a6);
+            a7 = Vector512.MultiplyAddEstimate(p7, UpperScale(s + 3), a7);
         }
 
         Store(sums + pair, a0, a1);
@@ -153,31 +192,31 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
                 var bytes = Vector512.Load(codes);
                 var values = Vector512.Load((sbyte*)r0 + offset);
                 var scale = Scales(s0, tile);
-                p0 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p0);
-                p1 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p1);
+                p0 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p0);
+                p1 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p1);
                 values = Vector512.Load((sbyte*)r1 + offset);
                 scale = Scales(s1, tile);
-                p2 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p2);
-                p3 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p3);
+                p2 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p2);
+                p3 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p3);
                 values = Vector512.Load((sbyte*)r2 + offset);
                 scale = Scales(s2, tile);
-                p4 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p4);
-                p5 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p5);
+                p4 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p4);
+                p5 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p5);
                 values = Vector512.Load((sbyte*)r3 + offset);
                 scale = Scales(s3, tile);
-                p6 = Vector512.FusedMultiplyAdd(TCode.Lower<TDot>(bytes, values), scale, p6);
-                p7 = Vector512.FusedMultiplyAdd(TCode.Upper<TDot>(bytes, values), scale, p7);
+                p6 = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, p6);
+                p7 = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, p7);
             }
 
             var s = scales + (group * QuantizedLayout.TileRows) + pair;
-            a0 = Vector512.FusedMultiplyAdd(p0, LowerScale(s), a0);
-            a1 = Vector512.FusedMultiplyAdd(p1, UpperScale(s), a1);
-            a2 = Vector512.FusedMultiplyAdd(p2, LowerScale(s), a2);
-            a3 = Vector512.FusedMultiplyAdd(p3, UpperScale(s), a3);
-            a4 = Vector512.FusedMultiplyAdd(p4, LowerScale(s), a4);
-            a5 = Vector512.FusedMultiplyAdd(p5, UpperScale(s), a5);
-            a6 = Vector512.FusedMultiplyAdd(p6, LowerScale(s), a6);
-            a7 = Vector512.FusedMultiplyAdd(p7, UpperScale(s), a7);
+            a0 = Vector512.MultiplyAddEstimate(p0, LowerScale(s), a0);
+            a1 = Vector512.MultiplyAddEstimate(p1, UpperScale(s), a1);
+            a2 = Vector512.MultiplyAddEstimate(p2, LowerScale(s), a2);
+            a3 = Vector512.MultiplyAddEstimate(p3, UpperScale(s), a3);
+            a4 = Vector512.MultiplyAddEstimate(p4, LowerScale(s), a4);
+            a5 = Vector512.MultiplyAddEstimate(p5, UpperScale(s), a5);
+            a6 = Vector512.MultiplyAddEstimate(p6, LowerScale(s), a6);
+            a7 = Vector512.MultiplyAddEstimate(p7, UpperScale(s), a7);
         }
 
         Store(sums + pair, a0, a1);
@@ -239,7 +278,7 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
         var groupSums = input.Sums(Row(arguments, token));
         var zero = Vector512<float>.Zero;
         for (var group = 0; group < layout.Groups; group++)
-            zero = Vector512.FusedMultiplyAdd(Vector512.Load(corrections + (group * QuantizedLayout.TileRows)), Vector512.Create(groupSums[group]), zero);
+            zero = Vector512.MultiplyAddEstimate(Vector512.Load(corrections + (group * QuantizedLayout.TileRows)), Vector512.Create(groupSums[group]), zero);
         var y = arguments.Y + (token * arguments.YStride) + row;
         for (var i = 0; i < rows; i++)
         {
