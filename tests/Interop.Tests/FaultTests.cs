@@ -27,11 +27,13 @@ public sealed class FaultTests
         "cuGraphInstantiateWithFlags", "cuGraphGetNodes", "cuGraphLaunch",
     ];
 
-    private static readonly CudaResult[] DriverStatuses =
-    [
-        CudaResult.InvalidValue, CudaResult.OutOfMemory, CudaResult.NotInitialized, CudaResult.InvalidContext, CudaResult.IllegalAddress,
-        CudaResult.LaunchFailed, CudaResult.Unknown,
-    ];
+    // Every status of every call, but for those that are answers: no usable driver or device, which is another exception, and "not yet".
+    private static IEnumerable<object[]> DriverFaults =>
+        from function in DriverCalls
+        from status in Enum.GetValues<CudaResult>()
+        where (function, status) is not ((_, CudaResult.Success) or ("cuInit", CudaResult.StubLibrary or CudaResult.NoDevice)
+            or ("cuDeviceGetCount", CudaResult.NoDevice) or ("cuEventQuery", CudaResult.NotReady))
+        select (object[])[function, status];
 
     private static readonly string[] NvrtcCalls =
     [
@@ -46,9 +48,8 @@ public sealed class FaultTests
         "cublasLtMatmulAlgoGetHeuristic", "cublasLtMatmul",
     ];
 
-    [Test]
-    public void A_failing_driver_call_is_named(
-        [ValueSource(nameof(DriverCalls))] string function, [ValueSource(nameof(DriverStatuses))] CudaResult status)
+    [TestCaseSource(nameof(DriverFaults))]
+    public void A_failing_driver_call_is_named(string function, CudaResult status)
     {
         SimulatedDevice.Select();
         var exception = Assert.Throws<CudaException>(() => WithFault(function, (int)status));
@@ -90,6 +91,16 @@ public sealed class FaultTests
         Simulator.ClearFaults();
         Simulator.InjectFault(function, (int)CudaResult.NoDevice);
         Assert.That(() => CudaContext.Create(0), Throws.TypeOf<CudaUnavailableException>().With.Message.Contains("no device"));
+        UseEverything();
+    }
+
+    [Test]
+    public void A_toolkit_s_stub_in_the_driver_s_place_is_told_apart()
+    {
+        SimulatedDevice.Select();
+        Simulator.ClearFaults();
+        Simulator.InjectFault("cuInit", (int)CudaResult.StubLibrary);
+        Assert.That(() => CudaContext.Create(0), Throws.TypeOf<CudaUnavailableException>());
         UseEverything();
     }
 

@@ -5,7 +5,7 @@ using Weft.Profile;
 namespace Weft.Cli.Verbs;
 
 /// <summary><c>weft profile</c>: the profiler's own command.</summary>
-[Verb("profile", HelpText = "Holds the kernels to their bounds; 'static' compiles each for every architecture and shows registers and spills, without a GPU; 'gpu' times them on one.")]
+[Verb("profile", HelpText = "Holds the kernels to their bounds; 'static' compiles each for every architecture and shows registers and spills, without a GPU; 'gpu' checks and times them on one.")]
 internal sealed class ProfileVerb : ProfileOptions, IVerb
 {
     /// <inheritdoc/>

@@ -6,7 +6,7 @@ internal unsafe struct MatMulArguments
     public float* X;
     public nint XStride;
 
-    /// <summary>What <see cref="MatMulKernel.Pack"/> made of X, when there are few tokens.</summary>
+    /// <summary>What <see cref="MatMulKernel.Pack"/> made of X, when there are few tokens; for quantized weights, all rows as 8-bit numbers.</summary>
     public float* PackedX;
     public byte* W;
     public float* Y;
