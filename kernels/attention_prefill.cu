@@ -5,6 +5,8 @@
 //   so that a group's heads share every key and value that is loaded.
 // A block owns one tile and one key/value head; a warp 16 of its rows. Keys and values pass in tiles of KeyTile positions through Stages
 // buffers of shared memory (FlashAttention-2, Dao 2023, arXiv 2307.08691): scores and weights never leave registers.
+// Products says which tensor-core instruction multiplies; what surrounds the products is the same, for both leave row lane / 4 (and 8
+// more) of a warp's 16 in the same registers.
 #include "common/attention_variant.cuh"
 #include "common/softmax_state.cuh"
 #include "common/vec.cuh"
@@ -33,16 +35,120 @@ constexpr int kPrefillThreads = 128;
 constexpr int kPrefillRows = 64;
 constexpr int kPagePositions = 16;
 
-template <typename T, int D, int KeyTile, int Stages, int V>
-__global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(AttentionPrefillParams p) {
+// mma.sync, for every architecture: a warp multiplies alone and loads each fragment from shared memory.
+template <typename T, int D, int KeyTile>
+struct WarpProducts {
   // Eight elements more a row: the rows of an 8×8 matrix then lie in different banks.
-  constexpr int kStride = D + 8;
+  static constexpr int kRow = D + 8;
+
+  // The order in which a tile's vectors are loaded: row by row.
+  __device__ static int row_of(int i) { return i / (D / kVec); }
+  __device__ static int column_of(int i) { return i % (D / kVec) * kVec; }
+  __device__ static int at(int row, int column) { return row * kRow + column; }
+
+  const T* queries;
+
+  __device__ void take_queries(const T* q_tile) { queries = q_tile + at(threadIdx.x / kWarpSize * 16 + threadIdx.x % 16, 0); }
+
+  __device__ static void publish_loads() {}
+
+  // scores[row, n] = Σ_d q[row, d] · k[n, d]
+  __device__ void score(float (&scores)[KeyTile / 8][4], const T* k_tile) {
+    const int lane = threadIdx.x % kWarpSize;
+#pragma unroll
+    for (int d = 0; d < D; d += 16) {
+      unsigned a[4];
+      ptx::ldmatrix_x4(a, queries + d + lane / 16 * 8);
+#pragma unroll
+      for (int n = 0; n < KeyTile; n += 16) {
+        unsigned b[4];
+        ptx::ldmatrix_x4(b, k_tile + at(n + lane % 8 + lane / 16 * 8, d + lane / 8 % 2 * 8));
+        ptx::mma_m16n8k16<T>(scores[n / 8], a, b[0], b[1]);
+        ptx::mma_m16n8k16<T>(scores[n / 8 + 1], a, b[2], b[3]);
+      }
+    }
+  }
+
+  // output[row, d] += Σ_n weights[row, n] · v[n, d]
+  __device__ void add_weighted(float (&output)[D / 8][4], unsigned (&weights)[KeyTile / 16][4], const T* v_tile) {
+    const int lane = threadIdx.x % kWarpSize;
+#pragma unroll
+    for (int n = 0; n < KeyTile; n += 16) {
+#pragma unroll
+      for (int d = 0; d < D; d += 16) {
+        unsigned b[4];
+        ptx::ldmatrix_x4_trans(b, v_tile + at(n + lane % 16, d + lane / 16 * 8));
+        ptx::mma_m16n8k16<T>(output[d / 8], weights[n / 16], b[0], b[1]);
+        ptx::mma_m16n8k16<T>(output[d / 8 + 1], weights[n / 16], b[2], b[3]);
+      }
+    }
+  }
+};
+
+// wgmma (sm_90a): the four warps multiply together, queries and weights from registers, keys and values from shared memory. Those lie
+// in 8×8 matrices of 128 bytes, [position / 8][d / 8], which serves keys (the sum runs along a row) and values (it runs down a
+// column) at every head size, and which cp.async writes without bank conflicts. No TMA: it wants boxes of one tensor, and a tile is made
+// of pages of 16 positions that a table finds.
+template <typename T, int D, int KeyTile>
+struct WarpgroupProducts {
+  static constexpr int kRow = D;
+  static constexpr int kMatrixBytes = 128;
+  static constexpr int kMatrixRowBytes = D / 8 * kMatrixBytes;
+
+  // Eight threads fill one 8×8 matrix; a warp reads 64 bytes of each of eight rows.
+  __device__ static int row_of(int i) { return i / (8 * (D / kVec)) * 8 + i % 8; }
+  __device__ static int column_of(int i) { return i / 8 % (D / kVec) * kVec; }
+  __device__ static int at(int row, int column) { return (row / 8 * (D / 8) + column / 8) * 64 + row % 8 * 8; }
+
+  unsigned queries[D / 16][4];
+
+  __device__ void take_queries(const T* q_tile) {
+    const int lane = threadIdx.x % kWarpSize;
+#pragma unroll
+    for (int d = 0; d < D; d += 16)
+      ptx::ldmatrix_x4(queries[d / 16], q_tile + at(threadIdx.x / kWarpSize * 16 + lane % 16, d + lane / 16 * 8));
+  }
+
+  __device__ static void publish_loads() { ptx::async_proxy_fence(); }
+
+  __device__ void score(float (&scores)[KeyTile / 8][4], const T* k_tile) {
+    ptx::wgmma_begin<KeyTile / 8, D / 16>(scores, queries);
+#pragma unroll
+    for (int d = 0; d < D; d += 16)
+      ptx::wgmma_m64k16<T, KeyTile, false>(scores, queries[d / 16], ptx::shared_matrix(k_tile + at(0, d), kMatrixBytes, kMatrixRowBytes));
+    ptx::wgmma_finish<KeyTile / 8, D / 16>(scores, queries);
+  }
+
+  __device__ void add_weighted(float (&output)[D / 8][4], unsigned (&weights)[KeyTile / 16][4], const T* v_tile) {
+    ptx::wgmma_begin<D / 8, KeyTile / 16>(output, weights);
+#pragma unroll
+    for (int n = 0; n < KeyTile; n += 16) add_columns<0>(output, weights[n / 16], v_tile + at(n, 0));
+    ptx::wgmma_finish<D / 8, KeyTile / 16>(output, weights);
+  }
+
+ private:
+  // One instruction takes 64, 32 or 16 columns.
+  template <int First>
+  __device__ void add_columns(float (&output)[D / 8][4], const unsigned (&weights)[4], const T* v_tile) {
+    if constexpr (First < D) {
+      constexpr int kColumns = D - First >= 64 ? 64 : D - First >= 32 ? 32 : 16;
+      ptx::wgmma_m64k16<T, kColumns, true>(output + First / 8, weights,
+                                           ptx::shared_matrix(v_tile + at(0, First), kMatrixRowBytes, kMatrixBytes));
+      add_columns<First + kColumns>(output, weights, v_tile);
+    }
+  }
+};
+
+template <typename T, int D, int KeyTile, int Stages, int V, template <typename, int, int> class Products>
+__global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(AttentionPrefillParams p) {
+  using Tiles = Products<T, D, KeyTile>;
   constexpr int kVecs = D / kVec;
   constexpr int kScoreTiles = KeyTile / 8;
   constexpr int kOutputTiles = D / 8;
+  constexpr int kTileElements = KeyTile * Tiles::kRow;
   T* q_tile = reinterpret_cast<T*>(ptx::dynamic_shared());
-  T* k_tiles = q_tile + kPrefillRows * kStride;
-  T* v_tiles = k_tiles + Stages * KeyTile * kStride;
+  T* k_tiles = q_tile + kPrefillRows * Tiles::kRow;
+  T* v_tiles = k_tiles + Stages * kTileElements;
 
   ptx::wait_for_previous_launch();
   const int2 tile = p.tiles[blockIdx.x];
@@ -62,26 +168,27 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
   const int key_begin = V & kWindow ? max(0, first_query - p.score.window + 1) / KeyTile * KeyTile : 0;
 
   for (int i = threadIdx.x; i < kPrefillRows * kVecs; i += kPrefillThreads) {
-    const int row = i / kVecs;
-    const int column = i % kVecs * kVec;
+    const int row = Tiles::row_of(i);
+    const int column = Tiles::column_of(i);
     const int token = tile.y + row / group_heads;
     const int head = group * group_heads + row % group_heads;
     const bool valid = row < rows;
     const T* source =
         static_cast<const T*>(p.q) + static_cast<size_t>(valid ? token : tile.y) * p.q_stride + (valid ? head : 0) * D + column;
-    ptx::cp_async_16(q_tile + row * kStride + column, source, valid);
+    ptx::cp_async_16(q_tile + Tiles::at(row, column), source, valid);
   }
+  ptx::cp_async_commit();
 
   // Positions beyond the context are zeros: what the cache holds there may be anything, and 0 · NaN is NaN.
   const auto load = [&](int key, int stage) {
     for (int i = threadIdx.x; i < KeyTile * kVecs; i += kPrefillThreads) {
-      const int row = i / kVecs;
-      const int column = i % kVecs * kVec;
+      const int row = Tiles::row_of(i);
+      const int column = Tiles::column_of(i);
       const int position = key + row;
       const bool valid = position < context;
       const size_t page = valid ? static_cast<size_t>(table[position / kPagePositions]) : 0;
       const size_t at = ((page * p.key_heads + group) * kPagePositions + (valid ? position % kPagePositions : 0)) * D + column;
-      const int target = (stage * KeyTile + row) * kStride + column;
+      const int target = stage * kTileElements + Tiles::at(row, column);
       ptx::cp_async_16(k_tiles + target, static_cast<const T*>(p.keys) + at, valid);
       ptx::cp_async_16(v_tiles + target, static_cast<const T*>(p.values) + at, valid);
     }
@@ -103,28 +210,20 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
 
   load(key_begin, 0);
   ptx::cp_async_commit();
+  ptx::cp_async_wait<1>();
+  __syncthreads();
+  Tiles products;
+  products.take_queries(q_tile);
   int stage = 0;
   for (int key = key_begin; key < key_end; key += KeyTile) {
     if (Stages > 1 && key + KeyTile < key_end) load(key + KeyTile, stage ^ 1);
     if (Stages > 1) ptx::cp_async_commit();
     ptx::cp_async_wait<Stages - 1>();
+    Tiles::publish_loads();
     __syncthreads();
-    const T* k_tile = k_tiles + stage * KeyTile * kStride;
-    const T* v_tile = v_tiles + stage * KeyTile * kStride;
 
     float scores[kScoreTiles][4] = {};
-#pragma unroll
-    for (int d = 0; d < D; d += 16) {
-      unsigned a[4];
-      ptx::ldmatrix_x4(a, q_tile + (warp_row + lane % 16) * kStride + d + lane / 16 * 8);
-#pragma unroll
-      for (int n = 0; n < KeyTile; n += 16) {
-        unsigned b[4];
-        ptx::ldmatrix_x4(b, k_tile + (n + lane % 8 + lane / 16 * 8) * kStride + d + lane / 8 % 2 * 8);
-        ptx::mma_m16n8k16<T>(scores[n / 8], a, b[0], b[1]);
-        ptx::mma_m16n8k16<T>(scores[n / 8 + 1], a, b[2], b[3]);
-      }
-    }
+    products.score(scores, k_tiles + stage * kTileElements);
 
     // Only tiles on an edge of what the rows see pay for the mask.
     const bool whole = key + KeyTile <= context && (!(V & kCausal) || key + KeyTile - 1 <= first_query || key + KeyTile <= prefix) &&
@@ -160,23 +259,18 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
     }
 
     // The accumulator layout of the scores is the operand layout of the weights.
+    unsigned weights[KeyTile / 16][4];
 #pragma unroll
-    for (int n = 0; n < KeyTile; n += 16) {
-      float w[8];
+    for (int n = 0; n < kScoreTiles; ++n) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        w[i] = state[i / 2 % 2].weight(scores[n / 8 + i / 4][i % 4]);
-        state[i / 2 % 2].sum += w[i];
-      }
-      const unsigned a[4] = {pack2<T>(w[0], w[1]), pack2<T>(w[2], w[3]), pack2<T>(w[4], w[5]), pack2<T>(w[6], w[7])};
-#pragma unroll
-      for (int d = 0; d < D; d += 16) {
-        unsigned b[4];
-        ptx::ldmatrix_x4_trans(b, v_tile + (n + lane % 16) * kStride + d + lane / 16 * 8);
-        ptx::mma_m16n8k16<T>(output[d / 8], a, b[0], b[1]);
-        ptx::mma_m16n8k16<T>(output[d / 8 + 1], a, b[2], b[3]);
+      for (int i = 0; i < 2; ++i) {
+        const float low = state[i].weight(scores[n][2 * i]);
+        const float high = state[i].weight(scores[n][2 * i + 1]);
+        state[i].sum += low + high;
+        weights[n / 2][n % 2 * 2 + i] = pack2<T>(low, high);
       }
     }
+    products.add_weighted(output, weights, v_tiles + stage * kTileElements);
 
     // Everyone is done with this buffer before it is filled again.
     __syncthreads();

@@ -8,6 +8,16 @@ namespace weft {
 struct bf16;
 struct f16;
 
+template <typename T>
+struct IsBf16 {
+  static constexpr bool value = false;
+};
+
+template <>
+struct IsBf16<bf16> {
+  static constexpr bool value = true;
+};
+
 namespace ptx {
 
 // The block's dynamic shared memory, all of it. Kernels declare no static __shared__ arrays: with one region whose size the launch
@@ -162,6 +172,84 @@ __device__ inline void mma_m16n8k16<bf16>(float (&d)[4], const unsigned (&a)[4],
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 #endif
+
+// --- products of a warpgroup (sm_90a; PTX ISA, "Asynchronous Warpgroup Level Matrix Multiply-Accumulate Instructions") ---
+//
+// d [64, N] += a [64, 16] · b [16, N] by four warps together: warp w has rows 16w to 16w + 15 in the fragments of mma_m16n8k16, a tile of
+// d for eight columns. The product runs on while the warps do other things: between wgmma_begin and wgmma_finish nobody touches d, a or
+// the memory of b. b lies in shared memory as 8×8 matrices of 128 bytes: rows n of 8 values along k, or Transposed, rows k of 8 values
+// along n.
+
+// What was written to shared memory before is seen by the wgmma of any thread after the next barrier.
+__device__ inline void async_proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
+// The operand b: where it begins, and how far the next 8×8 matrix is along k and along n. All multiples of 16 bytes, below 256 KiB.
+__device__ inline unsigned long long shared_matrix(const void* shared, int bytes_along_k, int bytes_along_n) {
+  return static_cast<unsigned long long>(shared_address(shared) >> 4) | static_cast<unsigned long long>(bytes_along_k >> 4) << 16 |
+         static_cast<unsigned long long>(bytes_along_n >> 4) << 32;
+}
+
+// The compiler must not move what touches the registers of a product across its beginning or its end.
+template <int Tiles, int Fragments>
+__device__ inline void pin(float (*d)[4], unsigned (*a)[4]) {
+#pragma unroll
+  for (int i = 0; i < Tiles; ++i) asm volatile("" : "+f"(d[i][0]), "+f"(d[i][1]), "+f"(d[i][2]), "+f"(d[i][3])::"memory");
+#pragma unroll
+  for (int i = 0; i < Fragments; ++i) asm volatile("" : "+r"(a[i][0]), "+r"(a[i][1]), "+r"(a[i][2]), "+r"(a[i][3])::"memory");
+}
+
+// Before the first wgmma on d, a tile of four values for eight columns each, with the fragments a.
+template <int Tiles, int Fragments>
+__device__ inline void wgmma_begin(float (*d)[4], unsigned (*a)[4]) {
+  pin<Tiles, Fragments>(d, a);
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+
+// Waits for every wgmma since wgmma_begin: d holds their sum, and a may change.
+template <int Tiles, int Fragments>
+__device__ inline void wgmma_finish(float (*d)[4], unsigned (*a)[4]) {
+  asm volatile("wgmma.commit_group.sync.aligned;\n wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  pin<Tiles, Fragments>(d, a);
+}
+
+#define WEFT_TILE(d, i) "+f"(d[i][0]), "+f"(d[i][1]), "+f"(d[i][2]), "+f"(d[i][3])
+#define WEFT_TILES_2(d, i) WEFT_TILE(d, i), WEFT_TILE(d, i + 1)
+#define WEFT_TILES_4(d, i) WEFT_TILES_2(d, i), WEFT_TILES_2(d, i + 2)
+#define WEFT_TILES_8(d, i) WEFT_TILES_4(d, i), WEFT_TILES_4(d, i + 4)
+// The sums' operand numbers, the other operands', and the sums.
+#define WEFT_WGMMA_OF(type, shape, sums, operands, ...)                                                                                \
+  asm volatile("{\n .reg .pred add;\n setp.eq.u32 add, 0, 0;\n wgmma.mma_async.sync.aligned." shape "k16.f32." type "." type " {" sums \
+               "}, " operands ";\n}"                                                                                                   \
+               : __VA_ARGS__                                                                                                           \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(Transposed ? 1 : 0))
+#define WEFT_WGMMA(...)                 \
+  if constexpr (IsBf16<T>::value)       \
+    WEFT_WGMMA_OF("bf16", __VA_ARGS__); \
+  else                                  \
+    WEFT_WGMMA_OF("f16", __VA_ARGS__)
+
+template <typename T, int N, bool Transposed>
+__device__ inline void wgmma_m64k16(float (*d)[4], const unsigned (&a)[4], unsigned long long b) {
+  static_assert(N == 16 || N == 32 || N == 64, "columns of one instruction");
+  if constexpr (N == 64) {
+    WEFT_WGMMA("m64n64",
+               "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, "
+               "%26, %27, %28, %29, %30, %31",
+               "{%32, %33, %34, %35}, %36, add, 1, 1, %37", WEFT_TILES_8(d, 0));
+  } else if constexpr (N == 32) {
+    WEFT_WGMMA("m64n32", "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15",
+               "{%16, %17, %18, %19}, %20, add, 1, 1, %21", WEFT_TILES_4(d, 0));
+  } else if constexpr (N == 16) {
+    WEFT_WGMMA("m64n16", "%0, %1, %2, %3, %4, %5, %6, %7", "{%8, %9, %10, %11}, %12, add, 1, 1, %13", WEFT_TILES_2(d, 0));
+  }
+}
+
+#undef WEFT_WGMMA
+#undef WEFT_WGMMA_OF
+#undef WEFT_TILES_8
+#undef WEFT_TILES_4
+#undef WEFT_TILES_2
+#undef WEFT_TILE
 
 // --- programmatic dependent launch (sm_90): hides the gap between two kernels of a graph ---
 

@@ -12,6 +12,8 @@ namespace cudasim {
 constexpr size_t kStackBytes = 128 * 1024;
 constexpr int kWarp = 32;
 constexpr int kMaxCopies = 512;
+constexpr int kMaxProducts = 64;
+constexpr int kMaxTiles = 32;
 
 struct Index3 {
   unsigned x, y, z;
@@ -37,6 +39,16 @@ struct Copy {
   bool valid;
 };
 
+// A thread's share of a wgmma that has begun.
+struct Product {
+  float (*sums)[4];
+  unsigned a[4];
+  float (*decode)(unsigned short);
+  unsigned long long b;
+  int columns;
+  bool transposed;
+};
+
 // What the device does for a thread. Bound to the kernel's library when it is loaded.
 struct Runtime {
   void (*yield)(ThreadState*);
@@ -56,6 +68,10 @@ struct ThreadState {
   Place at;
   int copies, group;
   Copy copy[kMaxCopies];
+  bool unpublished;     // copies have arrived since the last fence of the asynchronous proxy
+  int products, tiles;  // of wgmma between its beginning and its end; 0 tiles elsewhere
+  float kept[kMaxTiles][4];
+  Product product[kMaxProducts];
 };
 
 inline ThreadState* self() {

@@ -223,7 +223,8 @@ void BlockRunner::prepare(const Launch& launch, uint64_t index) {
     state.shared_bytes = launch.shared_bytes;
     state.lane = t % cudasim::kWarp;
     state.wait = Wait::None;
-    state.copies = state.group = 0;
+    state.copies = state.group = state.products = state.tiles = 0;
+    state.unpublished = false;
     // The stack that cudasim_switch expects: six registers, then the address to go to. Entered as if called: 16-byte aligned plus 8.
     auto* top = reinterpret_cast<void**>(reinterpret_cast<unsigned char*>(fibers_[static_cast<size_t>(i)]) + cudasim::kStackBytes);
     top -= 2;

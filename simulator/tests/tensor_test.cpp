@@ -58,6 +58,58 @@ std::vector<int> copied(const std::string& wait) {
   return device.download<int>(y, 256);
 }
 
+// d [64, N] = 1 + a · b, a [64, 16] in registers and b [16, N] in shared memory as 8×8 matrices, [n / 8][k / 8] or the other way round.
+struct Wgmma {
+  std::string type = "f16";
+  int columns = 64;
+  bool transposed = false;
+  bool swapped_steps = false;
+  std::string fence = "ptx::async_proxy_fence();", finish = "ptx::wgmma_finish<N / 8, 1>(d, a);";
+  int first = 0;  // element of shared memory where b is said to begin
+
+  int run(Device& device, uintptr_t y) const {
+    auto* kernel = device.load(
+        "#include \"common/types.cuh\"\nnamespace weft {\nstruct Params { float* y; };\n"
+        "template <typename T, int N, bool Transposed, bool Swapped> __global__ void test(Params p) {\n"
+        "  unsigned short* shared = reinterpret_cast<unsigned short*>(ptx::dynamic_shared());\n"
+        "  for (int i = threadIdx.x; i < 16 * N; i += 128) {\n"
+        "    const int k = i / N, n = i % N, matrix = n / 8 * 2 + k / 8;\n"
+        "    shared[matrix * 64 + (Transposed ? k % 8 * 8 + n % 8 : n % 8 * 8 + k % 8)] = pack2<T>((k % 3) - n * 0.25f, 0.0f);\n  }\n"
+        "  const int row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4, pair = threadIdx.x % 4 * 2;\n"
+        "  unsigned a[1][4];\n"
+        "  for (int i = 0; i < 4; ++i) {\n    const int r = row + i % 2 * 8, k = pair + i / 2 * 8;\n"
+        "    a[0][i] = pack2<T>(r * 0.125f + k, r * 0.125f + k + 1);\n  }\n"
+        "  float d[N / 8][4];\n  for (auto& tile : d) for (float& sum : tile) sum = 1.0f;\n" +
+            fence +
+            "\n  __syncthreads();\n  ptx::wgmma_begin<N / 8, 1>(d, a);\n  ptx::wgmma_m64k16<T, N, Transposed>(d, a[0], "
+            "ptx::shared_matrix(shared "
+            "+ " +
+            std::to_string(first) + ", Swapped ? 256 : 128, Swapped ? 128 : 256));\n  " + finish +
+            "\n  for (int n = 0; n < N / 8; ++n) for (int i = 0; i < 4; ++i)\n"
+            "    p.y[(row + i / 2 * 8) * N + n * 8 + pair + i % 2] = d[n][i];\n}\n}\n",
+        "weft::test<weft::" + type + ", " + std::to_string(columns) + (transposed ? ", true" : ", false") +
+            (swapped_steps ? ", true>" : ", false>"));
+    return device.run(kernel, 1, 128, 2 * 16 * static_cast<unsigned>(columns), {y});
+  }
+
+  // The largest distance from the product in double.
+  double error() const {
+    Device device;
+    const auto y = device.allocate<float>(static_cast<size_t>(64 * columns));
+    OK(run(device, y));
+    const auto actual = device.download<float>(y, static_cast<size_t>(64 * columns));
+    double worst = 0;
+    for (int row = 0; row < 64; ++row)
+      for (int n = 0; n < columns; ++n) {
+        double sum = 1;
+        for (int k = 0; k < 16; ++k) sum += (row * 0.125 + k) * (k % 3 - n * 0.25);
+        const double distance = std::abs(actual[static_cast<size_t>(row * columns + n)] - sum);
+        worst = distance <= worst ? worst : distance;
+      }
+    return worst;
+  }
+};
+
 }  // namespace
 
 TEST(mma_multiplies_the_fragments_of_the_manual) {
@@ -123,4 +175,36 @@ TEST(an_unaligned_asynchronous_copy_is_reported) {
   Device device;
   auto* kernel = device.kernel("ptx::cp_async_16(ptx::dynamic_shared(), p.x + 1, true);");
   EXPECT_EQUAL(device.run(kernel, 1, 1, 16, {0, device.allocate<int>(8)}), static_cast<int>(kMisalignedAddress));
+}
+
+TEST(wgmma_multiplies_matrices_of_shared_memory) {
+  for (const char* type : {"f16", "bf16"})
+    for (const int columns : {16, 32, 64})
+      for (const bool transposed : {false, true}) EXPECT(Wgmma({type, columns, transposed}).error() < 1e-2);
+}
+
+TEST(wgmma_with_swapped_steps_gives_a_wrong_product) {
+  EXPECT(Wgmma({"f16", 64, false, true}).error() > 1);
+  EXPECT(Wgmma({"f16", 64, true, true}).error() > 1);
+}
+
+TEST(sums_of_a_wgmma_are_poison_until_it_is_finished) {
+  Wgmma test;
+  test.finish = "";
+  EXPECT(std::isnan(test.error()));
+}
+
+TEST(a_wgmma_of_copies_that_no_fence_has_shown_is_reported) {
+  Device device;
+  Wgmma test;
+  test.fence = "ptx::cp_async_16(shared, p.y, true);\nptx::cp_async_commit();\nptx::cp_async_wait<0>();";
+  EXPECT_EQUAL(test.run(device, device.allocate<float>(4096)), static_cast<int>(kLaunchFailed));
+  EXPECT_CONTAINS(Device::report(kLaunchFailed), "proxy");
+}
+
+TEST(a_wgmma_outside_shared_memory_is_reported) {
+  Device device;
+  Wgmma test;
+  test.first = 8;
+  EXPECT_EQUAL(test.run(device, device.allocate<float>(4096)), static_cast<int>(kIllegalAddress));
 }

@@ -9,6 +9,8 @@ namespace Weft.Kernels.Tests;
 [TestFixture]
 public sealed class AttentionPrefillTests
 {
+    private const int Turing = 75;
+    private const int Ampere = 80;
     private const int Hopper = 90;
     private const int Groups = 2;
 
@@ -19,24 +21,27 @@ public sealed class AttentionPrefillTests
     public void Causal_attention_matches_its_definition(
         [Values(DataType.Float16, DataType.BFloat16)] DataType type,
         [Values(32, 64, 80, 96, 112, 128, 192, 256)] int headSize,
-        [Values(1, 2, 7)] int groupHeads) =>
-        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, AttentionVariant.Causal, Sequences);
+        [Values(1, 2, 7)] int groupHeads,
+        [Values(Turing, Ampere, Hopper)] int computeCapability) =>
+        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, AttentionVariant.Causal, Sequences, computeCapability);
 
     [Test]
     public void Every_variant_matches_its_definition(
-        [ValueSource(nameof(Variants))] int variant, [Values(64, 128)] int headSize, [Values(1, 2, 3)] int seed) =>
-        Check(TestDevice.Open((ulong)seed), DataType.Float16, headSize, 4, (AttentionVariant)variant, Sequences);
+        [ValueSource(nameof(Variants))] int variant, [Values(64, 128)] int headSize, [Values(1, 2, 3)] int seed, [Values(Ampere, Hopper)] int computeCapability) =>
+        Check(TestDevice.Open((ulong)seed), DataType.Float16, headSize, 4, (AttentionVariant)variant, Sequences, computeCapability);
 
     [Test]
-    public void A_long_context_is_read_through_many_tiles() =>
-        Check(TestDevice.Open(), DataType.BFloat16, 128, 4, AttentionVariant.Causal, [(3, 1000), (1003, 0)]);
+    public void A_long_context_is_read_through_many_tiles([Values(Ampere, Hopper)] int computeCapability) =>
+        Check(TestDevice.Open(), DataType.BFloat16, 128, 4, AttentionVariant.Causal, [(3, 1000), (1003, 0)], computeCapability);
 
     private static IEnumerable<int> Variants() =>
         AttentionPrefillKernel.Variants.Append(AttentionVariant.Causal | AttentionVariant.Window).Select(variant => (int)variant);
 
     private static void Check(
-        TestDevice device, DataType type, int headSize, int groupHeads, AttentionVariant variant, (int Tokens, int Before)[] sequences)
+        TestDevice device, DataType type, int headSize, int groupHeads, AttentionVariant variant, (int Tokens, int Before)[] sequences, int computeCapability)
     {
+        if (computeCapability == Hopper && device.Context.Device.ComputeCapability != Hopper)
+            Assert.Ignore("wgmma needs compute capability 9.0");
         var random = new Random(headSize + groupHeads);
         var heads = groupHeads * Groups;
         var width = heads * headSize;
@@ -57,8 +62,8 @@ public sealed class AttentionPrefillTests
         using var pp = device.Upload(positions);
         using var uploaded = scores.Upload(device);
         device.Run(
-            AttentionPrefillKernel.Instance(type, headSize, variant, Hopper),
-            AttentionPrefillKernel.Shape(tiles.Length, Groups, headSize, Hopper),
+            AttentionPrefillKernel.Instance(type, headSize, variant, computeCapability),
+            AttentionPrefillKernel.Shape(tiles.Length, Groups, headSize, computeCapability),
             new AttentionPrefillParams
             {
                 Q = pq.Address,

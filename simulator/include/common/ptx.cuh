@@ -86,11 +86,13 @@ inline void cp_async_wait() {
     const auto& copy = state->copy[i];
     if (copy.group >= state->group - Pending) {
       state->copy[kept++] = copy;
-    } else if (copy.valid) {
-      memcpy(copy.target, copy.source, 16);
-    } else {
-      memset(copy.target, 0, 16);
+      continue;
     }
+    state->unpublished = true;
+    if (copy.valid)
+      memcpy(copy.target, copy.source, 16);
+    else
+      memset(copy.target, 0, 16);
   }
   state->copies = kept;
 }
@@ -173,6 +175,90 @@ template <typename T>
 inline void mma_m16n8k16(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, cudasim::Place at = cudasim::Place::here()) {
   detail::MultiplyAdd operands{d, a, {b0, b1}};
   cudasim::warp_operation(0xffffffffu, detail::mma<T>, &operands, at);
+}
+
+// --- products of a warpgroup: they happen in wgmma_finish, from what shared memory then holds; until then the sums are poison ---
+
+inline void async_proxy_fence() { cudasim::self()->unpublished = false; }
+
+inline unsigned long long shared_matrix(const void* shared, int bytes_along_k, int bytes_along_n,
+                                        cudasim::Place at = cudasim::Place::here()) {
+  const unsigned first = shared_address(shared);
+  if ((first | static_cast<unsigned>(bytes_along_k) | static_cast<unsigned>(bytes_along_n)) % 16 != 0)
+    cudasim::fail("a matrix in shared memory begins or steps at no multiple of 16 bytes", at, 716);
+  return static_cast<unsigned long long>(first >> 4) | static_cast<unsigned long long>(bytes_along_k >> 4) << 16 |
+         static_cast<unsigned long long>(bytes_along_n >> 4) << 32;
+}
+
+template <int Tiles, int Fragments>
+inline void wgmma_begin(float (*d)[4], unsigned (*)[4], cudasim::Place at = cudasim::Place::here()) {
+  static_assert(Tiles <= cudasim::kMaxTiles, "sums of one thread");
+  auto* state = cudasim::self();
+  if (state->block_dim.x % 128 != 0) cudasim::fail("a wgmma in a block that is not made of whole warpgroups", at);
+  if (state->unpublished) cudasim::fail("a wgmma before a fence has shown the asynchronous proxy what was copied", at);
+  if (state->tiles != 0) cudasim::fail("a second wgmma_begin before wgmma_finish", at);
+  state->tiles = Tiles;
+  memcpy(state->kept, d, sizeof(float[Tiles][4]));
+  memset(d, 0xff, sizeof(float[Tiles][4]));
+}
+
+template <typename T, int N, bool Transposed>
+inline void wgmma_m64k16(float (*d)[4], const unsigned (&a)[4], unsigned long long b, cudasim::Place at = cudasim::Place::here()) {
+  auto* state = cudasim::self();
+  if (state->tiles == 0) cudasim::fail("a wgmma before wgmma_begin", at);
+  if (state->products == cudasim::kMaxProducts) cudasim::fail("too many wgmma are under way", at);
+  const auto decode = [](unsigned short bits) { return detail::half_of(static_cast<T*>(nullptr), bits, 0); };
+  state->product[state->products++] = {d, {a[0], a[1], a[2], a[3]}, decode, b, N, Transposed};
+}
+
+namespace detail {
+
+// The warp's sixteen rows of product p, which all lanes gave alike.
+inline void multiply(cudasim::ThreadState** lanes, int p, cudasim::Place at) {
+  const auto* first = lanes[0];
+  const auto& product = first->product[p];
+  float a[16][16], b[16];
+  for (int lane = 0; lane < 32; ++lane) {
+    const auto& own = lanes[lane]->product[p];
+    if (lanes[lane]->products != first->products || own.b != product.b || own.columns != product.columns)
+      first->runtime->fail(lanes[lane], "the lanes of a warp give different wgmma", at, 719);
+    for (int i = 0; i < 8; ++i)
+      a[lane / 4 + i / 2 % 2 * 8][lane % 4 * 2 + i / 4 * 8 + i % 2] =
+          product.decode(static_cast<unsigned short>(own.a[i / 2] >> (i % 2 * 16)));
+  }
+  const size_t start = product.b << 4 & 0x3fff0, along_k = product.b >> 12 & 0x3fff0, along_n = product.b >> 28 & 0x3fff0;
+  const auto columns = static_cast<unsigned>(product.columns);
+  if (start + along_k + (columns / 8 - 1) * along_n + 128 > first->shared_bytes)
+    first->runtime->fail(lanes[0], "a matrix of a wgmma lies outside the block's shared memory", at, 700);
+  for (unsigned n = 0; n < columns; ++n) {
+    for (unsigned k = 0; k < 16; ++k) {
+      const unsigned element = product.transposed ? k % 8 * 16 + n % 8 * 2 : n % 8 * 16 + k % 8 * 2;
+      unsigned short bits;
+      memcpy(&bits, first->shared + start + k / 8 * along_k + n / 8 * along_n + element, 2);
+      b[k] = product.decode(bits);
+    }
+    for (unsigned row = 0; row < 16; ++row) {
+      float sum = 0.0f;
+      for (int k = 0; k < 16; ++k) sum += a[row][k] * b[k];
+      lanes[row % 8 * 4 + n % 8 / 2]->product[p].sums[n / 8][row / 8 * 2 + n % 2] += sum;
+    }
+  }
+}
+
+}  // namespace detail
+
+template <int Tiles, int Fragments>
+inline void wgmma_finish(float (*d)[4], unsigned (*)[4], cudasim::Place at = cudasim::Place::here()) {
+  auto* state = cudasim::self();
+  if (state->tiles != Tiles) cudasim::fail("a wgmma_finish without its wgmma_begin", at);
+  memcpy(d, state->kept, sizeof(float[Tiles][4]));
+  cudasim::warp_operation(
+      0xffffffffu,
+      [](cudasim::ThreadState** lanes) {
+        for (int p = 0; p < lanes[0]->products; ++p) detail::multiply(lanes, p, lanes[0]->at);
+      },
+      nullptr, at);
+  state->products = state->tiles = 0;
 }
 
 inline void wait_for_previous_launch() {}

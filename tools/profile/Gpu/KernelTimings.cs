@@ -249,28 +249,39 @@ internal sealed class KernelTimings : IDisposable
         var list = Enumerable.Range(0, (tokens + each - 1) / each).Select(tile => new AttentionTile(0, tile * each)).ToArray();
         using var tiles = CudaDeviceMemory.Allocate(context, 8L * list.Length);
         tiles.CopyFrom<AttentionTile>(list);
-        var capability = context.Device.ComputeCapability;
-        var kernel = kernels.Get(AttentionPrefillKernel.Instance(Type, model.HeadSize, AttentionVariant.Causal, capability));
-        var shape = AttentionPrefillKernel.Shape(list.Length, model.KeyHeads, model.HeadSize, capability);
         var operations = 2.0 * tokens * tokens * width;
-        Add("attention_prefill", $"{model.Name} {tokens} tokens", new("prefill", 1, tokens, model.QueryHeads, model.KeyHeads, model.HeadSize), (2.0 * layer) + (2.0 * tokens * width * 2), operations, i => kernel.Launch(stream, shape, new AttentionPrefillParams
+        foreach (var (name, generation) in Generations())
         {
-            Q = buffers.Random((long)tokens * width * 2, i),
-            Keys = buffers.Random(layer, 2 * i),
-            Values = buffers.Random(layer, (2 * i) + 1),
-            Y = y.Address,
-            Tiles = tiles.Address,
-            SequenceStarts = cache.Starts,
-            Positions = cache.Positions,
-            BlockTables = cache.Tables,
-            Score = new ScoreParams { Scale = 1 / MathF.Sqrt(model.HeadSize) },
-            QueryHeads = model.QueryHeads,
-            KeyHeads = model.KeyHeads,
-            QStride = width,
-            YStride = width,
-            MaxBlocks = cache.MaxBlocks,
-            TileTokens = each,
-        }));
+            var kernel = kernels.Get(AttentionPrefillKernel.Instance(Type, model.HeadSize, AttentionVariant.Causal, generation));
+            var shape = AttentionPrefillKernel.Shape(list.Length, model.KeyHeads, model.HeadSize, generation);
+            Add(name, $"{model.Name} {tokens} tokens", new("prefill", 1, tokens, model.QueryHeads, model.KeyHeads, model.HeadSize), (2.0 * layer) + (2.0 * tokens * width * 2), operations, i => kernel.Launch(stream, shape, new AttentionPrefillParams
+            {
+                Q = buffers.Random((long)tokens * width * 2, i),
+                Keys = buffers.Random(layer, 2 * i),
+                Values = buffers.Random(layer, (2 * i) + 1),
+                Y = y.Address,
+                Tiles = tiles.Address,
+                SequenceStarts = cache.Starts,
+                Positions = cache.Positions,
+                BlockTables = cache.Tables,
+                Score = new ScoreParams { Scale = 1 / MathF.Sqrt(model.HeadSize) },
+                QueryHeads = model.QueryHeads,
+                KeyHeads = model.KeyHeads,
+                QStride = width,
+                YStride = width,
+                MaxBlocks = cache.MaxBlocks,
+                TileTokens = each,
+            }));
+        }
+
+        IEnumerable<(string Name, int ComputeCapability)> Generations()
+        {
+            var device = context.Device.ComputeCapability;
+            yield return ("attention_prefill", device);
+            // Says whether wgmma pays.
+            if (device == AttentionPrefillKernel.WarpgroupCapability)
+                yield return ("attention_prefill, mma.sync", 80);
+        }
     }
 
     private void Sample(ModelShape model)

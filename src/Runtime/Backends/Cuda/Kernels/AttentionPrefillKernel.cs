@@ -38,9 +38,13 @@ internal static class AttentionPrefillKernel
     /// <summary>Rows of a tile; a group's heads share it.</summary>
     public const int TileRows = 64;
 
+    /// <summary>The architecture whose warpgroups multiply together (wgmma): 9.0, no older and no newer one.</summary>
+    public const int WarpgroupCapability = 90;
+
     private const int Threads = 128;
     private const int TuringSharedBytes = 64 * 1024;
     private const int AdaSharedBytes = 99 * 1024;
+    private const int HopperSharedBytes = 227 * 1024;
 
     /// <summary>Tokens of a tile.</summary>
     public static int TokensPerTile(int queryHeads, int keyHeads) => TileRows / (queryHeads / keyHeads);
@@ -48,16 +52,13 @@ internal static class AttentionPrefillKernel
     /// <summary>An instance for an architecture, whose shared memory decides how many keys a tile has and how many tiles are under way.</summary>
     public static KernelInstance Instance(DataType type, int headSize, AttentionVariant variant, int computeCapability)
     {
-        var (keys, stages) = Tiling(headSize, computeCapability);
-        return new("attention_prefill.cu", $"weft::attention_prefill<{type.CudaName()},{headSize},{keys},{stages},{(int)variant}>");
+        var (products, keys, stages, _) = TilingOf(headSize, computeCapability);
+        return new("attention_prefill.cu", $"weft::attention_prefill<{type.CudaName()},{headSize},{keys},{stages},{(int)variant},weft::{products}Products>");
     }
 
     /// <summary>One block a tile and key/value head.</summary>
-    public static LaunchShape Shape(int tiles, int keyHeads, int headSize, int computeCapability)
-    {
-        var (keys, stages) = Tiling(headSize, computeCapability);
-        return new(tiles, keyHeads, 1, Threads, SharedBytes(headSize, keys, stages));
-    }
+    public static LaunchShape Shape(int tiles, int keyHeads, int headSize, int computeCapability) =>
+        new(tiles, keyHeads, 1, Threads, TilingOf(headSize, computeCapability).SharedBytes);
 
     /// <summary>Lists the tiles of sequences with more than one token in the step; returns how many.</summary>
     /// <param name="batch">The step.</param>
@@ -114,19 +115,36 @@ internal static class AttentionPrefillKernel
         AttentionVariant.Buckets | AttentionVariant.TwoSided,
     ];
 
-    private static (int Keys, int Stages) Tiling(int headSize, int computeCapability)
+    private static Tiling TilingOf(int headSize, int computeCapability)
     {
-        // 8.6 and 8.9 have 99 KiB a block, 7.5 has 64, the others more.
+        // wgmma exists on 9.0 alone. Wider heads would keep more than 255 registers: 256 columns of output and the queries.
+        if (computeCapability == WarpgroupCapability && headSize <= 192)
+        {
+            // Two blocks a multiprocessor, so that one's softmax runs beside the other's products.
+            var twoStages = new Tiling("Warpgroup", 64, 2, headSize);
+            return 2 * twoStages.SharedBytes <= HopperSharedBytes ? twoStages : twoStages with { Stages = 1 };
+        }
+
+        // 8.6 and 8.9 have 99 KiB a block, 7.5 has 64, the others more. Eight elements more a row keep rows in different banks.
         var limit = computeCapability < 80 ? TuringSharedBytes : AdaSharedBytes;
         foreach (var (keys, stages) in ((int, int)[])[(64, 2), (64, 1), (32, 1)])
         {
+            var tiling = new Tiling("Warp", keys, stages, headSize + 8);
             // Without cp.async a second stage only costs registers.
-            if (SharedBytes(headSize, keys, stages) <= limit && (stages == 1 || computeCapability >= 80))
-                return (keys, stages);
+            if (tiling.SharedBytes <= limit && (stages == 1 || computeCapability >= 80))
+                return tiling;
         }
 
-        return (16, 1);
+        return new("Warp", 16, 1, headSize + 8);
     }
 
-    private static int SharedBytes(int headSize, int keys, int stages) => (TileRows + (2 * stages * keys)) * (headSize + 8) * sizeof(ushort);
+    /// <summary>How a block goes through the keys.</summary>
+    /// <param name="Products">WarpProducts or WarpgroupProducts of the kernel.</param>
+    /// <param name="Keys">Positions of a tile.</param>
+    /// <param name="Stages">Tiles in shared memory.</param>
+    /// <param name="RowElements">Of shared memory a row.</param>
+    private readonly record struct Tiling(string Products, int Keys, int Stages, int RowElements)
+    {
+        public int SharedBytes => (TileRows + (2 * Stages * Keys)) * RowElements * sizeof(ushort);
+    }
 }
