@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Spectre.Console;
 using Weft.Interop;
+using Weft.Profile.Workloads;
 
 namespace Weft.Profile.Gpu;
 

@@ -7,6 +7,7 @@ using Weft.KvCache;
 using Weft.Models;
 using Weft.Sampling;
 using Weft.Scheduling;
+using Weft.Profile.Workloads;
 using Weft.Tensors;
 
 namespace Weft.Profile.Gpu;

@@ -62,11 +62,11 @@ internal static class GemvKernel
     private const int BlocksEach = 2; // of a multiprocessor: kGemvBlocks
 
     /// <summary>
-    /// The kernel takes <paramref name="rows"/> rows of <paramref name="inner"/> elements on <paramref name="device"/>: always few rows of
-    /// activations; of a residual stream, if a block can hold them normed.
+    /// The kernel takes <paramref name="rows"/> rows of <paramref name="inner"/> elements: always few rows of activations; of a residual
+    /// stream, if a block, which may have <paramref name="sharedMemoryPerBlock"/> bytes, can hold them normed.
     /// </summary>
-    public static bool Fits(int rows, int inner, GemvInput input, CudaDeviceInfo device) =>
-        rows <= MostRows && SharedBytes(rows, inner, MostSets, input) <= device.SharedMemoryPerBlock;
+    public static bool Fits(int rows, int inner, GemvInput input, int sharedMemoryPerBlock) =>
+        rows <= MostRows && SharedBytes(rows, inner, MostSets, input) <= sharedMemoryPerBlock;
 
     /// <summary>
     /// Sets of 16 rows of W that a block takes at a time, 1 or 2. Two read x half as often, and are worth it where the busiest

@@ -54,7 +54,7 @@ internal sealed class LinearOperation : ProductOperation
             RunMany(rows);
     }
 
-    private bool Fits(int rows) => GemvKernel.Fits(rows, weight.Columns, Input, Context.Device);
+    private bool Fits(int rows) => GemvKernel.Fits(rows, weight.Columns, Input, Context.Device.SharedMemoryPerBlock);
 
     private void RunFew(int rows)
     {

@@ -1,8 +1,8 @@
 using Weft.Models;
 
-namespace Weft.Profile.Gpu;
+namespace Weft.Profile.Workloads;
 
-/// <summary>Sizes of a model that is timed.</summary>
+/// <summary>Sizes of a model that is profiled.</summary>
 internal sealed record ModelShape(
     string Name, int Layers, int Hidden, int Intermediate, int QueryHeads, int KeyHeads, int HeadSize, int Vocabulary, bool Tied)
 {
@@ -15,8 +15,15 @@ internal sealed record ModelShape(
         new("Llama-7B", 32, 4096, 11008, 32, 32, 128, 32000, false),
     ];
 
+    /// <summary>The dense products of a layer and of the head: outputs and inner size.</summary>
+    public IReadOnlyList<(string Name, int M, int K)> Products =>
+    [
+        ("qkv", (QueryHeads + (2 * KeyHeads)) * HeadSize, Hidden), ("output", Hidden, QueryHeads * HeadSize), ("gate+up", 2 * Intermediate, Hidden),
+        ("down", Hidden, Intermediate), ("head", Vocabulary, Hidden),
+    ];
+
     /// <summary>For a run that only shows that everything works.</summary>
-    public static IReadOnlyList<ModelShape> Trial { get; } = [new("tiny", 2, 128, 192, 4, 2, 64, 320, false)];
+    public static IReadOnlyList<ModelShape> Trial { get; } = [new("tiny", 2, 128, 256, 4, 2, 64, 320, false)];
 
     /// <summary>The model in building blocks.</summary>
     public ModelDescription Describe()
