@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Spectre.Console;
 using Weft.Backends.Cuda.Compilation;
 using Weft.Backends.Cuda.Kernels;
@@ -17,7 +16,7 @@ public static class ProfileCommand
     /// <param name="console">Where tables go.</param>
     /// <param name="note">Is told what is going on, a sentence at a time.</param>
     /// <param name="cancellationToken">Stops between two compilations.</param>
-    /// <returns>True when everything is within its bounds, or could not be checked on this machine.</returns>
+    /// <returns>True when everything is within its bounds.</returns>
     /// <exception cref="WeftException">An argument makes no sense, or the result cannot be written.</exception>
     public static bool Run(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
     {
@@ -63,16 +62,15 @@ public static class ProfileCommand
         }
         catch (CudaUnavailableException failure)
         {
-            note($"skipped: the kernels cannot be compiled on this machine ({failure.Message})");
-            return true;
+            throw new WeftException($"the kernels cannot be compiled on this machine: {failure.Message}", failure);
         }
 
         var sources = KernelSources.Load();
         note($"compiling kernels for {string.Join(", ", architectures.Select(a => a.Name))} with NVRTC {version}");
-        var report = StaticCheck.Run(Instances, sources, architectures, version, cancellationToken);
+        var report = StaticCheck.Run(options.Kernel, Instances, sources, architectures, version, cancellationToken);
         StaticTable.Write(console, report);
         if (options.Json is not null)
-            File.WriteAllText(options.Json, JsonSerializer.Serialize(report, ProfileJson.Default.StaticReport) + "\n");
+            report.Document().Write(options.Json);
         return report.Passed;
     }
 

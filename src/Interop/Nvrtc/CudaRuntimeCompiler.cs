@@ -13,8 +13,10 @@ public readonly record struct CudaHeader(string Name, string Text);
 /// <summary>What a compilation gave.</summary>
 /// <param name="Image">A cubin, or PTX with its zero byte when the options name a virtual architecture.</param>
 /// <param name="LoweredNames">Name in the image of every name expression.</param>
+/// <param name="Ptx">The PTX from which a cubin was assembled, or the image.</param>
 /// <param name="Log">Warnings and what --ptxas-options=-v says.</param>
-public sealed record CompiledProgram(ReadOnlyMemory<byte> Image, IReadOnlyDictionary<string, string> LoweredNames, string Log);
+public sealed record CompiledProgram(
+    ReadOnlyMemory<byte> Image, IReadOnlyDictionary<string, string> LoweredNames, ReadOnlyMemory<byte> Ptx, string Log);
 
 /// <summary>NVRTC. Compilations may run on several threads at once.</summary>
 public static unsafe class CudaRuntimeCompiler
@@ -63,7 +65,8 @@ public static unsafe class CudaRuntimeCompiler
         var log = Log(program);
         NvrtcException.Check(status, log, $"nvrtcCompileProgram({name}, {string.Join(' ', options)})");
         var isPtx = options.Any(option => option.Contains("compute_", StringComparison.Ordinal));
-        return new(isPtx ? Ptx(program) : Cubin(program), nameExpressions.Distinct().ToDictionary(e => e, e => LoweredName(program, e)), log);
+        var ptx = Ptx(program);
+        return new(isPtx ? ptx : Cubin(program), nameExpressions.Distinct().ToDictionary(e => e, e => LoweredName(program, e)), ptx, log);
     }
 
     private static string LoweredName(NvrtcProgramHandle program, string expression)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Weft.Backends.Cuda.Compilation;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
@@ -12,21 +13,23 @@ internal static class StaticCheck
     private const int GroupSize = 8;
 
     /// <summary>Runs the check, one architecture after the other, each on all processors.</summary>
+    /// <param name="kernel">What was asked for, for the report.</param>
     /// <param name="instances">What to compile for an architecture.</param>
     /// <param name="sources">Texts of the kernels.</param>
     /// <param name="architectures">Targets.</param>
     /// <param name="compiler">The compiler's version, for the report.</param>
     /// <param name="cancellationToken">Stops between two compilations.</param>
     public static StaticReport Run(
+        string kernel,
         Func<KernelArchitecture, IEnumerable<KernelInstance>> instances,
         KernelSources sources,
         IReadOnlyList<KernelArchitecture> architectures,
         string compiler,
         CancellationToken cancellationToken) =>
-        new(compiler, [.. architectures.Select(architecture => Check(instances(architecture), sources, architecture, cancellationToken))]);
+        new(compiler, kernel, [.. architectures.Select(architecture => Check(instances(architecture), sources, architecture, cancellationToken))]);
 
     /// <summary>Whether <paramref name="usage"/> is within the bounds of <paramref name="instance"/>.</summary>
-    internal static InstanceReport Judge(KernelInstance instance, ResourceUsage? usage)
+    internal static InstanceReport Judge(KernelInstance instance, ResourceUsage? usage, CompiledCode? code = null)
     {
         var failure = usage switch
         {
@@ -36,7 +39,7 @@ internal static class StaticCheck
             _ when usage.Registers > KernelCatalog.MostRegisters(instance) => $"takes {usage.Registers} registers of {KernelCatalog.MostRegisters(instance)}",
             _ => null,
         };
-        return new InstanceReport(instance.Source, instance.Expression, usage, failure);
+        return new InstanceReport(instance, usage, code, failure);
     }
 
     private static ArchitectureReport Check(
@@ -50,7 +53,7 @@ internal static class StaticCheck
         var reports = new InstanceReport[groups.Length][];
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
         Parallel.For(0, groups.Length, parallel, i => reports[i] = Check(sources, architecture, groups[i]));
-        return new ArchitectureReport(architecture.Name, clock.Elapsed.TotalSeconds, [.. reports.SelectMany(report => report)]);
+        return new ArchitectureReport(architecture, clock.Elapsed.TotalSeconds, [.. reports.SelectMany(report => report)]);
     }
 
     private static InstanceReport[] Check(KernelSources sources, KernelArchitecture architecture, KernelInstance[] instances)
@@ -66,10 +69,16 @@ internal static class StaticCheck
             // One bad instance fails its whole group: alone, each tells whether it is the one.
             return instances.Length > 1
                 ? [.. instances.SelectMany(instance => Check(sources, architecture, [instance]))]
-                : [new InstanceReport(instances[0].Source, instances[0].Expression, null, failure.Message)];
+                : [new InstanceReport(instances[0], null, null, failure.Message)];
         }
 
         var usages = ResourceUsage.Parse(program.Log);
-        return [.. instances.Select(instance => Judge(instance, usages.GetValueOrDefault(program.LoweredNames[instance.Expression])))];
+        var codes = CompiledCode.Parse(program.Image.Span, Encoding.ASCII.GetString(program.Ptx.Span));
+        return
+        [
+            .. from instance in instances
+               let lowered = program.LoweredNames[instance.Expression]
+               select Judge(instance, usages.GetValueOrDefault(lowered), codes.GetValueOrDefault(lowered)),
+        ];
     }
 }
