@@ -88,13 +88,16 @@ __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDeco
   for (int base = key_begin + warp * kTogether; base < key_end; base += kDecodeWarps * kTogether) {
     const int key = base + part;
     const bool valid = key < key_end;
-    float k[kVec] = {}, v[kVec] = {};
+    uint4 key_vector = make_uint4(0, 0, 0, 0), value_vector = make_uint4(0, 0, 0, 0);
     if (valid && holds) {
       const size_t at =
           ((static_cast<size_t>(table[key / kPagePositions]) * p.key_heads + group) * kPagePositions + key % kPagePositions) * D + column;
-      load8(static_cast<const T*>(p.keys) + at, k);
-      load8(static_cast<const T*>(p.values) + at, v);
+      key_vector = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.keys) + at);
+      value_vector = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.values) + at);
     }
+    float k[kVec], v[kVec];
+    unpack8<T>(key_vector, k);
+    unpack8<T>(value_vector, v);
 #pragma unroll
     for (int h = 0; h < Heads; ++h) {
       float product = 0.0f;

@@ -107,12 +107,12 @@ struct RmsInput {
         load_row(p, n, c, x);
 #pragma unroll
         for (int i = 0; i < kVec; ++i) x[i] = x[i] * scales[n] * (weight[i] + p.norm_offset);
-        const Vec<T> high = Vec<T>::pack(x);
+        const uint4 high = pack8<T>(x);
         float rounded[kVec];
-        high.unpack(rounded);
+        unpack8<T>(high, rounded);
 #pragma unroll
         for (int i = 0; i < kVec; ++i) x[i] -= rounded[i];
-        *reinterpret_cast<Vec<T>*>(staged + n * stride + c) = high;
+        *reinterpret_cast<uint4*>(staged + n * stride + c) = high;
         store8(staged + (p.rows + n) * stride + c, x);
       }
     }

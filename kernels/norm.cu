@@ -9,7 +9,7 @@ namespace weft {
 struct NormParams {
   void* x;
   const void* delta;
-  const float* weight;  // null: 1
+  const float* weight;  // null: 1; 16-byte aligned, as the bias
   const float* bias;    // null: 0
   void* y;
   float* scales;  // [N], Quantized only
@@ -70,9 +70,11 @@ __global__ void __launch_bounds__(kNormThreads) norm(NormParams p) {
     mean = block_reduce<Sum>(sum, scratch) / p.width;
     square = 0.0f;
     for (int c = first; c < p.width; c += kStep) {
+      float values[kVec];
+      load8(cached + c, values);
 #pragma unroll
       for (int i = 0; i < kVec; ++i) {
-        const float centred = c + i < p.width ? cached[c + i] - mean : 0.0f;
+        const float centred = c + i < p.width ? values[i] - mean : 0.0f;
         square += centred * centred;
       }
     }
@@ -81,14 +83,14 @@ __global__ void __launch_bounds__(kNormThreads) norm(NormParams p) {
 
   float largest = 0.0f;
   for (int c = first; c < p.width; c += kStep) {
-    float y[kVec];
+    float y[kVec], weight[kVec], bias[kVec] = {};
+    load8(cached + c, y);
+    if (p.weight) load8(p.weight + c, p.width - c, weight);
+    if (p.bias) load8(p.bias + c, p.width - c, bias);
 #pragma unroll
     for (int i = 0; i < kVec; ++i) {
-      const bool inside = c + i < p.width;
-      const float weight = inside && p.weight ? p.weight[c + i] + p.weight_offset : 1.0f;
-      const float bias = inside && p.bias ? p.bias[c + i] : 0.0f;
-      y[i] = (cached[c + i] - mean) * scale * weight + bias;
-      largest = fmaxf(largest, inside ? fabsf(y[i]) : 0.0f);
+      y[i] = (y[i] - mean) * scale * (p.weight ? weight[i] + p.weight_offset : 1.0f) + bias[i];
+      largest = fmaxf(largest, c + i < p.width ? fabsf(y[i]) : 0.0f);
     }
     if constexpr (sizeof(Y) > 1) {
       store8(static_cast<Y*>(p.y) + static_cast<size_t>(blockIdx.x) * p.y_stride + c, p.width - c, y);

@@ -7,26 +7,24 @@ namespace weft {
 
 constexpr int kVec = 8;
 
+// Eight 16-bit values of a vector, and back.
 template <typename T>
-struct alignas(16) Vec {
-  unsigned pairs[4];
+__device__ inline void unpack8(uint4 v, float (&values)[kVec]) {
+  unpack2<T>(v.x, values[0], values[1]);
+  unpack2<T>(v.y, values[2], values[3]);
+  unpack2<T>(v.z, values[4], values[5]);
+  unpack2<T>(v.w, values[6], values[7]);
+}
 
-  __device__ void unpack(float (&values)[kVec]) const {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) unpack2<T>(pairs[i], values[2 * i], values[2 * i + 1]);
-  }
-
-  __device__ static Vec pack(const float (&values)[kVec]) {
-    Vec v;
-#pragma unroll
-    for (int i = 0; i < 4; ++i) v.pairs[i] = pack2<T>(values[2 * i], values[2 * i + 1]);
-    return v;
-  }
-};
+template <typename T>
+__device__ inline uint4 pack8(const float (&values)[kVec]) {
+  return make_uint4(pack2<T>(values[0], values[1]), pack2<T>(values[2], values[3]), pack2<T>(values[4], values[5]),
+                    pack2<T>(values[6], values[7]));
+}
 
 template <typename T>
 __device__ inline void load8(const T* source, float (&values)[kVec]) {
-  reinterpret_cast<const Vec<T>*>(source)->unpack(values);
+  unpack8<T>(*reinterpret_cast<const uint4*>(source), values);
 }
 
 __device__ inline void load8(const float* source, float (&values)[kVec]) {
@@ -38,7 +36,7 @@ __device__ inline void load8(const float* source, float (&values)[kVec]) {
 
 template <typename T>
 __device__ inline void store8(T* target, const float (&values)[kVec]) {
-  *reinterpret_cast<Vec<T>*>(target) = Vec<T>::pack(values);
+  *reinterpret_cast<uint4*>(target) = pack8<T>(values);
 }
 
 __device__ inline void store8(float* target, const float (&values)[kVec]) {

@@ -148,24 +148,50 @@ inline T __ldg(const T* pointer) {
   return *pointer;
 }
 
-struct alignas(8) uint2 {
-  unsigned x, y;
+namespace cudasim {
+
+// A vector moves as one: a load or store of it is one access, which needs its alignment.
+template <size_t Bytes>
+inline void move_whole(void* to, const void* from) {
+  typedef unsigned long long Whole __attribute__((vector_size(Bytes), may_alias));
+  Whole value = *static_cast<const Whole*>(from);
+  // The compiler would load just the parts that are used.
+  asm("" : "+x"(value));
+  *static_cast<Whole*>(to) = value;
+}
+
+template <typename E>
+struct alignas(8) Pair {
+  E x, y;
+  Pair() = default;
+  Pair(E a, E b) : x(a), y(b) {}
+  Pair(const Pair& other) { move_whole<8>(this, &other); }
+  Pair& operator=(const Pair& other) {
+    move_whole<8>(this, &other);
+    return *this;
+  }
 };
-struct alignas(16) uint4 {
-  unsigned x, y, z, w;
+
+template <typename E>
+struct alignas(16) Quad {
+  E x, y, z, w;
+  Quad() = default;
+  Quad(E a, E b, E c, E d) : x(a), y(b), z(c), w(d) {}
+  Quad(const Quad& other) { move_whole<16>(this, &other); }
+  Quad& operator=(const Quad& other) {
+    move_whole<16>(this, &other);
+    return *this;
+  }
 };
-struct alignas(8) int2 {
-  int x, y;
-};
-struct alignas(16) int4 {
-  int x, y, z, w;
-};
-struct alignas(8) float2 {
-  float x, y;
-};
-struct alignas(16) float4 {
-  float x, y, z, w;
-};
+
+}  // namespace cudasim
+
+using uint2 = cudasim::Pair<unsigned>;
+using int2 = cudasim::Pair<int>;
+using float2 = cudasim::Pair<float>;
+using uint4 = cudasim::Quad<unsigned>;
+using int4 = cudasim::Quad<int>;
+using float4 = cudasim::Quad<float>;
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 inline int2 make_int2(int x, int y) { return {x, y}; }

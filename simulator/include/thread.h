@@ -53,6 +53,11 @@ struct Product {
 struct Runtime {
   void (*yield)(ThreadState*);
   [[noreturn]] void (*fail)(ThreadState*, const char* message, Place at, int status);
+  // Called by libraries that are compiled with counters alone. A site is a place in the code: lanes at the same site, there for the
+  // same time, make one access of their warp.
+  void (*access)(ThreadState*, const void* site, const void* address, size_t bytes);
+  void (*enter)(ThreadState*, const void* site);
+  void (*multiply)(ThreadState*, unsigned long long operations);
 };
 
 struct ThreadState {
@@ -74,11 +79,41 @@ struct ThreadState {
   Product product[kMaxProducts];
 };
 
+#ifdef CUDASIM_COUNTERS
+inline constexpr bool kCounting = true;
+// The thread whose accesses count: null while the device itself runs.
+inline thread_local ThreadState* counted = nullptr;
+#else
+inline constexpr bool kCounting = false;
+inline ThreadState* counted = nullptr;
+#endif
+
+// What the device does in a kernel's name is counted where it is done.
+struct Uncounted {
+  ThreadState* thread = kCounting ? counted : nullptr;
+  Uncounted() {
+    if (kCounting) counted = nullptr;
+  }
+  ~Uncounted() {
+    if (kCounting) counted = thread;
+  }
+};
+
+inline void give_way(ThreadState* state) {
+  const Uncounted device;
+  state->runtime->yield(state);
+}
+
 inline ThreadState* self() {
   return reinterpret_cast<ThreadState*>(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) & ~(kStackBytes - 1));
 }
 
 [[noreturn]] inline void fail(const char* message, Place at, int status = 719) { self()->runtime->fail(self(), message, at, status); }
+
+// An access of the instruction that this function stands for.
+inline void count_access(const void* address, size_t bytes, Place at) {
+  if (kCounting && counted) counted->runtime->access(counted, at.file + at.line, address, bytes);
+}
 
 inline void check_aligned(const void* pointer, size_t bytes, Place at) {
   if (reinterpret_cast<uintptr_t>(pointer) % bytes != 0) fail("an address is not a multiple of the access's size", at, 716);
@@ -95,7 +130,7 @@ inline void sync_threads(Place at) {
   auto* state = self();
   state->wait = Wait::Block;
   state->at = at;
-  state->runtime->yield(state);
+  give_way(state);
 }
 
 // Waits until every lane of the mask is in the same operation; the last one's arrival completes it for all.
@@ -107,7 +142,7 @@ inline void warp_operation(unsigned mask, Complete complete, void* operands, Pla
   state->complete = complete;
   state->operands = operands;
   state->at = at;
-  state->runtime->yield(state);
+  give_way(state);
 }
 
 inline void sync_warp(unsigned mask, Place at) {
@@ -183,7 +218,12 @@ template <typename P>
 void call(void (*kernel)(P), const void* parameters) {
   P copy;
   memcpy(static_cast<void*>(&copy), parameters, sizeof(P));
+  if (kCounting) counted = self();
+  // The compiler moves no access of the kernel out of here.
+  asm volatile("" ::: "memory");
   kernel(copy);
+  asm volatile("" ::: "memory");
+  if (kCounting) counted = nullptr;
 }
 
 }  // namespace cudasim

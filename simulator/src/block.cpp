@@ -56,6 +56,7 @@ struct Active {
   void* scheduler = nullptr;  // stack pointer of the scheduler while a fiber runs
   ThreadState* thread = nullptr;
   const Launch* launch = nullptr;
+  BlockRunner* runner = nullptr;
   const std::string* name = nullptr;
   Failure failure;
   uintptr_t address = 0, instruction = 0;
@@ -160,7 +161,26 @@ std::string line_of(cudasim::Place at) {
   siglongjmp(active.recover, 1);
 }
 
-const cudasim::Runtime runtime = {yield, fail};
+}  // namespace
+
+// From a kernel to the log of its block.
+struct CounterHooks {
+  static void access(ThreadState* thread, const void* site, const void* address, size_t bytes) {
+    const auto* at = static_cast<const unsigned char*>(address);
+    const bool is_shared = at >= thread->shared && at < thread->shared + thread->shared_bytes;
+    // Everything else is the thread's stack, or constants.
+    if (is_shared || Device::get().owns(address))
+      active.runner->counters_.access(thread->thread.x, site,
+                                      is_shared ? static_cast<uintptr_t>(at - thread->shared) : reinterpret_cast<uintptr_t>(at), bytes,
+                                      is_shared);
+  }
+  static void enter(ThreadState* thread, const void* site) { active.runner->counters_.enter(thread->thread.x, site); }
+  static void multiply(ThreadState*, unsigned long long operations) { active.runner->counters_.multiply(operations); }
+};
+
+namespace {
+
+const cudasim::Runtime runtime = {yield, fail, CounterHooks::access, CounterHooks::enter, CounterHooks::multiply};
 
 }  // namespace
 
@@ -280,6 +300,10 @@ bool BlockRunner::complete(int warp) {
     active.thread = &state;
     state.complete(members);
     active.thread = nullptr;
+    // Every lane that has not ended takes part.
+    bool met = true;
+    for (int j = 0; j < lanes; ++j) met &= members[j] || fibers_[static_cast<size_t>(first + j)]->state.wait == Wait::Done;
+    if (met) counters_.meet(warp);
     for (auto* member : members)
       if (member) member->wait = Wait::None;
     any = true;
@@ -309,9 +333,11 @@ Failure BlockRunner::deadlock() const {
 Failure BlockRunner::run(const Launch& launch, uint64_t index) {
   prepare(launch, index);
   active.launch = &launch;
+  active.runner = this;
   active.thread = nullptr;
   active.failure = {};
   active.on = true;
+  counters_.begin(threads_);
   if (sigsetjmp(active.recover, 0) != 0) {
     active.on = false;
     Failure failure = report();
@@ -341,9 +367,15 @@ Failure BlockRunner::run(const Launch& launch, uint64_t index) {
       same &= is_same(state.at, first->at);
       ++waiting;
     }
-    if (ended == threads_) break;
+    if (ended == threads_) {
+      for (int warp = 0; warp < warps; ++warp) counters_.meet(warp);
+      counters_.end();
+      break;
+    }
     // A barrier counts the threads that have not ended; all of them must be at the same one.
     if (waiting + ended == threads_ && same) {
+      for (int warp = 0; warp < warps; ++warp) counters_.meet(warp);
+      counters_.barrier();
       for (int i = 0; i < threads_; ++i) {
         auto& state = fibers_[static_cast<size_t>(i)]->state;
         if (state.wait == Wait::Block) state.wait = Wait::None;

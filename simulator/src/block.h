@@ -4,6 +4,7 @@
 #include <string>
 
 #include "../include/thread.h"
+#include "counters.h"
 #include "device.h"
 
 namespace sim {
@@ -41,6 +42,9 @@ class BlockRunner {
   unsigned char* shared_end_;
   std::vector<Fiber*> fibers_;
   std::vector<int> order_;
+  CounterLog counters_;
+
+  friend struct CounterHooks;
 };
 
 // Installs the handler that turns a kernel's bad access into a report.

@@ -5,6 +5,7 @@ namespace sim {
 
 extern const char* const kThread;
 extern const char* const kPrelude;
+extern const char* const kCounters;
 extern const char* const kPtx;
 
 }  // namespace sim

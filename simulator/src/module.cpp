@@ -9,9 +9,12 @@
 #include <cstring>
 #include <string>
 
+#include "counters.h"
+
 namespace sim {
 
 Library::~Library() {
+  if (base_) forget_library(base_);
   dlclose(handle_);
   close(file_);
 }
@@ -48,7 +51,9 @@ Module* load_module(const void* image) {
     return nullptr;
   }
 
-  auto library = std::make_shared<Library>(handle, file);
+  Dl_info where = {};
+  if (dlsym(handle, "cudasim_has_counters") && dladdr(entries, &where)) learn_library(where.dli_fbase, path);
+  auto library = std::make_shared<Library>(handle, file, where.dli_fbase);
   auto* module = new Module();
   for (int i = 0; i < *count; ++i) module->functions.push_back({entries + i, library});
   return module;

@@ -10,7 +10,8 @@ namespace sim {
 
 class Library {
  public:
-  Library(void* handle, int file) : handle_(handle), file_(file) {}
+  // Of one with counters, its address.
+  Library(void* handle, int file, const void* base) : handle_(handle), file_(file), base_(base) {}
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
   ~Library();
@@ -18,6 +19,7 @@ class Library {
  private:
   void* handle_;
   int file_;
+  const void* base_;
 };
 
 struct Function {

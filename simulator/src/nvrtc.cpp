@@ -41,6 +41,8 @@ struct Program {
 };
 
 constexpr const char* kPtxHeader = "common/ptx.cuh";
+// The one option that real NVRTC does not have.
+constexpr const char* kCountersOption = "--software-device-counters";
 
 void write_file(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());
@@ -101,15 +103,39 @@ int execute(const std::vector<std::string>& arguments, const fs::path& output) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+int build(std::vector<std::string> arguments, const fs::path& folder) {
+  for (const char* option : {"-march=native", "-shared", "kernel.cpp", "-o", "kernel.so"})
+    arguments.push_back(strstr(option, "kernel") ? (folder / option).string() : option);
+  return execute(arguments, folder / "log");
+}
+
+// The same instructions on every machine, one scalar operation for each of the kernel's. The hooks are linked in without hooks.
+int build_with_counters(std::vector<std::string> arguments, const fs::path& folder) {
+  write_file(folder / "counters.cpp", sim::kCounters);
+  for (const char* option : {"-march=x86-64-v3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-DCUDASIM_COUNTERS"})
+    arguments.push_back(option);
+  auto hooks = arguments;
+  for (const char* option : {"-fsanitize=thread", "-fsanitize-coverage=trace-pc", "--param=tsan-instrument-func-entry-exit=0", "-c"})
+    arguments.push_back(option);
+  arguments.insert(arguments.end(), {(folder / "kernel.cpp").string(), "-o", (folder / "kernel.o").string()});
+  const int status = execute(arguments, folder / "log");
+  if (status != 0) return status;
+  hooks.insert(hooks.end(),
+               {"-shared", (folder / "kernel.o").string(), (folder / "counters.cpp").string(), "-o", (folder / "kernel.so").string()});
+  return execute(hooks, folder / "log");
+}
+
 int compile(Program& program, const std::vector<std::string>& options) {
   std::error_code ignored;
   std::string folder_name = fs::temp_directory_path(ignored) / "cudasim-XXXXXX";
   if (!mkdtemp(folder_name.data())) return kInternal;
   const fs::path folder = folder_name;
   std::string architecture = "900";
+  bool counts = false;
   for (const auto& option : options) {
     const auto at = option.find("sm_");
     if (at != std::string::npos) architecture = std::to_string(atoi(option.c_str() + at + 3) * 10);
+    counts |= option == kCountersOption;
   }
 
   write_file(folder / "thread.h", sim::kThread);
@@ -119,11 +145,9 @@ int compile(Program& program, const std::vector<std::string>& options) {
   std::vector<std::string> arguments = {"g++",
                                         "-std=c++17",
                                         "-O2",
-                                        "-march=native",
                                         "-ffp-contract=fast",
                                         "-fno-strict-aliasing",
                                         "-fPIC",
-                                        "-shared",
                                         "-g1",
                                         "-w",
                                         "-fvisibility=hidden",
@@ -132,13 +156,10 @@ int compile(Program& program, const std::vector<std::string>& options) {
                                         "-I",
                                         folder.string(),
                                         "-include",
-                                        (folder / "cudasim.h").string(),
-                                        (folder / "kernel.cpp").string(),
-                                        "-o",
-                                        (folder / "kernel.so").string()};
+                                        (folder / "cudasim.h").string()};
   for (const auto& option : options)
     if (option.rfind("-D", 0) == 0) arguments.push_back(option);
-  const int status = execute(arguments, folder / "log");
+  const int status = counts ? build_with_counters(arguments, folder) : build(arguments, folder);
   program.log = read_file(folder / "log");
   if (status == 0) program.image = read_file(folder / "kernel.so");
   fs::remove_all(folder, ignored);

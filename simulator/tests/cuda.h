@@ -40,6 +40,7 @@ struct LaunchConfig {
 
 extern "C" {
 void cudasimSetSeed(uint64_t seed);
+void cudasimReadCounters(uint64_t* counters);
 void cudasimInjectFault(const char* function, int status, int after);
 void cudasimClearFaults();
 

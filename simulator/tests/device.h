@@ -18,7 +18,7 @@ struct Compiled {
 };
 
 // Compiles with all of kernels/common at hand, as the runtime does.
-inline Compiled compile(const std::string& source, const std::vector<std::string>& expressions) {
+inline Compiled compile(const std::string& source, const std::vector<std::string>& expressions, bool counts = false) {
   namespace fs = std::filesystem;
   static const auto headers = [] {
     std::map<std::string, std::string> all;
@@ -37,9 +37,9 @@ inline Compiled compile(const std::string& source, const std::vector<std::string
   Program* program = nullptr;
   OK(nvrtcCreateProgram(&program, source.c_str(), "test.cu", static_cast<int>(names.size()), texts.data(), names.data()));
   for (const auto& expression : expressions) OK(nvrtcAddNameExpression(program, expression.c_str()));
-  const char* options[] = {"--gpu-architecture=sm_90a"};
+  const char* options[] = {"--gpu-architecture=sm_90a", "--software-device-counters"};
   Compiled result;
-  result.status = nvrtcCompileProgram(program, 1, options);
+  result.status = nvrtcCompileProgram(program, counts ? 2 : 1, options);
   size_t bytes = 0;
   OK(nvrtcGetProgramLogSize(program, &bytes));
   result.log.resize(bytes);
@@ -99,16 +99,16 @@ class Device {
   }
 
   // The body of a kernel with parameters `int* y; const int* x; int n`, in namespace weft.
-  Kernel* kernel(const std::string& body) {
+  Kernel* kernel(const std::string& body, bool counts = false) {
     return load(
         "#include \"common/types.cuh\"\nnamespace weft {\nstruct Params { int* y; const int* x; int n; };\n"
         "template <int> __global__ void test(Params p) {\n" +
             body + "\n}\n}\n",
-        "weft::test<0>");
+        "weft::test<0>", counts);
   }
 
-  Kernel* load(const std::string& source, const std::string& expression) {
-    const auto compiled = compile(source, {expression});
+  Kernel* load(const std::string& source, const std::string& expression, bool counts = false) {
+    const auto compiled = compile(source, {expression}, counts);
     if (compiled.status != 0) throw std::runtime_error(compiled.log);
     Module* module = nullptr;
     OK(cuModuleLoadData(&module, compiled.image.data()));

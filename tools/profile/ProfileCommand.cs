@@ -4,6 +4,7 @@ using Weft.Backends.Cuda.Compilation;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
 using Weft.Profile.Gpu;
+using Weft.Profile.Sim;
 using Weft.Profile.Static;
 
 namespace Weft.Profile;
@@ -23,7 +24,30 @@ public static class ProfileCommand
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(console);
         ArgumentNullException.ThrowIfNull(note);
-        return options.What == "gpu" ? RunGpu(options, console, note, cancellationToken) : RunStatic(options, console, note, cancellationToken);
+        return options.What switch
+        {
+            "gpu" => RunGpu(options, console, note, cancellationToken),
+            "sim" => RunSim(options, console, note, cancellationToken),
+            _ => RunStatic(options, console, note, cancellationToken),
+        };
+    }
+
+    private static bool RunSim(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
+    {
+        CudaLibraries.Select(CudaPlatform.Simulator);
+        note("counting on the software device");
+        try
+        {
+            var (document, rows) = SimProfile.Run(options.Kernel, cancellationToken);
+            SimProfile.Write(console, rows);
+            if (options.Json is not null)
+                document.Write(options.Json);
+            return true;
+        }
+        catch (InteropException failure)
+        {
+            throw new WeftException(failure.Message, failure);
+        }
     }
 
     private static bool RunGpu(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)

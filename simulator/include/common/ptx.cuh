@@ -68,8 +68,12 @@ inline void cp_async_16(void* shared, const void* global, bool valid, cudasim::P
   cudasim::check_shared(shared, 16, at);
   if (valid) {
     cudasim::check_aligned(global, 16, at);
+    const cudasim::Uncounted device;
     static_cast<void>(*static_cast<const volatile unsigned char*>(global));
   }
+  if (valid) cudasim::count_access(global, 16, at);
+  cudasim::count_access(shared, 16, at);
+  const cudasim::Uncounted device;
   auto* state = cudasim::self();
   if (state->copies == cudasim::kMaxCopies) cudasim::fail("too many asynchronous copies are under way", at);
   state->copy[state->copies++] = {shared, global, state->group, valid};
@@ -80,6 +84,7 @@ inline void cp_async_commit() { cudasim::self()->group++; }
 
 template <int Pending>
 inline void cp_async_wait() {
+  const cudasim::Uncounted device;
   auto* state = cudasim::self();
   int kept = 0;
   for (int i = 0; i < state->copies; ++i) {
@@ -108,6 +113,7 @@ template <bool Transposed>
 inline void ldmatrix(unsigned (&fragment)[4], const void* shared_row, cudasim::Place at) {
   cudasim::check_aligned(shared_row, 16, at);
   cudasim::check_shared(shared_row, 16, at);
+  cudasim::count_access(shared_row, 16, at);
   LoadMatrix operands{static_cast<const unsigned short*>(shared_row), fragment};
   cudasim::warp_operation(
       0xffffffffu,
@@ -147,6 +153,7 @@ inline void mma(cudasim::ThreadState** lanes) {
       b[pair + 8 + i][group] = half_of(static_cast<T*>(nullptr), own.b[1], i);
     }
   }
+  if (cudasim::kCounting) lanes[0]->runtime->multiply(lanes[0], 2 * 16 * 8 * 16);
   float sums[16][8] = {};
   for (int row = 0; row < 16; ++row)
     for (int k = 0; k < 16; ++k)
@@ -217,6 +224,7 @@ namespace detail {
 inline void multiply(cudasim::ThreadState** lanes, int p, cudasim::Place at) {
   const auto* first = lanes[0];
   const auto& product = first->product[p];
+  if (cudasim::kCounting) first->runtime->multiply(lanes[0], 2ull * 16 * 16 * static_cast<unsigned>(product.columns));
   float a[16][16], b[16];
   for (int lane = 0; lane < 32; ++lane) {
     const auto& own = lanes[lane]->product[p];

@@ -11,8 +11,8 @@ internal sealed class ProfileVerb : ProfileOptions, IVerb
     /// <inheritdoc/>
     public int Execute(Session session)
     {
-        if (What is not ("static" or "gpu"))
-            throw new UsageException($"there is no profile '{What}'; there are static and gpu");
+        if (What is not ("static" or "sim" or "gpu"))
+            throw new UsageException($"there is no profile '{What}'; there are static, sim and gpu");
         return ProfileCommand.Run(this, session.Terminal.Rich, session.Terminal.Note, session.Cancellation) ? ExitCodes.Success : ExitCodes.Failure;
     }
 }

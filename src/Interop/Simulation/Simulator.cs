@@ -18,6 +18,19 @@ public static partial class Simulator
     /// <summary>Takes back all faults that have not happened yet.</summary>
     public static void ClearFaults() => cudasimClearFaults();
 
+    /// <summary>An option of the simulated NVRTC: the image counts what its kernels do.</summary>
+    public const string CountersOption = "--software-device-counters";
+
+    /// <summary>What launches of kernels with counters did since the last call.</summary>
+    public static SimulatorCounters ReadCounters()
+    {
+        cudasimReadCounters(out var counters);
+        return counters;
+    }
+
+    [LibraryImport(NativeLibraryName.SimulatorKey)]
+    private static partial void cudasimReadCounters(out SimulatorCounters counters);
+
     [LibraryImport(NativeLibraryName.SimulatorKey)]
     private static partial void cudasimSetSeed(ulong seed);
 

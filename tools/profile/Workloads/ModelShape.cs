@@ -15,6 +15,13 @@ internal sealed record ModelShape(
         new("Llama-7B", 32, 4096, 11008, 32, 32, 128, 32000, false),
     ];
 
+    /// <summary>Small ones for counters: with the two common head sizes, widths that are whole tiles and some that are not.</summary>
+    public static IReadOnlyList<ModelShape> Counted { get; } =
+    [
+        new("small-64", 1, 512, 1024, 8, 2, 64, 1000, false),
+        new("small-128", 1, 640, 1152, 5, 5, 128, 1003, false),
+    ];
+
     /// <summary>The dense products of a layer and of the head: outputs and inner size.</summary>
     public IReadOnlyList<(string Name, int M, int K)> Products =>
     [

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Weft.Interop;
 
 namespace Weft.Profile.Workloads;
@@ -11,6 +12,7 @@ internal sealed class Operands : IDisposable
     private const int SeedBytes = 16 << 20;
     private const int Seed = 7;
     private const long Alignment = 4096;
+    private const long Unit = 256;
 
     private readonly CudaContext context;
     private readonly CudaStream stream;
@@ -42,8 +44,7 @@ internal sealed class Operands : IDisposable
     /// <summary>Address of zeros that are written to.</summary>
     public nuint Zeros(long bytes)
     {
-        var memory = CudaDeviceMemory.Allocate(context, bytes);
-        own.Add(memory);
+        var memory = Allocate(bytes);
         memory.FillAsync(0, stream);
         return memory.Address;
     }
@@ -52,10 +53,17 @@ internal sealed class Operands : IDisposable
     public nuint Upload<T>(params ReadOnlySpan<T> values)
         where T : unmanaged
     {
-        var memory = CudaDeviceMemory.Allocate(context, (long)values.Length * System.Runtime.CompilerServices.Unsafe.SizeOf<T>());
-        own.Add(memory);
+        var memory = Allocate((long)values.Length * Unsafe.SizeOf<T>());
         memory.CopyFrom(values);
         return memory.Address;
+    }
+
+    // The software device puts allocations against their end: whole units begin where a GPU's would.
+    private CudaDeviceMemory Allocate(long bytes)
+    {
+        var memory = CudaDeviceMemory.Allocate(context, (bytes + Unit - 1) / Unit * Unit);
+        own.Add(memory);
+        return memory;
     }
 
     /// <summary>Gives back all but the random numbers.</summary>
