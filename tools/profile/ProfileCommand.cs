@@ -3,6 +3,8 @@ using Spectre.Console;
 using Weft.Backends.Cuda.Compilation;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
+using Weft.Profile.Compare;
+using Weft.Profile.Documents;
 using Weft.Profile.Gpu;
 using Weft.Profile.Sim;
 using Weft.Profile.Static;
@@ -12,6 +14,9 @@ namespace Weft.Profile;
 /// <summary>Runs a profile for a person: tables on a console, and JSON where asked.</summary>
 public static class ProfileCommand
 {
+    /// <summary>What there is.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["static", "sim", "gpu", "compare"];
+
     /// <summary>Does what <paramref name="options"/> say.</summary>
     /// <param name="options">The parsed arguments.</param>
     /// <param name="console">Where tables go.</param>
@@ -27,9 +32,35 @@ public static class ProfileCommand
         return options.What switch
         {
             "gpu" => RunGpu(options, console, note, cancellationToken),
+            "compare" => RunCompare(options, console),
             "sim" => RunSim(options, console, note, cancellationToken),
             _ => RunStatic(options, console, note, cancellationToken),
         };
+    }
+
+    private static bool RunCompare(ProfileOptions options, IAnsiConsole console)
+    {
+        if (options.Files.ToArray() is not [var from, var to])
+            throw new WeftException("compare needs two files: the baseline, then what is held to it");
+        if (options.Threshold is not >= 0)
+            throw new WeftException($"--threshold is a percentage of 0 or more, not {options.Threshold}");
+        var (threshold, head) = (options.Threshold / 100, ProfileDocument.Read(to));
+        var comparison = Comparison.Of(ProfileDocument.Read(from), head, threshold);
+        var report = new CompareReport(head, comparison, threshold);
+        report.Write(console);
+        try
+        {
+            if (options.Markdown is not null)
+                File.WriteAllText(options.Markdown, report.Markdown());
+            if (options.JUnit is not null)
+                report.WriteJUnit(options.JUnit);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new WeftException(failure.Message, failure);
+        }
+
+        return !comparison.HasRegression;
     }
 
     private static bool RunSim(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)

@@ -6,15 +6,19 @@ namespace Weft.Profile;
 public class ProfileOptions
 {
     /// <summary>Which profile.</summary>
-    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel. gpu: check a GPU's results, then time kernels and models on it against its ceilings.")]
+    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel, how it fills a multiprocessor and what it takes at least. sim: what kernels do on the software device, counted. gpu: check a GPU's results, then time kernels and models on it against its ceilings. compare BASE HEAD: what changed between two JSON files of one profile; exit code 1 when something got worse.")]
     public string What { get; set; } = "";
 
+    /// <summary>What a profile reads.</summary>
+    [Value(1, MetaName = "FILES", HelpText = "For compare: the baseline and what is held to it.")]
+    public IEnumerable<string> Files { get; set; } = [];
+
     /// <summary>Architectures, separated by commas.</summary>
-    [Option("arch", MetaValue = "LIST", HelpText = "Architectures to compile for. Default: sm_75,sm_80,sm_86,sm_89,sm_90a.")]
+    [Option("arch", MetaValue = "LIST", HelpText = "For static: architectures to compile for. Default: sm_75,sm_80,sm_86,sm_89,sm_90a.")]
     public string? Architectures { get; set; }
 
     /// <summary>Which kernels.</summary>
-    [Option("kernel", MetaValue = "TEXT", HelpText = "Only instances whose name holds this: norm, or 'gemv<weft::bf16,1'. Default: all.")]
+    [Option("kernel", MetaValue = "TEXT", HelpText = "For static and sim: only instances whose name holds this: norm, or 'gemv<weft::bf16,1'. Default: all.")]
     public string Kernel { get; set; } = "";
 
     /// <summary>Where gpu runs.</summary>
@@ -22,8 +26,20 @@ public class ProfileOptions
     public string Device { get; set; } = "cuda";
 
     /// <summary>File for the result.</summary>
-    [Option("json", MetaValue = "FILE", HelpText = "For static: write the result into this file too.")]
+    [Option("json", MetaValue = "FILE", HelpText = "For static and sim: write the figures into this file too.")]
     public string? Json { get; set; }
+
+    /// <summary>What counts as worse.</summary>
+    [Option("threshold", MetaValue = "PERCENT", Default = 5.0, HelpText = "For compare: how much worse a figure may get. Default: 5. Spills, bank conflicts and occupancy may not.")]
+    public double Threshold { get; set; } = 5;
+
+    /// <summary>File for a pull request.</summary>
+    [Option("markdown", MetaValue = "FILE", HelpText = "For compare: write the table for a pull request.")]
+    public string? Markdown { get; set; }
+
+    /// <summary>File for a build server.</summary>
+    [Option("junit", MetaValue = "FILE", HelpText = "For compare: write JUnit XML, a test a row.")]
+    public string? JUnit { get; set; }
 
     /// <summary>Folder for the result.</summary>
     [Option("out", MetaValue = "DIR", HelpText = "For gpu: write gpu.json and gpu.md into this folder too.")]
