@@ -6,6 +6,7 @@ using Weft.Interop;
 using Weft.Profile.Compare;
 using Weft.Profile.Documents;
 using Weft.Profile.Gpu;
+using Weft.Profile.Report;
 using Weft.Profile.Sim;
 using Weft.Profile.Static;
 
@@ -15,7 +16,7 @@ namespace Weft.Profile;
 public static class ProfileCommand
 {
     /// <summary>What there is.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["static", "sim", "gpu", "compare"];
+    public static IReadOnlyList<string> Names { get; } = ["static", "sim", "gpu", "compare", "report"];
 
     /// <summary>Does what <paramref name="options"/> say.</summary>
     /// <param name="options">The parsed arguments.</param>
@@ -33,6 +34,7 @@ public static class ProfileCommand
         {
             "gpu" => RunGpu(options, console, note, cancellationToken),
             "compare" => RunCompare(options, console),
+            "report" => RunReport(options, note),
             "sim" => RunSim(options, console, note, cancellationToken),
             _ => RunStatic(options, console, note, cancellationToken),
         };
@@ -61,6 +63,30 @@ public static class ProfileCommand
         }
 
         return !comparison.HasRegression;
+    }
+
+    private static bool RunReport(ProfileOptions options, Action<string> note)
+    {
+        var documents = options.Files.Select(ProfileDocument.Read).ToList();
+        if (documents.Count == 0)
+            throw new WeftException("report needs files: what 'weft profile static --json FILE' and the other profiles write");
+        if (options.Html is null && options.Svg is null)
+            throw new WeftException("report writes a page with --html FILE, a picture with --svg FILE, or both");
+        var report = new HtmlReport(documents);
+        try
+        {
+            if (options.Html is not null)
+                File.WriteAllText(options.Html, report.Page());
+            if (options.Svg is not null)
+                File.WriteAllText(options.Svg, report.Picture());
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new WeftException(failure.Message, failure);
+        }
+
+        note($"wrote {string.Join(" and ", new[] { options.Html, options.Svg }.OfType<string>())}");
+        return true;
     }
 
     private static bool RunSim(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)

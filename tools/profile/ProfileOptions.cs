@@ -6,11 +6,11 @@ namespace Weft.Profile;
 public class ProfileOptions
 {
     /// <summary>Which profile.</summary>
-    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel, how it fills a multiprocessor and what it takes at least. sim: what kernels do on the software device, counted. gpu: check a GPU's results, then time kernels and models on it against its ceilings. compare BASE HEAD: what changed between two JSON files of one profile; exit code 1 when something got worse.")]
+    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel, how it fills a multiprocessor and what it takes at least. sim: what kernels do on the software device, counted. gpu: check a GPU's results, then time kernels and models on it against its ceilings. compare BASE HEAD: what changed between two JSON files of one profile; exit code 1 when something got worse. report FILE…: JSON files of any profiles, the oldest first, as one HTML page.")]
     public string What { get; set; } = "";
 
     /// <summary>What a profile reads.</summary>
-    [Value(1, MetaName = "FILES", HelpText = "For compare: the baseline and what is held to it.")]
+    [Value(1, MetaName = "FILES", HelpText = "For compare: the baseline and what is held to it. For report: what to show.")]
     public IEnumerable<string> Files { get; set; } = [];
 
     /// <summary>Architectures, separated by commas.</summary>
@@ -40,6 +40,14 @@ public class ProfileOptions
     /// <summary>File for a build server.</summary>
     [Option("junit", MetaValue = "FILE", HelpText = "For compare: write JUnit XML, a test a row.")]
     public string? JUnit { get; set; }
+
+    /// <summary>The page.</summary>
+    [Option("html", MetaValue = "FILE", HelpText = "For report: the page to write.")]
+    public string? Html { get; set; }
+
+    /// <summary>The picture.</summary>
+    [Option("svg", MetaValue = "FILE", HelpText = "For report: write the first roofline as a picture.")]
+    public string? Svg { get; set; }
 
     /// <summary>Folder for the result.</summary>
     [Option("out", MetaValue = "DIR", HelpText = "For gpu: write gpu.json and gpu.md into this folder too.")]
