@@ -69,18 +69,26 @@ public sealed class ProfileTests
         var outcome = WeftProcess.Run("profile", "gpu", "--device", "sim", "--out", folder, "--tests", TestProgram(12), "--goldens", goldens);
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
         using var report = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "gpu.json")));
-        string[] Names(string table, string column) =>
-            [.. report.RootElement.GetProperty(table).EnumerateArray().Select(row => row.GetProperty(column).GetString()!.Split(',')[0]).Distinct()];
-        Assert.That(Names("checks", "name"), Is.EqualTo(new[] { "kernels", "llama bf16", "llama f16" }));
-        Assert.That(Names("checks", "outcome"), Is.EqualTo(new[] { "Passed" }));
-        Assert.That(Names("rows", "kernel"), Is.EquivalentTo(new[]
+        var rows = report.RootElement.GetProperty("rows").EnumerateArray().ToList();
+        var kernels = rows.Select(row => row.GetProperty("kernel").GetString()!).ToList();
+        Assert.That(rows.Where((_, i) => kernels[i] == "check").Select(row => row.GetProperty("shape").GetString()), Is.EqualTo(new[] { "kernels", "llama bf16", "llama f16" }));
+        Assert.That(kernels.Distinct(), Is.EquivalentTo(new[]
             {
-                "embedding", "gemv", "quantized_gemv int4", "norm", "rotary_cache_write", "attention_decode", "sample", "attention_prefill", "activation", "copy_rows",
-                "dequantize int4", "cuBLAS",
+                "ceilings", "check", "embedding", "gemv", "gemv, gated", "quantized_gemv int4", "quantized_gemv int4, gated", "norm", "rotary_cache_write", "attention_decode",
+                "sample", "attention_prefill", "attention_prefill, mma.sync", "activation, gated", "copy_rows", "dequantize int4", "cuBLAS", "prefill tiny", "decode tiny",
             }));
-        Assert.That(Names("models", "what"), Is.EqualTo(new[] { "prefill", "decode" }));
-        foreach (var row in report.RootElement.GetProperty("models").EnumerateArray())
-            Assert.That(row.GetProperty("tokens_per_second").GetDouble(), Is.Positive);
+        foreach (var row in rows.Where((_, i) => kernels[i] is not ("ceilings" or "check")))
+        {
+            Assert.That(row.GetProperty("metrics").GetProperty("time_us").GetDouble(), Is.Positive);
+            Assert.That(row.GetProperty("samples").GetProperty("time_us").GetArrayLength(), Is.GreaterThan(4));
+        }
+
+        foreach (var row in rows.Where((_, i) => kernels[i] == "decode tiny"))
+            Assert.That(row.GetProperty("metrics").GetProperty("launches").GetInt32(), Is.EqualTo(1 + (2 * 6) + 3), "embedding, two layers of six, gathered rows, head, draw");
+        using var trace = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "trace.json")));
+        Assert.That(
+            trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "M").Select(e => e.GetProperty("args").GetProperty("name").GetString()),
+            Does.Contain("tiny prefill, batch 1").And.Contain("tiny decode, batch 3"));
         Assert.That(outcome.Out, Does.Contain("software CUDA device").And.Contain("of ceiling"));
         Assert.That(File.ReadAllText(Path.Combine(folder, "gpu.md")), Does.Contain("| llama bf16 | passed |").And.Contain("| tiny | decode | 3 |"));
     }
@@ -105,6 +113,32 @@ public sealed class ProfileTests
         Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
         Assert.That(outcome.Error, Does.Contain(message).And.Not.Contain("   at "));
     }
+
+    [TestCase("cpu", "decode at")]
+    [TestCase("sim", "prefill of")]
+    public void Each_node_of_a_model_is_timed(string device, string step)
+    {
+        if (device == "sim")
+            Require.Simulator();
+        var (json, trace) = (Path.Combine(folder, "model.json"), Path.Combine(folder, "trace.json"));
+        var outcome = InProcess.Run("profile", "model", Require.Golden("llama2-gqa"), "--device", device, "--json", json, "--trace", trace);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        Assert.That(outcome.Out, Does.Contain(step).And.Contain("query+key+value").And.Contain("gate+up").And.Contain(" head ").And.Contain(" draw "));
+        using var document = JsonDocument.Parse(File.ReadAllText(json));
+        var rows = document.RootElement.GetProperty("rows").EnumerateArray().ToList();
+        Assert.That(rows.Select(row => row.GetProperty("shape").GetString()!.Split(' ')[0]).Distinct(), Is.EqualTo(new[] { "prefill", "decode" }));
+        Assert.That(rows.Select(row => row.GetProperty("kernel").GetString()), Does.Contain("layer 1 attention"));
+        Assert.That(rows.Select(row => row.GetProperty("metrics").GetProperty("time_us").GetDouble()), Has.All.Positive);
+        Assert.That(InProcess.Run("profile", "compare", json, json).ExitCode, Is.Zero);
+        using var timeline = JsonDocument.Parse(File.ReadAllText(trace));
+        var slices = timeline.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "X").ToList();
+        Assert.That(slices, Has.Count.GreaterThanOrEqualTo(rows.Count));
+    }
+
+    [TestCase("profile", "model")]
+    [TestCase("profile", "model", "one", "two")]
+    [TestCase("profile", "model", "no-such-model")]
+    public void A_model_profile_needs_one_model(params string[] arguments) => Assert.That(InProcess.Run(arguments).ExitCode, Is.EqualTo(1));
 
     [TestCase("profile", "gpu", "--device", "tpu", 1)]
     public void A_device_that_kernels_cannot_be_timed_on_is_named(string verb, string what, string option, string device, int exitCode) =>

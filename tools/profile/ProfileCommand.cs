@@ -6,6 +6,7 @@ using Weft.Interop;
 using Weft.Profile.Compare;
 using Weft.Profile.Documents;
 using Weft.Profile.Gpu;
+using Weft.Profile.Model;
 using Weft.Profile.Report;
 using Weft.Profile.Sim;
 using Weft.Profile.Static;
@@ -16,23 +17,27 @@ namespace Weft.Profile;
 public static class ProfileCommand
 {
     /// <summary>What there is.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["static", "sim", "gpu", "compare", "report"];
+    public static IReadOnlyList<string> Names { get; } = ["static", "sim", "gpu", "model", "compare", "report"];
 
     /// <summary>Does what <paramref name="options"/> say.</summary>
     /// <param name="options">The parsed arguments.</param>
     /// <param name="console">Where tables go.</param>
+    /// <param name="load">Loads a model by its path and a device's name, or null for the default.</param>
     /// <param name="note">Is told what is going on, a sentence at a time.</param>
     /// <param name="cancellationToken">Stops between two compilations.</param>
     /// <returns>True when everything is within its bounds.</returns>
     /// <exception cref="WeftException">An argument makes no sense, or the result cannot be written.</exception>
-    public static bool Run(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
+    public static bool Run(
+        ProfileOptions options, IAnsiConsole console, Func<string, string?, Weft.Model> load, Action<string> note, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(console);
+        ArgumentNullException.ThrowIfNull(load);
         ArgumentNullException.ThrowIfNull(note);
         return options.What switch
         {
             "gpu" => RunGpu(options, console, note, cancellationToken),
+            "model" => RunModel(options, console, load, note, cancellationToken),
             "compare" => RunCompare(options, console),
             "report" => RunReport(options, note),
             "sim" => RunSim(options, console, note, cancellationToken),
@@ -89,6 +94,18 @@ public static class ProfileCommand
         return true;
     }
 
+    private static bool RunModel(
+        ProfileOptions options, IAnsiConsole console, Func<string, string?, Weft.Model> load, Action<string> note, CancellationToken cancellationToken)
+    {
+        if (options.Files.ToArray() is not [var path])
+            throw new WeftException("model needs one model: a .weft file or a checkpoint folder");
+        using var model = load(path, options.Device);
+        var document = new ModelProfile(model, options.Trace, cancellationToken).Run(console, note);
+        if (options.Json is not null)
+            document.Write(options.Json);
+        return true;
+    }
+
     private static bool RunSim(ProfileOptions options, IAnsiConsole console, Action<string> note, CancellationToken cancellationToken)
     {
         CudaLibraries.Select(CudaPlatform.Simulator);
@@ -111,7 +128,7 @@ public static class ProfileCommand
     {
         CudaLibraries.Select(options.Device switch
         {
-            "cuda" => CudaPlatform.Nvidia,
+            null or "cuda" => CudaPlatform.Nvidia,
             "sim" => CudaPlatform.Simulator,
             var other => throw new WeftException($"--device is cuda or sim, not '{other}'"),
         });

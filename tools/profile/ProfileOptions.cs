@@ -6,11 +6,11 @@ namespace Weft.Profile;
 public class ProfileOptions
 {
     /// <summary>Which profile.</summary>
-    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel, how it fills a multiprocessor and what it takes at least. sim: what kernels do on the software device, counted. gpu: check a GPU's results, then time kernels and models on it against its ceilings. compare BASE HEAD: what changed between two JSON files of one profile; exit code 1 when something got worse. report FILE…: JSON files of any profiles, the oldest first, as one HTML page.")]
+    [Value(0, MetaName = "WHAT", Required = true, HelpText = "static: what the compiler says of each kernel, how it fills a multiprocessor and what it takes at least. sim: what kernels do on the software device, counted. gpu: check a GPU's results, then time kernels and models on it against its ceilings. model MODEL: each node of a model's graph in a prefill and a decode step, on --device. compare BASE HEAD: what changed between two JSON files of one profile; exit code 1 when something got worse. report FILE…: JSON files of any profiles, the oldest first, as one HTML page.")]
     public string What { get; set; } = "";
 
     /// <summary>What a profile reads.</summary>
-    [Value(1, MetaName = "FILES", HelpText = "For compare: the baseline and what is held to it. For report: what to show.")]
+    [Value(1, MetaName = "FILES", HelpText = "For compare: the baseline and what is held to it. For report: what to show. For model: a .weft file or a checkpoint folder.")]
     public IEnumerable<string> Files { get; set; } = [];
 
     /// <summary>Architectures, separated by commas.</summary>
@@ -21,13 +21,17 @@ public class ProfileOptions
     [Option("kernel", MetaValue = "TEXT", HelpText = "For static and sim: only instances whose name holds this: norm, or 'gemv<weft::bf16,1'. Default: all.")]
     public string Kernel { get; set; } = "";
 
-    /// <summary>Where gpu runs.</summary>
-    [Option("device", MetaValue = "NAME", Default = "cuda", HelpText = "For gpu: cuda (default), or sim for a trial on the software device, whose times mean nothing.")]
-    public string Device { get; set; } = "cuda";
+    /// <summary>Where gpu and model run.</summary>
+    [Option("device", MetaValue = "NAME", HelpText = "For gpu: cuda (default), or sim for a trial on the software device, whose times mean nothing. For model: auto (default), cpu, cuda, cuda:N or sim.")]
+    public string? Device { get; set; }
 
     /// <summary>File for the result.</summary>
-    [Option("json", MetaValue = "FILE", HelpText = "For static and sim: write the figures into this file too.")]
+    [Option("json", MetaValue = "FILE", HelpText = "For static, sim and model: write the figures into this file too.")]
     public string? Json { get; set; }
+
+    /// <summary>The timeline.</summary>
+    [Option("trace", MetaValue = "FILE", HelpText = "For model: write the steps as a timeline for ui.perfetto.dev. gpu writes trace.json into --out.")]
+    public string? Trace { get; set; }
 
     /// <summary>What counts as worse.</summary>
     [Option("threshold", MetaValue = "PERCENT", Default = 5.0, HelpText = "For compare: how much worse a figure may get. Default: 5. Spills, bank conflicts and occupancy may not.")]
@@ -50,7 +54,7 @@ public class ProfileOptions
     public string? Svg { get; set; }
 
     /// <summary>Folder for the result.</summary>
-    [Option("out", MetaValue = "DIR", HelpText = "For gpu: write gpu.json and gpu.md into this folder too.")]
+    [Option("out", MetaValue = "DIR", HelpText = "For gpu: write gpu.json, gpu.md and trace.json into this folder too.")]
     public string? Out { get; set; }
 
     /// <summary>The kernel tests.</summary>

@@ -4,6 +4,7 @@ using CommandLine;
 using Weft.Cli.Arguments;
 using Weft.Cli.Output;
 using Weft.Cli.Probes;
+using Weft.Profile.Probes;
 using Weft.Tensors;
 
 namespace Weft.Cli.Verbs;

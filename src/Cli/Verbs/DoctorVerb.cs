@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using CommandLine;
 using Weft.Cli.Output;
 using Weft.Cli.Probes;
+using Weft.Profile.Probes;
 using Weft.Cli.Storage;
 using Weft.Interop;
 

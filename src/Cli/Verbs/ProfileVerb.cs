@@ -1,5 +1,6 @@
 using CommandLine;
 using Weft.Cli.Arguments;
+using Weft.Cli.Storage;
 using Weft.Profile;
 
 namespace Weft.Cli.Verbs;
@@ -13,6 +14,13 @@ internal sealed class ProfileVerb : ProfileOptions, IVerb
     {
         if (!ProfileCommand.Names.Contains(What))
             throw new UsageException($"there is no profile '{What}'; there are {string.Join(", ", ProfileCommand.Names)}");
-        return ProfileCommand.Run(this, session.Terminal.Rich, session.Terminal.Note, session.Cancellation) ? ExitCodes.Success : ExitCodes.Failure;
+        return ProfileCommand.Run(this, session.Terminal.Rich, Load, session.Terminal.Note, session.Cancellation) ? ExitCodes.Success : ExitCodes.Failure;
+
+        Model Load(string path, string? device)
+        {
+            if (!DeviceChoice.TryParse(device ?? Environment.GetEnvironmentVariable("WEFT_DEVICE") ?? "auto", out var choice))
+                throw new UsageException($"--device is {DeviceChoice.Forms}, not '{device}'");
+            return Weft.Model.Load(ModelStore.Resolve(path, session), new ModelOptions { Device = choice });
+        }
     }
 }

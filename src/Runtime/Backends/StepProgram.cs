@@ -3,6 +3,12 @@ using Weft.Scheduling;
 
 namespace Weft.Backends;
 
+/// <summary>How long a node of the graph took.</summary>
+/// <param name="Node">Which; null for drawing the tokens.</param>
+/// <param name="Microseconds">On the device, where it is one.</param>
+/// <param name="Launches">Kernels and products that it took; 0 where it ran on the host.</param>
+internal readonly record struct NodeTime(Graph.Node? Node, double Microseconds, int Launches);
+
 /// <summary>
 /// A graph bound to a backend: weights, cache storage, memory and kernels. The caller fills <see cref="Batch"/>, submits the step and
 /// receives what its rows of logits gave; nothing is allocated on the way. Where steps run ahead, the next may be submitted before the
@@ -34,6 +40,12 @@ internal abstract class StepProgram : IDisposable
     /// <summary>Submits one step over <see cref="Batch"/>, which is free again on return.</summary>
     /// <returns>Its number, by which it is received.</returns>
     public abstract long Submit();
+
+    /// <summary>
+    /// Submits one step as <see cref="Submit"/> does, but node by node, and waits for each: what a profile of the model measures. The step
+    /// is received as any other.
+    /// </summary>
+    public abstract IReadOnlyList<NodeTime> SubmitTimed();
 
     /// <summary>
     /// Waits for a step that had rows of logits, of the last two. Gives [R] the token that each row's sampler drew, or a code of

@@ -59,6 +59,9 @@ internal sealed record Metric(string Name, string Unit, Worse Worse, bool IsStri
         new("host_us", "µs", Worse.Higher),
         new("gap_share", "", Worse.Higher),
         new("roofline_fraction", "", Worse.Lower),
+        new("launches", "", Worse.Higher, IsStrict: true),
+        new("check_failed", "", Worse.Higher, IsStrict: true),
+        new("check_skipped", "", Worse.Higher, IsStrict: true),
         new("peer_us", "µs", Worse.Never),
     }.ToDictionary(metric => metric.Name);
 }

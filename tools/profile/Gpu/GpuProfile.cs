@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Text.Json;
 using Spectre.Console;
 using Weft.Interop;
+using Weft.Profile.Documents;
 using Weft.Profile.Workloads;
 
 namespace Weft.Profile.Gpu;
@@ -20,14 +20,15 @@ internal static class GpuProfile
 
         // A missing device ends the run before the checks would fail one by one.
         var device = CudaDeviceInfo.Get(0);
-        var checks = new CorrectnessChecks(options.Device, note, cancellationToken).Run(options.Tests, options.Goldens);
+        var checks = new CorrectnessChecks(options.Device ?? "cuda", note, cancellationToken).Run(options.Tests, options.Goldens);
         var models = isTrial ? ModelShape.Trial : ModelShape.Real;
         Ceilings ceilings;
         IReadOnlyList<GpuRow> rows;
         using (var context = CudaContext.Create(0))
         using (var kernels = new KernelTimings(context, isTrial))
             (ceilings, rows) = kernels.Measure(models, note, cancellationToken);
-        var timed = new ModelTimings(ceilings, isTrial).Measure(models, note, cancellationToken);
+        var trace = new TraceFile(device.Name);
+        var timed = new ModelTimings(ceilings, trace, isTrial).Measure(models, note, cancellationToken);
         note("PyTorch at the same work");
         (rows, var peer) = TorchPeer.Measure(rows, cancellationToken);
         var report = new GpuReport(
@@ -36,7 +37,8 @@ internal static class GpuProfile
         GpuTables.Write(console, report);
         if (options.Out is { } target)
         {
-            File.WriteAllText(Path.Combine(target, "gpu.json"), JsonSerializer.Serialize(report, GpuJson.Default.GpuReport) + "\n");
+            report.Document().Write(Path.Combine(target, "gpu.json"));
+            trace.Write(Path.Combine(target, "trace.json"));
             File.WriteAllText(Path.Combine(target, "gpu.md"), GpuTables.Markdown(report));
         }
 

@@ -1,11 +1,13 @@
 using System.Text.Json.Serialization;
+using Weft.Profile.Documents;
 
 namespace Weft.Profile.Gpu;
 
 /// <summary>What the device does at best, measured in the same run.</summary>
 /// <param name="CopyBytesPerSecond">Large copy inside the device, bytes read plus written.</param>
 /// <param name="MatrixOperationsPerSecond">Large bf16 product through cuBLAS on random numbers.</param>
-public readonly record struct Ceilings(double CopyBytesPerSecond, double MatrixOperationsPerSecond)
+/// <param name="LaunchMicroseconds">A kernel that does next to nothing, in a graph of such kernels: what launches cost; 0 on a processor.</param>
+public readonly record struct Ceilings(double CopyBytesPerSecond, double MatrixOperationsPerSecond, double LaunchMicroseconds = 0)
 {
     /// <summary>Microseconds that work takes at least.</summary>
     public double Floor(double bytes, double operations) => Math.Max(bytes / CopyBytesPerSecond, operations / MatrixOperationsPerSecond) * 1e6;
@@ -23,11 +25,13 @@ public sealed record PeerWork(string Kind, params IReadOnlyList<int> Sizes);
 /// <param name="Microseconds">Median of a launch.</param>
 /// <param name="Fastest">Fastest launch, microseconds.</param>
 /// <param name="Slowest">Slowest launch, microseconds.</param>
+/// <param name="Samples">All repetitions.</param>
 /// <param name="Bytes">Fewest bytes of device memory that it must move.</param>
 /// <param name="Operations">Floating-point operations that it must do.</param>
 /// <param name="Floor">Microseconds that the ceilings of the same run allow at best.</param>
 public sealed record GpuRow(
-    string Kernel, string Shape, PeerWork? Work, double Microseconds, double Fastest, double Slowest, double Bytes, double Operations, double Floor)
+    string Kernel, string Shape, PeerWork? Work, double Microseconds, double Fastest, double Slowest, IReadOnlyList<double> Samples, double Bytes,
+    double Operations, double Floor)
 {
     /// <summary>Share of the ceiling that is reached.</summary>
     public double Fraction => Floor / Microseconds;
@@ -45,13 +49,16 @@ public sealed record GpuRow(
 /// <param name="Microseconds">Median of a step.</param>
 /// <param name="Fastest">Fastest, microseconds.</param>
 /// <param name="Slowest">Slowest, microseconds.</param>
+/// <param name="Samples">All repetitions.</param>
 /// <param name="Host">Microseconds that the host takes to submit a step.</param>
+/// <param name="Launches">Kernels and products of a step.</param>
+/// <param name="GapShare">Part of a step that launches alone take: their number times an empty one.</param>
 /// <param name="Bytes">Weights and cache that it must read.</param>
 /// <param name="Operations">Floating-point operations that it must do.</param>
 /// <param name="Floor">Microseconds that the ceilings of the same run allow at best.</param>
 public sealed record ModelRow(
-    string Model, string What, int Batch, int Context, double TokensPerSecond, double Microseconds, double Fastest, double Slowest, double Host,
-    double Bytes, double Operations, double Floor)
+    string Model, string What, int Batch, int Context, double TokensPerSecond, double Microseconds, double Fastest, double Slowest,
+    IReadOnlyList<double> Samples, double Host, int Launches, double GapShare, double Bytes, double Operations, double Floor)
 {
     /// <summary>Share of the ceiling that is reached.</summary>
     public double Fraction => Floor / Microseconds;
@@ -93,11 +100,37 @@ public sealed record GpuReport(
 {
     /// <summary>No check failed.</summary>
     public bool Passed => Checks.All(check => check.Outcome != CheckOutcome.Failed);
+
+    /// <summary>The figures, for later comparison.</summary>
+    internal ProfileDocument Document() => ProfileDocument.Of(
+        "gpu", [("device", Device), ("driver", Driver)],
+        [
+            new("ceilings", "", "of the same run", Device, new SortedDictionary<string, double>
+            {
+                ["copy_bytes_per_second"] = Ceilings.CopyBytesPerSecond,
+                ["launch_us"] = Ceilings.LaunchMicroseconds,
+                ["matrix_operations_per_second"] = Ceilings.MatrixOperationsPerSecond,
+            }),
+            .. Checks.Select(check => new ProfileRow("check", check.Summary, check.Name, Device, new SortedDictionary<string, double>
+            {
+                ["check_failed"] = check.Outcome == CheckOutcome.Failed ? 1 : 0,
+                ["check_skipped"] = check.Outcome == CheckOutcome.Skipped ? 1 : 0,
+            })),
+            .. Rows.Select(row => new ProfileRow(row.Kernel, "", row.Shape, Device, Metrics(
+                ("bytes", row.Bytes), ("operations", row.Operations), ("time_us", row.Microseconds), ("roofline_fraction", row.Fraction), ("peer_us", row.PyTorch ?? 0)), Times(row.Samples))),
+            .. Models.Select(row => new ProfileRow($"{row.What} {row.Model}", "", $"batch {row.Batch}, context {row.Context}", Device, Metrics(
+                ("bytes", row.Bytes), ("operations", row.Operations), ("time_us", row.Microseconds), ("roofline_fraction", row.Fraction), ("host_us", row.Host),
+                ("launches", row.Launches), ("gap_share", row.GapShare)), Times(row.Samples))),
+        ]);
+
+    private static SortedDictionary<string, double> Metrics(params IEnumerable<(string Name, double Value)> metrics) =>
+        new(metrics.Where(metric => metric.Value != 0).ToDictionary(metric => metric.Name, metric => Math.Round(metric.Value, 4)));
+
+    private static Dictionary<string, double[]> Times(IReadOnlyList<double> samples) => new() { ["time_us"] = [.. samples.Select(sample => Math.Round(sample, 3))] };
 }
 
 /// <summary>Serialises reports without reflection.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
-[JsonSerializable(typeof(GpuReport))]
 [JsonSerializable(typeof(List<PeerWork>))]
 [JsonSerializable(typeof(PeerAnswer))]
 internal sealed partial class GpuJson : JsonSerializerContext;

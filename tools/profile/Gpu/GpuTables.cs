@@ -10,7 +10,7 @@ internal static class GpuTables
     private static readonly string[] CheckColumns = ["check", "outcome", "s", "summary"];
     private static readonly string[] KernelColumns = ["kernel", "shape", "µs", "min–max", "GB/s", "TFLOP/s", "of ceiling", "PyTorch µs", "× PyTorch"];
     private static readonly string[] ModelColumns =
-        ["model", "step", "batch", "context", "tokens/s", "µs", "min–max", "host µs", "GB/s", "TFLOP/s", "of ceiling"];
+        ["model", "step", "batch", "context", "tokens/s", "µs", "min–max", "host µs", "launches", "gaps", "GB/s", "TFLOP/s", "of ceiling"];
 
     /// <summary>Writes all tables.</summary>
     public static void Write(IAnsiConsole console, GpuReport report)
@@ -43,7 +43,7 @@ internal static class GpuTables
     private static string Summary(GpuReport report) => string.Create(
         CultureInfo.InvariantCulture,
         $"{report.Device}, driver for CUDA {report.Driver}: copy {report.Ceilings.CopyBytesPerSecond / 1e9:F0} GB/s, bf16 product " +
-        $"{report.Ceilings.MatrixOperationsPerSecond / 1e12:F1} TFLOP/s; {report.PyTorch}; {report.Seconds:F0} s in all");
+        $"{report.Ceilings.MatrixOperationsPerSecond / 1e12:F1} TFLOP/s, an empty launch {report.Ceilings.LaunchMicroseconds:F1} µs; {report.PyTorch}; {report.Seconds:F0} s in all");
 
     private static IEnumerable<(string[] Columns, IEnumerable<string[]> Rows)> Tables(GpuReport report) =>
     [
@@ -57,7 +57,7 @@ internal static class GpuTables
         (ModelColumns, report.Models.Select(row => (string[])
         [
             row.Model, row.What, Text(row.Batch, "F0"), Text(row.Context, "F0"), Text(row.TokensPerSecond, "N0"), Text(row.Microseconds, "F0"),
-            Range(row.Fastest, row.Slowest), Text(row.Host, "F1"), Text(row.Bytes / row.Microseconds / 1e3, "F0"),
+            Range(row.Fastest, row.Slowest), Text(row.Host, "F1"), Text(row.Launches, "F0"), Text(row.GapShare, "P1"), Text(row.Bytes / row.Microseconds / 1e3, "F0"),
             Text(row.Operations / row.Microseconds / 1e6, "F1"), Text(row.Fraction, "P0"),
         ])),
     ];

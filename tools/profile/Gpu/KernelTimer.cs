@@ -13,10 +13,10 @@ internal sealed class KernelTimer(CudaContext context, CudaStream stream) : IDis
     private readonly CudaEvent start = CudaEvent.Create(context, EventTiming.Timed);
     private readonly CudaEvent end = CudaEvent.Create(context, EventTiming.Timed);
 
-    /// <summary>Microseconds of one launch: the median over <paramref name="repeats"/> replays, with the fastest and the slowest.</summary>
+    /// <summary>Microseconds of one launch: the median over <paramref name="repeats"/> replays, with the fastest, the slowest and all.</summary>
     /// <param name="launch">Submits launch number i; numbers let it rotate its inputs.</param>
     /// <param name="repeats">Measured replays.</param>
-    public (double Median, double Min, double Max) Measure(Action<int> launch, int repeats)
+    public (double Median, double Min, double Max, double[] Sorted) Measure(Action<int> launch, int repeats)
     {
         // Once outside the graph: modules load and algorithms are chosen.
         launch(0);
@@ -25,7 +25,7 @@ internal sealed class KernelTimer(CudaContext context, CudaStream stream) : IDis
         var count = (int)Math.Clamp(TargetMilliseconds * 1000 / Math.Max(once, 1), 1, 200);
         var times = Replay(launch, count, repeats);
         Array.Sort(times);
-        return (times[times.Length / 2], times[0], times[^1]);
+        return (times[times.Length / 2], times[0], times[^1], times);
     }
 
     public void Dispose()

@@ -38,7 +38,7 @@ internal sealed class KernelTimings : IDisposable
         IEnumerable<ModelShape> models, Action<string> note, CancellationToken cancellationToken)
     {
         note("measuring the ceilings");
-        ceilings = MeasureCeilings();
+        ceilings = GpuCeilings.Measure(context, timer, stream, blas, operands, isTrial);
         var device = context.Device;
         var target = new WorkloadTarget(device.ComputeCapability, device.Multiprocessors, device.SharedMemoryPerBlock);
         foreach (var model in models)
@@ -79,20 +79,6 @@ internal sealed class KernelTimings : IDisposable
         .. (isTrial ? [100] : (int[])[2048, 16384]).SelectMany(catalog.Prefill),
     ];
 
-    private Ceilings MeasureCeilings()
-    {
-        var bytes = isTrial ? 1L << 20 : 1L << 30;
-        using var target = CudaDeviceMemory.Allocate(context, 2 * bytes);
-        var copy = timer.Measure(_ => target.CopyFromAsync(target, 0, bytes, bytes, stream), Repeats);
-        var n = isTrial ? 64 : 8192;
-        var y = operands.Zeros((long)n * n * 2);
-        var shape = new ProductShape(n, n, n, n, n, n, MatrixType.BFloat16, MatrixType.BFloat16);
-        var product = timer.Measure(
-            i => blas.Multiply(stream, shape, new(operands.Random((long)n * n * 2, i), operands.Random((long)n * n * 2, i + 1), y)), Repeats);
-        operands.Release();
-        return new(2.0 * bytes / copy.Median * 1e6, 2.0 * n * n * n / product.Median * 1e6);
-    }
-
     private void Time(Workload workload)
     {
         var kernel = kernels.Get(workload.Instance);
@@ -111,8 +97,8 @@ internal sealed class KernelTimings : IDisposable
 
     private void Add(string kernel, string shape, PeerWork? work, double bytes, double operations, Action<int> launch)
     {
-        var (median, min, max) = timer.Measure(launch, Repeats);
+        var (median, min, max, all) = timer.Measure(launch, Repeats);
         operands.Release();
-        rows.Add(new(kernel, shape, work, median, min, max, bytes, operations, ceilings.Floor(bytes, operations)));
+        rows.Add(new(kernel, shape, work, median, min, max, all, bytes, operations, ceilings.Floor(bytes, operations)));
     }
 }

@@ -5,6 +5,8 @@ using Weft.Graph;
 using Weft.Interop;
 using Weft.KvCache;
 using Weft.Models;
+using Weft.Profile.Documents;
+using Weft.Profile.Model;
 using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Profile.Workloads;
@@ -13,7 +15,7 @@ using Weft.Tensors;
 namespace Weft.Profile.Gpu;
 
 /// <summary>Whole models of random weights: prefill of one prompt, then greedy decoding of a batch, as a server runs them.</summary>
-internal sealed class ModelTimings(Ceilings ceilings, bool isTrial)
+internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTrial)
 {
     private const DataType Type = DataType.BFloat16;
     private const int Repeats = 5;
@@ -25,7 +27,7 @@ internal sealed class ModelTimings(Ceilings ceilings, bool isTrial)
     private int StepsEach => isTrial ? 2 : 32;
 
     // One repeat more than is measured: its steps compile, choose algorithms and capture.
-    private int Positions => Prompt + ((Repeats + 1) * StepsEach) + 1;
+    private int Positions => Prompt + ((Repeats + 1) * StepsEach) + 2;
 
     /// <summary>Times every model at every batch size that fits the device.</summary>
     public IReadOnlyList<ModelRow> Measure(IEnumerable<ModelShape> models, Action<string> note, CancellationToken cancellationToken)
@@ -56,17 +58,31 @@ internal sealed class ModelTimings(Ceilings ceilings, bool isTrial)
         var blocks = batch * BlockPool.BlocksFor(Positions);
         var pool = new BlockPool(blocks);
         var input = new StepBatch(isTrial ? 64 : 2048, batch, BlockPool.BlocksFor(Positions), Math.Max(batch, 16));
+        var weights = new RandomWeights(shape.Name, model);
         using var program = CudaBackend.Compile(
-            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), new RandomWeights(shape.Name, model), input, new CudaOptions(0, Type, blocks, Positions));
+            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), weights, input, new CudaOptions(0, Type, blocks, Positions));
         var run = new Run(program, pool, batch, model.VocabularySize, Positions);
         if (batch == 1)
-            Add(shape, model, "prefill", 1, Prompt, Enumerable.Range(0, Repeats + 1).Select(_ => run.Prefill(0, Prompt, keep: false)).Skip(1));
+        {
+            var all = Enumerable.Range(0, Repeats + 1).Select(_ => run.Prefill(0, Prompt, keep: false)).Skip(1).ToList();
+            Add(shape, model, "prefill", 1, Prompt, all, Trace("prefill", run.TimePrefill(Prompt), new(1, Prompt, 0, 1, 2, 2)));
+        }
+
         for (var sequence = 0; sequence < batch; sequence++)
             run.Prefill(sequence, Prompt, keep: true);
-        Add(shape, model, "decode", batch, Prompt, Enumerable.Range(0, Repeats + 1).Select(_ => run.Decode(StepsEach)).Skip(1));
+        var times = Enumerable.Range(0, Repeats + 1).Select(_ => run.Decode(StepsEach)).Skip(1).ToList();
+        Add(shape, model, "decode", batch, Prompt, times, Trace("decode", run.TimeDecode(), new(batch, 1, Positions - 1, batch, 2, 2)));
+
+        // Returns how many launches the step has.
+        int Trace(string what, IReadOnlyList<NodeTime> nodes, StepSize size)
+        {
+            trace.Add($"{shape.Name} {what}, batch {batch}", nodes.Select(time => (
+                time, time.Node is null ? NodeWork.Drawing(size.LogitRows, shape.Vocabulary) : NodeWork.Of(time.Node, weights.Find, size))));
+            return nodes.Sum(node => node.Launches);
+        }
     }
 
-    private void Add(ModelShape shape, ModelDescription model, string what, int batch, int context, IEnumerable<StepTime> times)
+    private void Add(ModelShape shape, ModelDescription model, string what, int batch, int context, IEnumerable<StepTime> times, int launches)
     {
         var sorted = times.OrderBy(time => time.Step).ToList();
         var median = sorted[sorted.Count / 2];
@@ -82,8 +98,8 @@ internal sealed class ModelTimings(Ceilings ceilings, bool isTrial)
         var cache = 4.0 * shape.Layers * shape.KeyHeads * shape.HeadSize * (isPrefill ? tokens : (double)batch * positions);
         var bytes = (2 * matrices) + cache;
         rows.Add(new(
-            shape.Name, what, batch, context, tokens / median.Step * 1e6, median.Step, sorted[0].Step, sorted[^1].Step, median.Host,
-            bytes, operations, ceilings.Floor(bytes, operations)));
+            shape.Name, what, batch, context, tokens / median.Step * 1e6, median.Step, sorted[0].Step, sorted[^1].Step, [.. sorted.Select(time => time.Step)], median.Host,
+            launches, launches * ceilings.LaunchMicroseconds / median.Step, bytes, operations, ceilings.Floor(bytes, operations)));
     }
 
     /// <summary>Microseconds.</summary>
@@ -120,6 +136,34 @@ internal sealed class ModelTimings(Ceilings ceilings, bool isTrial)
             if (!keep)
                 tables[sequence].Truncate(0);
             return new(all.TotalMicroseconds, host.TotalMicroseconds);
+        }
+
+        /// <summary>A prefill node by node.</summary>
+        public IReadOnlyList<NodeTime> TimePrefill(int tokens)
+        {
+            Extend(0, tokens);
+            program.Batch.Clear();
+            program.Batch.Add([.. Enumerable.Range(0, tokens).Select(_ => random.Next(vocabulary))], 0, tables[0], LogitRows.Last, samplers[0]);
+            var times = program.SubmitTimed();
+            program.Receive(program.LastStep);
+            tables[0].Truncate(0);
+            return times;
+        }
+
+        /// <summary>A decode step of every sequence node by node.</summary>
+        public IReadOnlyList<NodeTime> TimeDecode()
+        {
+            program.Batch.Clear();
+            for (var sequence = 0; sequence < tables.Length; sequence++)
+            {
+                var position = tables[sequence].Length;
+                Extend(sequence, position + 1);
+                program.Batch.Add([1], position, tables[sequence], LogitRows.Last, samplers[sequence]);
+            }
+
+            var times = program.SubmitTimed();
+            program.Receive(program.LastStep);
+            return times;
         }
 
         /// <summary>The mean of some steps of every sequence, each submitted before the one before it is received.</summary>

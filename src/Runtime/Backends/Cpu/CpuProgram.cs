@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Weft.Backends.Cpu.Attention;
 using Weft.Backends.Cpu.MatMul;
@@ -29,7 +30,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private readonly Dictionary<(RotaryDescription, int), RotaryTable> rotaryTables = [];
     private readonly ProgramContext context;
     private readonly WorkerPool pool;
-    private readonly Operation[] operations;
+    private readonly (Node Node, Operation Operation)[] operations;
     private readonly int[] drawn;
 
     public CpuProgram(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options)
@@ -43,7 +44,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         cache = new CpuKvCache(file.Header.Model, options.CacheType, options.CacheBlocks);
         context = new ProgramContext(batch, options.Threads, ScratchFloats(), PackedFloats());
         pool = new WorkerPool(options.Threads);
-        operations = [.. graph.Nodes.SelectMany(Bind)];
+        operations = [.. graph.Nodes.SelectMany(Bind, (node, operation) => (node, operation))];
         drawn = new int[batch.MaxLogitRows];
     }
 
@@ -62,15 +63,27 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     public override long Submit()
     {
-        foreach (var operation in operations)
+        foreach (var (_, operation) in operations)
             pool.Run(operation, operation.Prepare());
-        for (var row = 0; row < Batch.LogitRowCount; row++)
+        Draw();
+        return ++LastStep;
+    }
+
+    public override IReadOnlyList<NodeTime> SubmitTimed()
+    {
+        var times = new List<NodeTime>(operations.Length + 1);
+        foreach (var (node, operation) in operations)
         {
-            if (Batch.Samplers[row] is { } sampler)
-                drawn[row] = sampler.TrySample(Logits(row));
+            var start = Stopwatch.GetTimestamp();
+            pool.Run(operation, operation.Prepare());
+            times.Add(new(node, Stopwatch.GetElapsedTime(start).TotalMicroseconds, 0));
         }
 
-        return ++LastStep;
+        var drawing = Stopwatch.GetTimestamp();
+        Draw();
+        times.Add(new(null, Stopwatch.GetElapsedTime(drawing).TotalMicroseconds, 0));
+        LastStep++;
+        return times;
     }
 
     public override ReadOnlySpan<int> Receive(long step) => step == LastStep
@@ -99,6 +112,15 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         arena.Dispose();
         foreach (var table in rotaryTables.Values)
             table.Dispose();
+    }
+
+    private void Draw()
+    {
+        for (var row = 0; row < Batch.LogitRowCount; row++)
+        {
+            if (Batch.Samplers[row] is { } sampler)
+                drawn[row] = sampler.TrySample(Logits(row));
+        }
     }
 
     private IEnumerable<Operation> Bind(Node node) => node switch

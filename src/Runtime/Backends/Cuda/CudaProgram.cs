@@ -28,12 +28,14 @@ internal sealed class CudaProgram : StepProgram
     private readonly DrawnTokens drawn;
     private readonly DeviceTokenCounts counts;
     private readonly List<DeviceRotaryTable> rotaryTables = [];
+    private readonly CudaProgramContext shared;
     private readonly List<CudaOperation> operations;
     private readonly CudaDeviceMemory arena;
     private readonly CudaPinnedMemory logits;
     private readonly long logitsOffset;
     private readonly int tokensPerTile;
     private readonly Dictionary<StepShape, CudaGraphExec?> captured = [];
+    private readonly Action<StepShape> submitStep;
 
     public CudaProgram(StepGraph graph, IModelWeights source, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
     {
@@ -41,6 +43,7 @@ internal sealed class CudaProgram : StepProgram
         this.context = context;
         Batch = stepBatch;
         CacheType = type;
+        submitStep = Submit;
         try
         {
             var model = source.Model;
@@ -61,7 +64,7 @@ internal sealed class CudaProgram : StepProgram
             logits = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Logits)));
             logitsOffset = plan.Offset(graph.Logits);
             var weights = resources.Add(new DeviceWeights(context, stream, source, type));
-            var shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
+            shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
             operations = new GraphBinder(
                 shared, weights, cache, Rotary, Workspace(model, options), QuantizedWorkspace(graph, source, type), drawn, counts, tokensPerTile).Bind(graph);
             weights.Finish();
@@ -96,22 +99,35 @@ internal sealed class CudaProgram : StepProgram
 
     public override long Submit()
     {
+        SubmitStep(submitStep);
+        return LastStep;
+    }
+
+    public override IReadOnlyList<NodeTime> SubmitTimed()
+    {
+        var launches = new int[operations.Count];
+        var points = Enumerable.Range(0, operations.Count + 1).Select(_ => CudaEvent.Create(context, EventTiming.Timed)).ToList();
         try
         {
-            context.MakeCurrent();
-            foreach (var table in rotaryTables)
-                table.Reach(LastPosition());
-            var shape = StepShape.Of(Batch, tokensPerTile);
-            batch.Copy(shape, tokensPerTile, stream);
-            Submit(shape);
-            LastStep++;
-            if (Batch.LogitRowCount > 0)
-                Bring();
-            return LastStep;
+            SubmitStep(shape =>
+            {
+                points[0].Record(stream);
+                for (var i = 0; i < operations.Count; i++)
+                {
+                    var before = shared.Launches;
+                    operations[i].Run(shape);
+                    points[i + 1].Record(stream);
+                    launches[i] = (int)(shared.Launches - before);
+                }
+
+                points[^1].Synchronize();
+            });
+            return [.. operations.Select((_, i) => new NodeTime(
+                i < graph.Nodes.Count ? graph.Nodes[i] : null, CudaEvent.ElapsedMilliseconds(points[i], points[i + 1]) * 1000.0, launches[i]))];
         }
-        catch (InteropException exception)
+        finally
         {
-            throw Failure(exception);
+            points.ForEach(point => point.Dispose());
         }
     }
 
@@ -162,8 +178,29 @@ internal sealed class CudaProgram : StepProgram
             : exception.Message,
         exception);
 
+    /// <summary>Copies the batch, submits its operations and sets off what brings the tokens back.</summary>
+    private void SubmitStep(Action<StepShape> submit)
+    {
+        try
+        {
+            context.MakeCurrent();
+            foreach (var table in rotaryTables)
+                table.Reach(LastPosition());
+            var shape = StepShape.Of(Batch, tokensPerTile);
+            batch.Copy(shape, tokensPerTile, stream);
+            submit(shape);
+            LastStep++;
+            if (Batch.LogitRowCount > 0)
+                Bring();
+        }
+        catch (InteropException exception)
+        {
+            throw Failure(exception);
+        }
+    }
+
     /// <summary>The first step of a shape is submitted launch by launch, which also chooses algorithms; the second is captured on the way.</summary>
-    private void Submit(in StepShape shape)
+    private void Submit(StepShape shape)
     {
         if (!shape.IsCapturable)
         {

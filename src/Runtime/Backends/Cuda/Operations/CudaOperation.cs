@@ -12,8 +12,6 @@ internal sealed class CudaProgramContext(
 {
     public CudaStream Stream => stream;
 
-    public CudaBlas Blas => blas;
-
     public DeviceBatch Batch => batch;
 
     public ValueLayout Layout => layout;
@@ -28,10 +26,23 @@ internal sealed class CudaProgramContext(
     /// <summary>Rows of a value in a step.</summary>
     public static int Rows(in StepShape shape, Value value) => value.Rows == Graph.Rows.Tokens ? shape.Tokens : shape.LogitRows;
 
+    /// <summary>Kernels and products submitted so far, in graphs or not; replays of a graph do not add to it.</summary>
+    public long Launches { get; private set; }
+
+    /// <summary>Submits a dense product.</summary>
+    public void Multiply(in ProductShape shape, in ProductOperands operands)
+    {
+        Launches++;
+        blas.Multiply(stream, shape, operands);
+    }
+
     /// <summary>Submits a kernel of the step; on hardware that can, it begins while the one before it ends.</summary>
     public void Launch<TParameters>(KernelInstance instance, in LaunchShape shape, in TParameters parameters)
-        where TParameters : unmanaged =>
+        where TParameters : unmanaged
+    {
+        Launches++;
         kernels.Get(instance).Launch(stream, shape, parameters, Device.Major >= 9 ? LaunchOrder.Overlapping : LaunchOrder.Sequential);
+    }
 }
 
 /// <summary>One bound node: submits its launches for a step.</summary>

@@ -43,7 +43,7 @@ internal abstract class ProductOperation(CudaProgramContext context, FusedLinear
             Accumulate: Node.Accumulate);
         var biases = OutputType == DataType.Float32 ? Bias.Float32 : Bias.Half;
         var biasAddress = biases == 0 ? 0 : biases + ((nuint)first * (nuint)OutputType.Size());
-        Context.Blas.Multiply(Context.Stream, shape, new(Context.Address(Node.X), weight.Address, ResultAddress(first), biasAddress));
+        Context.Multiply(shape, new(Context.Address(Node.X), weight.Address, ResultAddress(first), biasAddress));
     }
 
     /// <summary>Submits y = activation(gate) · up over the halves of what the product left, <paramref name="outputs"/> each.</summary>

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace Weft.Cli.Probes;
+namespace Weft.Profile.Probes;
 
 /// <summary>Runs the same work on several threads at once and measures from the first start to the last end.</summary>
-internal static class ParallelTimer
+public static class ParallelTimer
 {
     /// <summary>Runs <paramref name="work"/>(0 … threads − 1), all released together; returns the time that the slowest needed.</summary>
     public static TimeSpan Run(int threads, Action<int> work)

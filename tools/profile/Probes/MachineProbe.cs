@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace Weft.Cli.Probes;
+namespace Weft.Profile.Probes;
 
 /// <summary>
 /// Measures the two ceilings of inference on this processor: bytes/s that all threads together read from memory (the ceiling
 /// of decode) and floating-point operations/s of fused multiply-adds in registers (the ceiling of prefill).
 /// </summary>
-internal sealed class MachineProbe(int threads)
+public sealed class MachineProbe(int threads)
 {
     /// <summary>Far more than any cache holds: what is left from the previous pass does not matter.</summary>
     private const long ReadBytes = 1L << 30;

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Weft.Graph;
+using Weft.Models;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Profile.Model;
+
+/// <summary>What a node of a graph must at least move and compute in a step.</summary>
+/// <param name="Name">For people: <c>layer 3 query+key+value</c>.</param>
+/// <param name="Kind">The same without its layer.</param>
+/// <param name="Bytes">Weights, cache, and values read and written, once each.</param>
+/// <param name="Operations">Floating-point operations.</param>
+internal sealed record NodeWork(string Name, string Kind, double Bytes, double Operations)
+{
+    /// <summary>Of drawing the tokens.</summary>
+    public static NodeWork Drawing(int rows, int vocabulary) => new("draw", "draw", (double)rows * vocabulary * sizeof(float), 0);
+
+    /// <summary>Counts a node.</summary>
+    /// <param name="node">Which.</param>
+    /// <param name="find">Weights by name.</param>
+    /// <param name="step">The step.</param>
+    public static NodeWork Of(Node node, Func<string, TensorEntry> find, StepSize step)
+    {
+        double Values(params IEnumerable<Value> values) =>
+            values.Sum(value => (double)(value.Rows == Rows.Tokens ? step.Tokens : step.LogitRows) * value.Width * step.ActivationBytes);
+
+        return node switch
+        {
+            EmbeddingNode n => new("embedding", "embedding", Values(n.Y, n.Y), 0),
+            NormNode n => Named(n.Weight, Values(n.X, n.Y), 0),
+            FusedLinearNode n => Linear(n, find, step, Values(n.X, n.Y)),
+            NormedLinearNode n => Linear(n.Linear, find, step, Values(n.Norm.X, n.Linear.Y)),
+            RotaryCacheWriteNode n => At(n.Layer, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),
+            AttentionNode n => Attention(n, step, Values(n.Queries, n.Y)),
+            GatherRowsNode n => new("gather rows", "gather rows", Values(n.Y, n.Y), 0),
+            _ => new(node.GetType().Name, node.GetType().Name, 0, 0),
+        };
+    }
+
+    private static NodeWork Linear(FusedLinearNode node, Func<string, TensorEntry> find, StepSize step, double values)
+    {
+        var tensors = node.Segments.Select(segment => find(segment.Weight)).ToList();
+        var rows = node.X.Rows == Rows.Tokens ? step.Tokens : step.LogitRows;
+        var names = string.Join('+', tensors.Select(tensor => tensor.Name.Split('.')[^2]));
+        var work = Named(
+            tensors[0].Name, tensors.Sum(tensor => (double)tensor.Length) + values, 2.0 * rows * tensors.Sum(tensor => (double)tensor.Shape[0] * tensor.Shape[1]));
+        return tensors.Count == 1 ? work : work with { Name = work.Name.Replace(work.Kind, names, StringComparison.Ordinal), Kind = names };
+    }
+
+    private static NodeWork Attention(AttentionNode node, StepSize step, double values)
+    {
+        var attention = node.Attention;
+        // A sequence's cache is read once; a query sees the positions up to its own.
+        var cache = 2.0 * step.Sequences * (step.Before + step.TokensEach) * attention.KeyValueHeads * attention.HeadSize * step.CacheBytes;
+        var seen = (double)step.Tokens * (step.Before + ((step.TokensEach + 1) / 2.0));
+        return At(node.Layer, "attention", cache + values, 4.0 * seen * attention.QueryHeads * attention.HeadSize);
+    }
+
+    // layers.3.attention.output.weight → layer 3 output
+    private static NodeWork Named(string tensor, double bytes, double operations)
+    {
+        var parts = tensor.Split('.');
+        // A product with the embedding is the head of a model that ties the two.
+        var kind = tensor == TensorSchema.Embedding ? "head" : parts[^2].Replace('_', ' ');
+        return parts[0] == "layers" ? At(int.Parse(parts[1], CultureInfo.InvariantCulture), kind, bytes, operations) : new(kind, kind, bytes, operations);
+    }
+
+    private static NodeWork At(int layer, string kind, double bytes, double operations) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"layer {layer} {kind}"), kind, bytes, operations);
+}
+
+/// <summary>The size of a step.</summary>
+/// <param name="Sequences">How many.</param>
+/// <param name="TokensEach">Of each, in the step.</param>
+/// <param name="Before">Positions of each that the cache holds before it.</param>
+/// <param name="LogitRows">Rows of logits.</param>
+/// <param name="ActivationBytes">Of an element of a value.</param>
+/// <param name="CacheBytes">Of an element of the cache.</param>
+internal readonly record struct StepSize(int Sequences, int TokensEach, int Before, int LogitRows, int ActivationBytes, int CacheBytes)
+{
+    /// <summary>Tokens of the step.</summary>
+    public int Tokens => Sequences * TokensEach;
+}
