@@ -274,8 +274,17 @@ SIM_EXPORT int nvrtcGetCUBIN(Program* program, char* image) {
 }
 
 // There is no virtual architecture: what serves as PTX is the same library.
-SIM_EXPORT int nvrtcGetPTXSize(Program* program, size_t* size) { return nvrtcGetCUBINSize(program, size); }
-SIM_EXPORT int nvrtcGetPTX(Program* program, char* image) { return nvrtcGetCUBIN(program, image); }
+SIM_EXPORT int nvrtcGetPTXSize(Program* program, size_t* size) {
+  SIM_FAULT();
+  *size = program->image.size();
+  return kOk;
+}
+
+SIM_EXPORT int nvrtcGetPTX(Program* program, char* image) {
+  SIM_FAULT();
+  memcpy(image, program->image.data(), program->image.size());
+  return kOk;
+}
 
 SIM_EXPORT int nvrtcGetLoweredName(Program* program, const char* expression, const char** name) {
   SIM_FAULT();

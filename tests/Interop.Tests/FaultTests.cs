@@ -37,7 +37,7 @@ public sealed class FaultTests
 
     private static readonly string[] NvrtcCalls =
     [
-        "nvrtcVersion", "nvrtcCreateProgram", "nvrtcAddNameExpression", "nvrtcCompileProgram", "nvrtcGetCUBINSize", "nvrtcGetCUBIN",
+        "nvrtcVersion", "nvrtcCreateProgram", "nvrtcAddNameExpression", "nvrtcCompileProgram", "nvrtcGetPTXSize", "nvrtcGetPTX", "nvrtcGetCUBINSize", "nvrtcGetCUBIN",
         "nvrtcGetLoweredName", "nvrtcGetNumSupportedArchs", "nvrtcGetSupportedArchs",
     ];
 

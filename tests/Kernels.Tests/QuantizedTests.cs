@@ -8,10 +8,12 @@ using Weft.Weights;
 
 namespace Weft.Kernels.Tests;
 
-/// <summary>kernels/quantized_gemv.cu and kernels/dequantize.cu against the plain definition.</summary>
+/// <summary>kernels/quantized_gemv.cu, kernels/quantized_gemm.cu and kernels/dequantize.cu against the plain definition.</summary>
 [TestFixture]
 public sealed class QuantizedTests
 {
+    private const int Multiprocessors = 132;
+
     private static readonly DataType[] Types = [DataType.Float16, DataType.BFloat16];
 
     // Rows below, at and above a tile's; columns of half a tile, whole ones, and with a last tile that is not full; more tiles than warps have in one go.
@@ -34,19 +36,51 @@ public sealed class QuantizedTests
         }
     }
 
+    // The inner dimension whole, and split over as many blocks as a large device wants.
+    [Test]
+    public void More_rows_are_multiplied(
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values(1, 132)] int multiprocessors)
+    {
+        var device = TestDevice.Open((ulong)multiprocessors);
+        foreach (var (m, k, groupSize) in Sizes.Where(size => size.K % 8 == 0).Append((144, 1024, 128)))
+        {
+            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
+            foreach (var rows in m == 144 ? [9, 64, 128] : (int[])[9, 16, 17, 33, 65])
+                CheckProduct(device, type, matrix, rows, Enum.GetValues<GemvOutput>()[rows % 3], multiprocessors);
+        }
+    }
+
+    [Test]
+    public void Parts_of_a_product_are_added_in_one_order([ValueSource(nameof(Types))] DataType type)
+    {
+        var matrix = new QuantizedMatrix(40, 4096, DataType.Int4, new() { GroupSize = 128, ZeroPoints = true });
+        var x = Values.Random(new Random(4), 20 * 4096);
+        float[] Of(ulong seed)
+        {
+            var device = TestDevice.Open(seed);
+            using var weight = new DeviceMatrix(device, matrix);
+            return Multiply(device, type, matrix, weight, x, 20);
+        }
+
+        Assert.That(QuantizedGemmKernel.Shape(20, 40, 4096, 4, false, Multiprocessors).GridZ, Is.GreaterThan(4));
+        var first = Of(1);
+        foreach (var seed in (ulong[])[2, 3, 4])
+            Assert.That(Of(seed), Is.EqualTo(first));
+    }
+
     [Test]
     public void Gate_multiplies_two_halves(
-        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation)
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation,
+        [Values(3, 20, 70)] int rows)
     {
         var device = TestDevice.Open();
         const int Outputs = 48;
-        const int K = 192;
-        const int Rows = 3;
+        const int K = 576;
         var matrix = new QuantizedMatrix(2 * Outputs, K, codes, new() { GroupSize = 64, ZeroPoints = true });
         using var weight = new DeviceMatrix(device, matrix);
-        var x = Values.Random(new Random(2), Rows * K);
+        var x = Values.Random(new Random(2), rows * K);
         var product = ReferenceLinear.Apply(Values.Round(x, type), matrix.Weights, new double[2 * Outputs], K);
-        var expected = new double[Rows * Outputs];
+        var expected = new double[rows * Outputs];
         for (var i = 0; i < expected.Length; i++)
         {
             var at = (i / Outputs * 2 * Outputs) + (i % Outputs);
@@ -55,12 +89,12 @@ public sealed class QuantizedTests
 
         using var px = device.Upload(Values.Encode(x, type));
         using var y = device.Poisoned<ushort>(expected.Length);
-        device.Run(QuantizedGemvKernel.Gated(type, matrix.Layout.Bits, activation), QuantizedGemvKernel.Shape(Outputs, true), new QuantizedGemvParams
+        Run(device, type, matrix, activation, null, Multiprocessors, new()
         {
             X = px.Address,
             Weight = weight.Weight,
             Y = y.Address,
-            Rows = Rows,
+            Rows = rows,
             Outputs = Outputs,
             Inner = K,
             UpBlock = Outputs / 16,
@@ -130,7 +164,7 @@ public sealed class QuantizedTests
         }
     }
 
-    private static void CheckProduct(TestDevice device, DataType type, QuantizedMatrix matrix, int rows, GemvOutput output)
+    private static void CheckProduct(TestDevice device, DataType type, QuantizedMatrix matrix, int rows, GemvOutput output, int multiprocessors = Multiprocessors)
     {
         var (m, k) = (matrix.Layout.Rows, matrix.Layout.Columns);
         using var weight = new DeviceMatrix(device, matrix);
@@ -152,13 +186,11 @@ public sealed class QuantizedTests
             YStride = yStride,
         };
         var expected = ReferenceLinear.Apply(Values.Round(x, type), matrix.Weights, Array.ConvertAll(bias, b => (double)b), k);
-        var instance = QuantizedGemvKernel.Instance(type, matrix.Layout.Bits, output);
-        var shape = QuantizedGemvKernel.Shape(m, false);
         double[] actual;
         if (output == GemvOutput.StoreHalf)
         {
             using var y = device.Poisoned<ushort>(rows * yStride);
-            device.Run(instance, shape, parameters with { Y = y.Address });
+            Run(device, type, matrix, null, output, multiprocessors, parameters with { Y = y.Address });
             var stored = y.Download();
             Assert.That(Values.Between(stored, m, yStride), Has.All.EqualTo(ushort.MaxValue));
             actual = Values.Decode(Values.Unstrided(stored, m, yStride), type);
@@ -167,7 +199,7 @@ public sealed class QuantizedTests
         {
             var before = Values.Random(random, rows * m);
             using var y = device.Upload(Values.Strided(before, m, yStride, float.NaN));
-            device.Run(instance, shape, parameters with { Y = y.Address });
+            Run(device, type, matrix, null, output, multiprocessors, parameters with { Y = y.Address });
             var stored = y.Download();
             Assert.That(Values.Between(stored, m, yStride), Has.All.NaN);
             actual = Array.ConvertAll(Values.Unstrided(stored, m, yStride), v => (double)v);
@@ -178,7 +210,7 @@ public sealed class QuantizedTests
         Assert.That(
             ErrorMeasure.RelativeRms(actual, expected),
             Is.LessThan((output == GemvOutput.StoreHalf ? 2 * Values.Rounding(type) : 0) + 1e-6),
-            $"{instance.Expression} {m}×{k}, groups of {matrix.Layout.Quantization.GroupSize}, {rows} rows");
+            $"{type} {output} {m}×{k}, groups of {matrix.Layout.Quantization.GroupSize}, {rows} rows");
     }
 
     private static float[] Multiply(TestDevice device, DataType type, QuantizedMatrix matrix, DeviceMatrix weight, float[] x, int rows)
@@ -186,11 +218,47 @@ public sealed class QuantizedTests
         var (m, k) = (matrix.Layout.Rows, matrix.Layout.Columns);
         using var px = device.Upload(Values.Encode(x, type));
         using var y = device.Poisoned<float>(rows * m);
-        device.Run(QuantizedGemvKernel.Instance(type, matrix.Layout.Bits, GemvOutput.StoreFloat), QuantizedGemvKernel.Shape(m, false), new QuantizedGemvParams
+        Run(device, type, matrix, null, GemvOutput.StoreFloat, Multiprocessors, new()
         {
             X = px.Address, Weight = weight.Weight, Y = y.Address, Rows = rows, Outputs = m, Inner = k, XStride = k, YStride = m,
         });
         return y.Download();
+    }
+
+    /// <summary>The kernel for so many rows; with an activation it is gated.</summary>
+    private static void Run(
+        TestDevice device, DataType type, QuantizedMatrix matrix, Activation? gate, GemvOutput? output, int multiprocessors, QuantizedGemvParams p)
+    {
+        var bits = matrix.Layout.Bits;
+        if (p.Rows <= QuantizedGemvKernel.MostRows)
+        {
+            device.Run(
+                gate is { } few ? QuantizedGemvKernel.Gated(type, bits, few) : QuantizedGemvKernel.Instance(type, bits, output!.Value),
+                QuantizedGemvKernel.Shape(p.Outputs, gate is not null), p);
+            return;
+        }
+
+        var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, bits, gate is not null, multiprocessors);
+        using var partial = device.Poisoned<byte>((int)Math.Max(16, QuantizedGemmKernel.PartialBytes(shape, p.Rows, matrix.Layout.Rows)));
+        using var counters = device.Upload(new int[QuantizedGemmKernel.Counters(matrix.Layout.Rows)]);
+        device.Run(
+            gate is { } some ? QuantizedGemmKernel.Gated(type, bits, p.Rows, some) : QuantizedGemmKernel.Instance(type, bits, p.Rows, output!.Value), shape, new QuantizedGemmParams
+            {
+                X = p.X,
+                Weight = p.Weight,
+                Bias = p.Bias,
+                Y = p.Y,
+                Partial = partial.Address,
+                Counters = counters.Address,
+                Rows = p.Rows,
+                Outputs = p.Outputs,
+                Inner = p.Inner,
+                UpBlock = p.UpBlock,
+                XStride = p.XStride,
+                YStride = p.YStride,
+            });
+        Assert.That(counters.Download(), Has.All.Zero);
+        Assert.That(QuantizedGemmKernel.PartialBytes(shape, p.Rows, matrix.Layout.Rows), Is.LessThanOrEqualTo((long)matrix.Layout.Rows * p.Inner * sizeof(ushort)));
     }
 
     /// <summary>A matrix's parts in memory of their own, so that reading beyond one is caught.</summary>

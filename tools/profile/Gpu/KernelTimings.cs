@@ -57,6 +57,9 @@ internal sealed class KernelTimings : IDisposable
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     Blas($"{model.Name} {name}", n, m, k);
+                    // Where quantized_gemm ends and this begins is measured here.
+                    if (name != "head" && n >= 16)
+                        DequantizedBlas(catalog.Dequantize(name, m, k), $"{model.Name} {name}", n, m, k);
                 }
             }
         }
@@ -76,6 +79,7 @@ internal sealed class KernelTimings : IDisposable
     private IEnumerable<Workload> Workloads(WorkloadCatalog catalog) =>
     [
         .. (isTrial ? [(2, 300)] : ((int, int)[])[(1, 4096), (4, 4096), (8, 4096), (16, 4096), (64, 4096)]).SelectMany(step => catalog.Decode(step.Item1, step.Item2)),
+        .. (isTrial ? [20] : (int[])[32, 128]).SelectMany(catalog.QuantizedProducts),
         .. (isTrial ? [100] : (int[])[2048, 16384]).SelectMany(catalog.Prefill),
     ];
 
@@ -93,6 +97,19 @@ internal sealed class KernelTimings : IDisposable
         var shape = new ProductShape(n, m, k, k, k, m, MatrixType.BFloat16, MatrixType.BFloat16);
         Add("cuBLAS", $"{name} {n}×{m}×{k}", new("product", n, m, k), weights + (n * (m + k) * 2L), 2.0 * n * m * k, turn =>
             blas.Multiply(stream, shape, new(operands.Random((long)n * k * 2, turn), operands.Random(weights, turn), y)));
+    }
+
+    private void DequantizedBlas(Workload dequantize, string name, int n, int m, int k)
+    {
+        var kernel = kernels.Get(dequantize.Instance);
+        var launch = dequantize.Bind(operands);
+        var (y, numbers) = (operands.Zeros((long)n * m * 4), operands.Random((long)m * k * 2, 0));
+        var shape = new ProductShape(n, m, k, k, k, m, MatrixType.BFloat16, MatrixType.BFloat16);
+        Add("dequantize int4 + cuBLAS", $"{name} {n}×{m}×{k}, groups of {WorkloadCatalog.GroupSize}", null, dequantize.Bytes, 2.0 * n * m * k, turn =>
+        {
+            launch(kernel, stream, turn);
+            blas.Multiply(stream, shape, new(operands.Random((long)n * k * 2, turn), numbers, y));
+        });
     }
 
     private void Add(string kernel, string shape, PeerWork? work, double bytes, double operations, Action<int> launch)

@@ -23,7 +23,7 @@ internal static class SimProfile
     public static (ProfileDocument Document, IReadOnlyList<SimRow> Rows) Run(string kernel, CancellationToken cancellationToken)
     {
         var workloads = ModelShape.Counted.SelectMany(model => new WorkloadCatalog(model, Target) is var catalog
-                ? catalog.Decode(1, 1000).Concat(catalog.Decode(8, 300)).Concat(catalog.Prefill(200))
+                ? catalog.Decode(1, 1000).Concat(catalog.Decode(8, 300)).Concat(catalog.QuantizedProducts(20)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(200))
                 : [])
             .Where(workload => workload.Instance.Expression.Contains(kernel, StringComparison.Ordinal)).ToList();
         if (workloads.Count == 0)

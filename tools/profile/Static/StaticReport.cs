@@ -114,7 +114,7 @@ internal static class StaticWorkloads
     public static IEnumerable<Workload> Of(WorkloadTarget target, string kernel) =>
         from model in ModelShape.Real
         let catalog = new WorkloadCatalog(model, target)
-        from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.Prefill(Prompt))
+        from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.QuantizedProducts(16)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(Prompt))
         where workload.Instance.Expression.Contains(kernel, StringComparison.Ordinal)
         select workload;
 }

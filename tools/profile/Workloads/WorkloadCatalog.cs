@@ -28,11 +28,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
     {
         var cache = new CacheLayout(batch, context);
         yield return Embedding(batch);
-        if (batch <= GemvKernel.MostRows)
-        {
-            foreach (var workload in DenseProducts(batch).Concat(QuantizedProducts(batch)))
-                yield return workload;
-        }
+        foreach (var workload in (batch <= GemvKernel.MostRows ? DenseProducts(batch) : []).Concat(QuantizedProducts(batch)))
+            yield return workload;
 
         yield return Norm(batch);
         yield return RotaryCacheWrite(cache, 1);
@@ -85,14 +82,15 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         Gemv("head", rows, model.Vocabulary, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat),
     ];
 
-    private IEnumerable<Workload> QuantizedProducts(int rows) => new[] { queryWidth, model.Hidden, model.Intermediate }.Any(inner => inner % GroupSize != 0)
+    /// <summary>Products with 4-bit weights, of as many rows as our own kernels take.</summary>
+    public IEnumerable<Workload> QuantizedProducts(int rows) => rows > QuantizedGemmKernel.MostRows || new[] { queryWidth, model.Hidden, model.Intermediate }.Any(inner => inner % GroupSize != 0)
         ? []
         :
         [
-            QuantizedGemv("qkv", rows, jointWidth, model.Hidden, GemvOutput.StoreFloat),
-            QuantizedGemv("output", rows, model.Hidden, queryWidth, GemvOutput.Accumulate),
-            QuantizedGemv("gate+up", rows, model.Intermediate, model.Hidden, null),
-            QuantizedGemv("down", rows, model.Hidden, model.Intermediate, GemvOutput.Accumulate),
+            Quantized("qkv", rows, jointWidth, model.Hidden, GemvOutput.StoreFloat),
+            Quantized("output", rows, model.Hidden, queryWidth, GemvOutput.Accumulate),
+            Quantized("gate+up", rows, model.Intermediate, model.Hidden, null),
+            Quantized("down", rows, model.Hidden, model.Intermediate, GemvOutput.Accumulate),
         ];
 
     /// <summary>Without an output it is gated.</summary>
@@ -132,6 +130,9 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             }) with { Peer = new("product", n, matrixRows, k) };
     }
 
+    private Workload Quantized(string name, int n, int m, int k, GemvOutput? output) =>
+        n <= QuantizedGemvKernel.MostRows ? QuantizedGemv(name, n, m, k, output) : QuantizedGemm(name, n, m, k, output);
+
     private Workload QuantizedGemv(string name, int n, int m, int k, GemvOutput? output)
     {
         var matrix = new QuantizedMatrix(output is null ? 2 * m : m, k);
@@ -156,6 +157,35 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             }) with { Peer = new("product", n, matrix.Rows, k) };
     }
 
+    private Workload QuantizedGemm(string name, int n, int m, int k, GemvOutput? output)
+    {
+        var matrix = new QuantizedMatrix(output is null ? 2 * m : m, k);
+        var shape = QuantizedGemmKernel.Shape(n, m, k, 4, output is null, target.Multiprocessors);
+        return Workload.Of<QuantizedGemmParams>(
+            output is null ? "quantized_gemm int4, gated" : "quantized_gemm int4", $"{model.Name} {name} {n}×{matrix.Rows}×{k}, groups of {GroupSize}",
+            output is { } to ? QuantizedGemmKernel.Instance(type, 4, n, to) : QuantizedGemmKernel.Gated(type, 4, n, Models.Activation.Silu),
+            shape, matrix.Bytes + ((long)n * k * Half) + OutputBytes(n, m, output), 2.0 * n * matrix.Rows * k, 0, operands =>
+            {
+                var y = operands.Zeros((long)n * m * sizeof(float));
+                var partial = operands.Zeros(Math.Max(sizeof(float), QuantizedGemmKernel.PartialBytes(shape, n, matrix.Rows)));
+                var counters = operands.Zeros((long)sizeof(int) * QuantizedGemmKernel.Counters(matrix.Rows));
+                return turn => new QuantizedGemmParams
+                {
+                    X = operands.Random((long)n * k * Half, turn),
+                    Weight = matrix.Weight(operands, turn),
+                    Y = y,
+                    Partial = partial,
+                    Counters = counters,
+                    Rows = n,
+                    Outputs = m,
+                    Inner = k,
+                    UpBlock = m / QuantizedLayout.TileRows,
+                    XStride = k,
+                    YStride = m,
+                };
+            }) with { Peer = new("product", n, matrix.Rows, k) };
+    }
+
     private static double OutputBytes(int n, int m, GemvOutput? output) => (double)n * m * output switch
     {
         GemvOutput.Accumulate => 2 * sizeof(float),
@@ -163,7 +193,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         _ => Half,
     };
 
-    private Workload Dequantize(string name, int m, int k)
+    /// <summary>A 4-bit matrix as numbers, for cuBLAS.</summary>
+    public Workload Dequantize(string name, int m, int k)
     {
         var matrix = new QuantizedMatrix(m, k);
         return Workload.Of<DequantizeParams>(

@@ -102,7 +102,7 @@ internal static class CudaBackend
         var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
         var decode = DecodeWorkspace.CountBytes(model, batch, options.MaxPositions);
         var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize)
-            + workspace.Numbers + workspace.Ordered + decode.Partial + decode.Counters + CudaBlas.CountBytes(context.Device);
+            + workspace.Numbers + workspace.Ordered + workspace.Counters + decode.Partial + decode.Counters + CudaBlas.CountBytes(context.Device);
         var (free, _) = context.MemoryInfo();
         var need = matrices + cache + working;
         var figures = $"needs {Size(need)} on the GPU (weights {Size(matrices)}, cache {Size(cache)}, working memory {Size(working)}) and {Size(free)} are free";

@@ -272,8 +272,11 @@ internal sealed class CudaProgram : StepProgram
 
     private QuantizedWorkspace QuantizedWorkspace(StepGraph graph, IModelWeights source, DataType type)
     {
-        var (numbers, ordered) = DeviceWeights.CountWorkspace(graph, source, type);
-        return numbers == 0 ? default : new(
-            resources.Add(CudaDeviceMemory.Allocate(context, numbers)).Address, resources.Add(CudaDeviceMemory.Allocate(context, ordered)).Address);
+        var (numbers, ordered, counters) = DeviceWeights.CountWorkspace(graph, source, type);
+        if (numbers == 0)
+            return default;
+        var zeros = resources.Add(CudaDeviceMemory.Allocate(context, counters));
+        zeros.FillAsync(0, stream);
+        return new(resources.Add(CudaDeviceMemory.Allocate(context, numbers)).Address, resources.Add(CudaDeviceMemory.Allocate(context, ordered)).Address, zeros.Address);
     }
 }

@@ -69,10 +69,10 @@ internal sealed class DeviceWeights : IDisposable
             tensor.Quantization is null ? (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size() : tensor.Tiles.Length);
     }
 
-    /// <summary>Bytes of the largest quantized product's matrix as numbers, and of its input's few rows; zero where nothing is quantized.</summary>
-    public static (long Numbers, long Ordered) CountWorkspace(StepGraph graph, IModelWeights weights, DataType type)
+    /// <summary>Bytes of the largest quantized product's matrix as numbers, of its input's rows, and of its counters; zero where nothing is quantized.</summary>
+    public static (long Numbers, long Ordered, long Counters) CountWorkspace(StepGraph graph, IModelWeights weights, DataType type)
     {
-        var (numbers, ordered) = (0L, 0L);
+        var (numbers, ordered, counters) = (0L, 0L, 0L);
         foreach (var linear in graph.Nodes.Select(node => node as FusedLinearNode ?? (node as NormedLinearNode)?.Linear).OfType<FusedLinearNode>())
         {
             var tensors = linear.Segments.Select(segment => weights.Find(segment.Weight)).ToList();
@@ -80,10 +80,11 @@ internal sealed class DeviceWeights : IDisposable
                 continue;
             var row = (long)ValueLayout.Stride(tensors[0].Shape[1]) * type.Size();
             numbers = Math.Max(numbers, tensors.Sum(tensor => tensor.Shape[0]) * row);
-            ordered = Math.Max(ordered, QuantizedGemvKernel.MostRows * row);
+            ordered = Math.Max(ordered, QuantizedGemmKernel.MostRows * row);
+            counters = Math.Max(counters, (long)sizeof(int) * QuantizedGemmKernel.Counters(tensors.Sum(tensor => tensor.Shape[0])));
         }
 
-        return (numbers, ordered);
+        return (numbers, ordered, counters);
     }
 
     /// <summary>The rows of all of <paramref name="names"/> as one matrix.</summary>

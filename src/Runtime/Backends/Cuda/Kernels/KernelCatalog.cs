@@ -15,6 +15,7 @@ internal static class KernelCatalog
             .Concat(CopyKernels.Instances)
             .Concat(GemvKernel.Instances)
             .Concat(QuantizedGemvKernel.Instances)
+            .Concat(QuantizedGemmKernel.Instances)
             .Concat(DequantizeKernel.Instances)
             .Concat(AttentionPrefillKernel.Instances(computeCapability))
             .Concat(AttentionDecodeKernel.Instances)
@@ -25,11 +26,11 @@ internal static class KernelCatalog
     /// <summary>
     /// Registers that a thread of an instance may take, so that as many warps fit a multiprocessor (of 65 536 registers) as hide the
     /// kernel's memory latency: 32 where it does nothing but move rows, 16 for a product that has several loads under way in each thread and for sampling, which has one block a row,
-    /// 12 for decode. Prefill keeps its tiles in registers and hides latency with copies in the background: it may take all there are.
+    /// 12 for decode. Prefill and products of many rows keep their tiles in registers and hide latency with copies in the background: they may take all there are.
     /// </summary>
     public static int MostRegisters(KernelInstance instance) => instance.Source switch
     {
-        "attention_prefill.cu" => 255,
+        "attention_prefill.cu" or "quantized_gemm.cu" => 255,
         "attention_decode.cu" => 168,
         "gemv.cu" or "quantized_gemv.cu" or "sampling.cu" => 128,
         _ => 64,
@@ -45,6 +46,7 @@ internal static class KernelCatalog
         { Source: "sampling.cu" } => sizeof(SamplingParams),
         { Source: "gemv.cu" } => sizeof(GemvParams),
         { Source: "quantized_gemv.cu" } => sizeof(QuantizedGemvParams),
+        { Source: "quantized_gemm.cu" } => sizeof(QuantizedGemmParams),
         { Source: "dequantize.cu" } when instance.Expression.StartsWith("weft::order", StringComparison.Ordinal) => sizeof(OrderColumnsParams),
         { Source: "dequantize.cu" } => sizeof(DequantizeParams),
         { Source: "attention_prefill.cu" } => sizeof(AttentionPrefillParams),

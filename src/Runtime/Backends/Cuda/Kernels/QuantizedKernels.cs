@@ -35,6 +35,24 @@ internal struct QuantizedGemvParams
     public int YStride;
 }
 
+/// <summary>Twin of QuantizedGemmParams in kernels/quantized_gemm.cu.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct QuantizedGemmParams
+{
+    public nuint X;
+    public QuantizedWeight Weight;
+    public nuint Bias;
+    public nuint Y;
+    public nuint Partial;
+    public nuint Counters;
+    public int Rows;
+    public int Outputs;
+    public int Inner;
+    public int UpBlock;
+    public int XStride;
+    public int YStride;
+}
+
 /// <summary>Twin of DequantizeParams in kernels/dequantize.cu.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct DequantizeParams
@@ -61,7 +79,7 @@ internal struct OrderColumnsParams
 /// <summary>kernels/quantized_gemv.cu.</summary>
 internal static class QuantizedGemvKernel
 {
-    /// <summary>More rows than this are a matter for cuBLAS.</summary>
+    /// <summary>More rows than this are a matter for <see cref="QuantizedGemmKernel"/>.</summary>
     public const int MostRows = 8;
 
     private const int Threads = 256;
@@ -92,6 +110,80 @@ internal static class QuantizedGemvKernel
 
     private static KernelInstance Instance(DataType type, int bits, string output) =>
         new("quantized_gemv.cu", $"weft::quantized_gemv<{type.CudaName()},{bits},{output}>");
+}
+
+/// <summary>kernels/quantized_gemm.cu.</summary>
+internal static class QuantizedGemmKernel
+{
+    /// <summary>
+    /// More rows than this are a matter for cuBLAS, after the matrix has become numbers: that moves nine times the bytes, and multiplies
+    /// faster where rows are many. Reckoned from bytes, not measured yet.
+    /// </summary>
+    public const int MostRows = 128;
+
+    private const int Threads = 128;
+    private const int Warps = Threads / 32;
+    private const int Sets = 2;
+    private const int Stages = 3;
+    private const int Pad = 16;
+    private const int BlocksEach = 2; // of a multiprocessor
+    private const int FewestTiles = 4; // of a split
+    private const int MostSplits = 16;
+    private static readonly int[] Widths = [16, 32, 64];
+
+    /// <summary>The kernel reads rows of the input in vectors of eight.</summary>
+    public static bool Fits(int rows, int inner) => rows <= MostRows && inner % 8 == 0;
+
+    /// <summary>An instance without a gate for <paramref name="rows"/> rows of the input.</summary>
+    public static KernelInstance Instance(DataType type, int bits, int rows, GemvOutput output) => Of(type, bits, Columns(rows), $"weft::{output}");
+
+    /// <summary>An instance that multiplies activation(gate) with up.</summary>
+    public static KernelInstance Gated(DataType type, int bits, int rows, Activation activation) => Of(type, bits, Columns(rows), $"weft::Gate<{activation.CudaName()}>");
+
+    /// <summary>Blocks over outputs and rows, and splits of the inner dimension where those alone are too few for the device.</summary>
+    /// <param name="rows">N.</param>
+    /// <param name="outputs">M, of gate alone when gated.</param>
+    /// <param name="inner">K.</param>
+    /// <param name="bits">Of a code.</param>
+    /// <param name="gated">Gate and up meet.</param>
+    /// <param name="multiprocessors">Of the device.</param>
+    public static LaunchShape Shape(int rows, int outputs, int inner, int bits, bool gated, int multiprocessors)
+    {
+        var columns = Columns(rows);
+        var tileColumns = QuantizedLayout.TileBytes * 8 / (QuantizedLayout.TileRows * bits);
+        var (x, y) = (Up(outputs, Warps * QuantizedLayout.TileRows * (gated ? 1 : Sets)), Up(rows, columns));
+        var tiles = Up(inner, tileColumns);
+        // Parts lie where the matrix's numbers would.
+        var room = inner * sizeof(ushort) / (rows * sizeof(float));
+        var splits = Math.Clamp(Math.Min(BlocksEach * multiprocessors / (x * y), room), 1, Math.Clamp(tiles / FewestTiles, 1, MostSplits));
+        return new(x, y, Up(tiles, Up(tiles, splits)), Threads, Math.Max(16, Stages * columns * (tileColumns + Pad) * sizeof(ushort)));
+    }
+
+    /// <summary>Counters of a product of <paramref name="outputs"/>: one for each block that splits share.</summary>
+    public static int Counters(int outputs) => Up(outputs, Warps * QuantizedLayout.TileRows) * Up(MostRows, Widths[^1]);
+
+    /// <summary>Bytes that the parts of a launch take.</summary>
+    public static long PartialBytes(in LaunchShape shape, int rows, int width) => shape.GridZ == 1 ? 0 : (long)shape.GridZ * rows * width * sizeof(float);
+
+    /// <summary>What LLaMA-like models ask for.</summary>
+    public static IEnumerable<KernelInstance> Instances =>
+        from type in ElementType.Halves
+        from bits in (int[])[4, 8]
+        from rows in Widths
+        from instance in (IEnumerable<KernelInstance>)
+        [
+            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, bits, rows, output)),
+            Gated(type, bits, rows, Activation.Silu),
+            Gated(type, bits, rows, Activation.GeluTanh),
+        ]
+        select instance;
+
+    private static int Columns(int rows) => Widths.FirstOrDefault(width => rows <= width, Widths[^1]);
+
+    private static KernelInstance Of(DataType type, int bits, int columns, string output) =>
+        new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{bits},{columns},{output}>");
+
+    private static int Up(int value, int unit) => (value + unit - 1) / unit;
 }
 
 /// <summary>kernels/dequantize.cu.</summary>

@@ -4,13 +4,14 @@ using Weft.Graph;
 namespace Weft.Backends.Cuda.Operations;
 
 /// <summary>Memory that quantized products of all layers share, one after another.</summary>
-/// <param name="Numbers">The largest matrix as numbers.</param>
+/// <param name="Numbers">The largest matrix as numbers, or the parts of a product whose inner dimension is split.</param>
 /// <param name="Ordered">The largest input with its columns in another order.</param>
-internal readonly record struct QuantizedWorkspace(nuint Numbers, nuint Ordered);
+/// <param name="Counters">Zeros that splits count themselves with, and leave as zeros.</param>
+internal readonly record struct QuantizedWorkspace(nuint Numbers, nuint Ordered, nuint Counters);
 
 /// <summary>
-/// <see cref="FusedLinearNode"/> with quantized weights, after the norm in front of it: for few rows our own product, which reads every code once;
-/// for many, the matrix becomes numbers in a workspace and cuBLAS multiplies. Matrices with one order of columns are one launch.
+/// <see cref="FusedLinearNode"/> with quantized weights, after the norm in front of it: for few rows and for some our own products, which read every code
+/// once; for many, the matrix becomes numbers in a workspace and cuBLAS multiplies. Matrices with one order of columns are one launch.
 /// </summary>
 internal sealed class QuantizedLinearOperation(
     CudaProgramContext context, FusedLinearNode node, InputNorm? norm, IReadOnlyList<DeviceQuantizedMatrix> matrices, DeviceBias bias, QuantizedWorkspace workspace)
@@ -26,6 +27,8 @@ internal sealed class QuantizedLinearOperation(
             {
                 yield return DequantizeKernel.Instance(Context.Type, matrix.Bits);
                 yield return Gemv(matrix);
+                foreach (var rows in (int[])[16, 32, 64])
+                    yield return Gemm(matrix, rows);
                 if (matrix.Weight.Order != 0)
                     yield return DequantizeKernel.OrderColumns(Context.Type);
             }
@@ -46,18 +49,18 @@ internal sealed class QuantizedLinearOperation(
         if (rows == 0)
             return;
         Norm?.Run(rows);
-        var isFew = rows <= QuantizedGemvKernel.MostRows;
+        var isOwn = rows <= QuantizedGemvKernel.MostRows || QuantizedGemmKernel.Fits(rows, width);
         var first = 0;
         foreach (var matrix in matrices)
         {
-            if (isFew)
-                RunFew(matrix, rows, first);
+            if (isOwn)
+                RunOwn(matrix, rows, first);
             else
                 RunMany(matrix, rows, first);
             first += matrix.Rows;
         }
 
-        if (Node.Gate is { } gate && !(isFew && IsGateFused))
+        if (Node.Gate is { } gate && !(isOwn && IsGateFused))
             Gate(rows, gate, matrices.Sum(matrix => matrix.Rows) / 2);
     }
 
@@ -65,7 +68,11 @@ internal sealed class QuantizedLinearOperation(
         ? QuantizedGemvKernel.Gated(Context.Type, matrix.Bits, Node.Gate!.Value)
         : QuantizedGemvKernel.Instance(Context.Type, matrix.Bits, Output);
 
-    private void RunFew(DeviceQuantizedMatrix matrix, int rows, int first)
+    private KernelInstance Gemm(DeviceQuantizedMatrix matrix, int rows) => IsGateFused
+        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value)
+        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output);
+
+    private void RunOwn(DeviceQuantizedMatrix matrix, int rows, int first)
     {
         var x = Context.Address(Node.X);
         if (matrix.Weight.Order != 0)
@@ -83,12 +90,33 @@ internal sealed class QuantizedLinearOperation(
         }
 
         var outputs = IsGateFused ? matrix.Rows / 2 : matrix.Rows;
-        Context.Launch(Gemv(matrix), QuantizedGemvKernel.Shape(outputs, IsGateFused), new QuantizedGemvParams
+        var bias = Bias.Float32 == 0 ? 0 : Bias.Float32 + ((nuint)first * sizeof(float));
+        if (rows <= QuantizedGemvKernel.MostRows)
+        {
+            Context.Launch(Gemv(matrix), QuantizedGemvKernel.Shape(outputs, IsGateFused), new QuantizedGemvParams
+            {
+                X = x,
+                Weight = matrix.Weight,
+                Bias = bias,
+                Y = ResultAddress(first),
+                Rows = rows,
+                Outputs = outputs,
+                Inner = width,
+                UpBlock = outputs / Weights.QuantizedLayout.TileRows,
+                XStride = ValueLayout.Stride(Node.X),
+                YStride = ValueLayout.Stride(Node.Y),
+            });
+            return;
+        }
+
+        Context.Launch(Gemm(matrix, rows), QuantizedGemmKernel.Shape(rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors), new QuantizedGemmParams
         {
             X = x,
             Weight = matrix.Weight,
-            Bias = Bias.Float32 == 0 ? 0 : Bias.Float32 + ((nuint)first * sizeof(float)),
+            Bias = bias,
             Y = ResultAddress(first),
+            Partial = workspace.Numbers,
+            Counters = workspace.Counters,
             Rows = rows,
             Outputs = outputs,
             Inner = width,

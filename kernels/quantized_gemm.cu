@@ -1,0 +1,206 @@
+// y[n, m] = Σ_k x[n, k] · W[m, k] for more rows n than quantized_gemv takes and quantized W: codes go from memory to registers and become
+// numbers there, x is shared by a block's warps.
+//   W tiles of codes, scales and zero points (common/codes.cuh)      x [N, x_stride] T, K a multiple of 8      y [N, y_stride] T or float32
+// A block owns Columns rows of x and 128 rows of W (when gated 64 of gate and the 64 of up beside them), a warp 2 · 16 of those. x passes
+// in tiles of 64 or 32 columns through three stages of shared memory; a warp multiplies 32 columns with tensor cores, code − zero point
+// being exact in T, and scales the sums in float32: what is rounded is x alone. Few blocks are made more by splitting K: each leaves its
+// sums, and the last to come adds them in order, so results do not depend on who that is.
+#include "common/codes.cuh"
+#include "common/product_output.cuh"
+
+namespace weft {
+
+struct QuantizedGemmParams {
+  const void* x;
+  QuantizedWeight weight;
+  const float* bias;  // [M] or null
+  void* y;
+  float* partial;      // [splits, N, M], gate then up when gated; not used by one split
+  unsigned* counters;  // [grid.y, grid.x] zeros, left as zeros
+  int rows;            // N
+  int outputs;         // M; when gated, of gate alone
+  int inner;           // K
+  int up_block;        // when gated: the row block where up begins
+  int x_stride;
+  int y_stride;
+};
+
+constexpr int kGemmWarps = 4;
+constexpr int kGemmThreads = kGemmWarps * kWarpSize;
+constexpr int kGemmSets = 2;  // row blocks of a warp
+constexpr int kGemmStages = 3;
+constexpr int kGemmPad = 16;    // rows of x then lie 32 bytes apart in the banks: a half-warp's 8 bytes a lane meet each bank once
+constexpr int kGemmScaled = 2;  // steps of 32 columns, the smallest group, share a scale
+constexpr int kGemmBlocks = 2;  // of a multiprocessor
+
+// A tile of a warp's row block with what its codes mean, brought a tile ahead.
+template <int Bits>
+struct GemmTile {
+  static constexpr int kScales = Codes<Bits>::kSteps / kGemmScaled;
+  uint4 codes;
+  float scale[kScales][2];  // of rows g and g + 8
+  float zero[kScales][2];
+};
+
+// Calls action(n, m, set, fragment, element) for every result that a lane holds: of rows m of block(set) and rows n of x.
+template <int Sets, int Fragments, typename Block, typename Action>
+__device__ inline void for_results(const QuantizedGemmParams& p, int first_row, const Block& block, const Action& action) {
+  const int lane = threadIdx.x % kWarpSize;
+#pragma unroll
+  for (int s = 0; s < Sets; ++s) {
+#pragma unroll
+    for (int f = 0; f < Fragments; ++f) {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int n = first_row + f * 8 + lane % 4 * 2 + j % 2;
+        const int m = block(s) * kTileRows + lane / 4 + j / 2 * 8;
+        if (n < p.rows && m < p.outputs) action(n, m, s, f, j);
+      }
+    }
+  }
+}
+
+template <typename T, int Bits, int Columns, typename Output>
+__global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(QuantizedGemmParams p) {
+  constexpr int kTileColumns = Codes<Bits>::kTileColumns;
+  constexpr int kStride = kTileColumns + kGemmPad;
+  constexpr int kFragments = Columns / 8;
+  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][Columns][kStride]
+  const int lane = threadIdx.x % kWarpSize;
+  const int warp = threadIdx.x / kWarpSize;
+  const int g = lane / 4;
+  const int t = lane % 4;
+  const int first_row = blockIdx.y * Columns;
+  const int splits = gridDim.z;
+  const int tiles_each = (p.weight.tiles + splits - 1) / splits;
+  const int begin = blockIdx.z * tiles_each;
+  const int end = min(begin + tiles_each, p.weight.tiles);
+  const int own = blockIdx.x * kGemmWarps + warp;
+  const bool works = (Output::kGated ? own : own * kGemmSets) * kTileRows < p.outputs;
+
+  const auto row_block = [&](int s) { return Output::kGated ? own + s * p.up_block : own * kGemmSets + s; };
+  const auto load = [&](int tile, GemmTile<Bits>(&to)[kGemmSets]) {
+#pragma unroll
+    for (int s = 0; s < kGemmSets; ++s) {
+      // The last block of rows may have a second set that is not there: its first is read again, and nothing is stored.
+      const int block = !Output::kGated && row_block(s) * kTileRows >= p.outputs ? row_block(0) : row_block(s);
+      to[s].codes = ptx::load_streaming(p.weight.codes + (static_cast<size_t>(block) * p.weight.tiles + tile) * kWarpSize + lane);
+#pragma unroll
+      for (int i = 0; i < GemmTile<Bits>::kScales; ++i) {
+        const int group = p.weight.group_of(tile * kTileColumns + i * kGemmScaled * kStepColumns);
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          to[s].scale[i][half] = p.weight.scale(block, group, g + 8 * half);
+          to[s].zero[i][half] = p.weight.template zero<Bits>(block, group, g + 8 * half);
+        }
+      }
+    }
+  };
+  const auto fill = [&](int tile) {
+    constexpr int kChunks = kTileColumns / 8;
+    T* stage = staged + (tile - begin) % kGemmStages * Columns * kStride;
+    for (int i = threadIdx.x; i < Columns * kChunks; i += kGemmThreads) {
+      const int n = first_row + i / kChunks;
+      const int k = tile * kTileColumns + i % kChunks * 8;
+      const bool valid = n < p.rows && k < p.inner;
+      ptx::cp_async_16(stage + i / kChunks * kStride + i % kChunks * 8,
+                       static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
+    }
+  };
+
+  // Weights do not depend on the launch before: the first are under way while it finishes.
+  GemmTile<Bits> next[kGemmSets];
+  if (works && begin < end) load(begin, next);
+  ptx::wait_for_previous_launch();
+  ptx::allow_next_launch();
+
+#pragma unroll
+  for (int i = 0; i < kGemmStages - 1; ++i) {
+    if (begin + i < end) fill(begin + i);
+    ptx::cp_async_commit();
+  }
+  float sums[kGemmSets][kFragments][4] = {};
+  for (int tile = begin; tile < end; ++tile) {
+    GemmTile<Bits> now[kGemmSets];
+#pragma unroll
+    for (int s = 0; s < kGemmSets; ++s) now[s] = next[s];
+    if (works && tile + 1 < end) load(tile + 1, next);
+    ptx::cp_async_wait<kGemmStages - 2>();
+    __syncthreads();
+    if (tile + kGemmStages - 1 < end) fill(tile + kGemmStages - 1);
+    ptx::cp_async_commit();
+    if (!works) continue;
+
+    const T* stage = staged + ((tile - begin) % kGemmStages * Columns + g) * kStride + 4 * t;
+#pragma unroll
+    for (int i = 0; i < GemmTile<Bits>::kScales; ++i) {
+      float part[kGemmSets][kFragments][4] = {};
+#pragma unroll
+      for (int step = i * kGemmScaled; step < (i + 1) * kGemmScaled; ++step) {
+        uint2 x[kFragments];
+#pragma unroll
+        for (int f = 0; f < kFragments; ++f) x[f] = *reinterpret_cast<const uint2*>(stage + f * 8 * kStride + step * kStepColumns);
+#pragma unroll
+        for (int s = 0; s < kGemmSets; ++s) {
+          const unsigned words[4] = {now[s].codes.x, now[s].codes.y, now[s].codes.z, now[s].codes.w};
+          unsigned a[4];
+          Unpacker<T, Bits>(now[s].zero[i][0], now[s].zero[i][1]).unpack(words, step, a);
+#pragma unroll
+          for (int f = 0; f < kFragments; ++f) ptx::mma_m16n8k16<T>(part[s][f], a, x[f].x, x[f].y);
+        }
+      }
+#pragma unroll
+      for (int s = 0; s < kGemmSets; ++s) {
+#pragma unroll
+        for (int f = 0; f < kFragments; ++f) {
+#pragma unroll
+          for (int j = 0; j < 4; ++j) sums[s][f][j] += now[s].scale[i][j / 2] * part[s][f][j];
+        }
+      }
+    }
+  }
+
+  constexpr int kResultSets = Output::kGated ? 1 : kGemmSets;  // gate and up meet in one result
+  const auto store = [&](int n, int m, float value, float up) {
+    if (p.bias) {
+      value += p.bias[m];
+      if constexpr (Output::kGated) up += p.bias[p.outputs + m];
+    }
+    Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
+  };
+  if (splits == 1) {
+    for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
+      store(n, m, sums[s][f][j], Output::kGated ? sums[1][f][j] : 0.0f);
+    });
+    return;
+  }
+
+  const size_t width = Output::kGated ? 2 * p.outputs : p.outputs;
+  const size_t part_size = width * p.rows;
+  float* own_part = p.partial + blockIdx.z * part_size;
+  for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
+    own_part[n * width + m] = sums[s][f][j];
+    if constexpr (Output::kGated) own_part[n * width + p.outputs + m] = sums[1][f][j];
+  });
+  // The last block of these rows to come here finds all parts written.
+  __threadfence();
+  __syncthreads();
+  int* is_last = reinterpret_cast<int*>(staged);
+  unsigned* counter = p.counters + blockIdx.y * gridDim.x + blockIdx.x;
+  if (threadIdx.x == 0) *is_last = atomicAdd(counter, 1u) == static_cast<unsigned>(splits - 1);
+  __syncthreads();
+  if (!*is_last) return;
+  __threadfence();
+  if (threadIdx.x == 0) *counter = 0;
+  for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int, int, int) {
+    float value = 0.0f, up = 0.0f;
+    for (int z = 0; z < splits; ++z) {
+      const float* source = p.partial + z * part_size + n * width + m;
+      value += source[0];
+      if constexpr (Output::kGated) up += source[p.outputs];
+    }
+    store(n, m, value, up);
+  });
+}
+
+}  // namespace weft
