@@ -81,6 +81,43 @@ public sealed class QuantizedTests
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
     }
 
+    /// <summary>On the processor codes are multiplied where the file is mapped: a step needs little memory of its own, whatever the matrices' size.</summary>
+    [Test]
+    public void No_matrix_becomes_numbers_in_memory()
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Ignore("what memory a process has of its own is read from /proc");
+        var (checkpoint, packed) = (Path.Combine(folder, "big"), Path.Combine(folder, "big.weft"));
+        BigCheckpoint.Create(checkpoint);
+        var convert = WeftProcess.Run("convert", checkpoint, "--quant", "int4", "-o", packed);
+        Assert.That(convert.ExitCode, Is.Zero, convert.ToString());
+        var before = OwnMemory();
+        var peak = before;
+        using var done = new ManualResetEventSlim();
+        var watch = new Thread(() =>
+        {
+            while (!done.Wait(1))
+                peak = Math.Max(peak, OwnMemory());
+        });
+        watch.Start();
+        using (var model = Model.Load(packed, new ModelOptions { Device = new DeviceChoice(DeviceKind.Cpu) }))
+        {
+            using var sequence = model.CreateSequence();
+            var logits = new float[model.Header.Model.VocabularySize];
+            sequence.Forward([.. Enumerable.Range(0, 64)], LogitRows.Last, logits);
+            sequence.Forward([1], LogitRows.Last, logits);
+        }
+
+        done.Set();
+        watch.Join();
+        // Gate and up of one layer are 67 million weights: 134 MB as 16-bit numbers.
+        Assert.That((peak - before) / 1e6, Is.LessThan(50));
+    }
+
+    /// <summary>Bytes that no file backs.</summary>
+    private static long OwnMemory() => 1024 * long.Parse(
+        Regex.Match(File.ReadAllText("/proc/self/status"), @"RssAnon:\s+(\d+) kB").Groups[1].Value, CultureInfo.InvariantCulture);
+
     [TestCase("--quant", "int3", "--quant int3 is not supported; use int4")]
     [TestCase("--quant int4 --method", "gptq", "--method gptq is not supported; use rtn")]
     [TestCase("--quant int4 --group-size", "48", "--group-size 48 is not supported; use 32, a multiple of 64")]
