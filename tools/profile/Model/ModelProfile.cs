@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Spectre.Console;
 using Weft.Backends;
@@ -21,6 +22,10 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
     private const int Repeats = 9;
     private const int MostPrompt = 512;
     private const int TokenSeed = 20;
+    private const int FewestWarmUps = 3;
+
+    // Until the just-in-time compiler is done with what steps run through.
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
     private readonly Dictionary<string, TensorEntry> tensors = model.Header.Tensors.ToDictionary(tensor => tensor.Name);
     private readonly List<NodeRow> rows = [];
@@ -76,7 +81,8 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
                 throw new WeftException("the key/value cache is too small for the profile's steps");
             if (size.Before > 0)
                 Step(table, tokens.AsSpan(0, size.Before), 0);
-            for (var warmUp = 0; warmUp < 3; warmUp++)
+            var warmUp = Stopwatch.StartNew();
+            for (var step = 0; step < FewestWarmUps || warmUp.Elapsed < WarmUp; step++)
                 Step(table, tokens.AsSpan(size.Before), size.Before);
             var times = new List<IReadOnlyList<NodeTime>>();
             for (var repeat = 0; repeat < Repeats; repeat++)

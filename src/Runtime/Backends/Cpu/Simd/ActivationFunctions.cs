@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+
+namespace Weft.Backends.Cpu.Simd;
+
+/// <summary>An activation as a type, so that a loop over registers holds one of them alone.</summary>
+internal interface IActivationFunction
+{
+    /// <summary>Its value for each lane.</summary>
+    static abstract TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct;
+}
+
+/// <summary>x · sigmoid(x).</summary>
+internal readonly struct SiluFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => VectorMath<TSimd, TVector>.Silu(x);
+}
+
+/// <summary>x · Φ(x).</summary>
+internal readonly struct GeluFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => VectorMath<TSimd, TVector>.Gelu(x);
+}
+
+/// <summary>x · Φ(x) by tanh.</summary>
+internal readonly struct GeluTanhFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => VectorMath<TSimd, TVector>.GeluTanh(x);
+}
+
+/// <summary>max(x, 0).</summary>
+internal readonly struct ReluFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => TSimd.Max(x, TSimd.Zero);
+}
