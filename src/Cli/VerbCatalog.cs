@@ -40,7 +40,9 @@ internal static class VerbCatalog
         Of<VerifyVerb>("weft verify models/bard --expected models/bard/expected.safetensors"),
         Of<EvalVerb>("weft eval models/bard --text models/bard/heldout.txt"),
         Of<BenchVerb>("weft bench models/bard", "weft bench model.weft --prefill 512 --decode 128 --repeat 5 --json"),
-        Of<ProfileVerb>("weft profile static", "weft profile static --arch sm_80,sm_90a --kernel norm --json kernels.json"),
+        Of<ProfileVerb>(
+            "weft profile model models/bard --device cpu", "weft profile static --arch sm_80,sm_90a --kernel norm --json kernels.json", "weft profile sim",
+            "weft profile compare profiles/sim.json profiles/sim.json", "weft profile report profiles/static.json profiles/sim.json --html kernels.html"),
         Of<DoctorVerb>("weft doctor"),
     ];
 

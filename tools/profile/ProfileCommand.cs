@@ -55,18 +55,10 @@ public static class ProfileCommand
         var comparison = Comparison.Of(ProfileDocument.Read(from), head, threshold);
         var report = new CompareReport(head, comparison, threshold);
         report.Write(console);
-        try
-        {
-            if (options.Markdown is not null)
-                File.WriteAllText(options.Markdown, report.Markdown());
-            if (options.JUnit is not null)
-                report.WriteJUnit(options.JUnit);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new WeftException(failure.Message, failure);
-        }
-
+        if (options.Markdown is not null)
+            OutputFile.Write(options.Markdown, report.Markdown());
+        if (options.JUnit is not null)
+            OutputFile.Write(options.JUnit, report.JUnit());
         return !comparison.HasRegression;
     }
 
@@ -78,18 +70,10 @@ public static class ProfileCommand
         if (options.Html is null && options.Svg is null)
             throw new WeftException("report writes a page with --html FILE, a picture with --svg FILE, or both");
         var report = new HtmlReport(documents);
-        try
-        {
-            if (options.Html is not null)
-                File.WriteAllText(options.Html, report.Page());
-            if (options.Svg is not null)
-                File.WriteAllText(options.Svg, report.Picture());
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new WeftException(failure.Message, failure);
-        }
-
+        if (options.Html is not null)
+            OutputFile.Write(options.Html, report.Page());
+        if (options.Svg is not null)
+            OutputFile.Write(options.Svg, report.Picture());
         note($"wrote {string.Join(" and ", new[] { options.Html, options.Svg }.OfType<string>())}");
         return true;
     }

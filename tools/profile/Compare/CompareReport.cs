@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Xml;
 using System.Xml.Linq;
 using Spectre.Console;
 using Weft.Profile.Documents;
@@ -58,18 +57,11 @@ internal sealed class CompareReport(ProfileDocument head, Comparison comparison,
         return text.AppendJoin("\n\n", Summary()).Append('\n').ToString();
     }
 
-    /// <summary>A test for each row that both documents have; it fails where a figure is worse.</summary>
-    /// <param name="path">File to write.</param>
-    public void WriteJUnit(string path)
-    {
-        using var writer = XmlWriter.Create(path, new() { Encoding = new UTF8Encoding(false), Indent = true });
-        JUnit().Save(writer);
-    }
-
-    private XDocument JUnit()
+    /// <summary>JUnit XML: a test for each row that both documents have; it fails where a figure is worse.</summary>
+    public string JUnit()
     {
         var rows = comparison.Changes.GroupBy(change => change.Row).ToList();
-        return new(new XElement(
+        var suites = new XElement(
             "testsuites",
             from target in rows.GroupBy(row => row.Key.Target)
             select new XElement(
@@ -82,7 +74,8 @@ internal sealed class CompareReport(ProfileDocument head, Comparison comparison,
                     "testcase",
                     new XAttribute("classname", row.Key.Kernel),
                     new XAttribute("name", Of(row.Key)),
-                    IsWorse(row) ? new XElement("failure", new XAttribute("message", string.Join("; ", row.Where(change => change.Verdict == Verdict.Worse).Select(Sentence)))) : null))));
+                    IsWorse(row) ? new XElement("failure", new XAttribute("message", string.Join("; ", row.Where(change => change.Verdict == Verdict.Worse).Select(Sentence)))) : null)));
+        return $"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n{suites}\n";
 
         static bool IsWorse(IEnumerable<Change> row) => row.Any(change => change.Verdict == Verdict.Worse);
     }

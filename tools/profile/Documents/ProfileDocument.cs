@@ -66,16 +66,7 @@ internal sealed record ProfileDocument(
         for (var i = 0; i < Rows.Count; i++)
             text.Append(i == 0 ? "\n" : ",\n").Append(JsonSerializer.Serialize(Rows[i], Json.ProfileRow));
         text.Append("\n]}\n");
-        try
-        {
-            if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
-                Directory.CreateDirectory(folder);
-            File.WriteAllText(path, text.ToString());
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new WeftException(failure.Message, failure);
-        }
+        OutputFile.Write(path, text.ToString());
     }
 }
 

@@ -35,17 +35,7 @@ internal sealed class TraceFile(string device)
 
     /// <summary>Writes the file.</summary>
     /// <exception cref="WeftException">It cannot be written.</exception>
-    public void Write(string path)
-    {
-        try
-        {
-            File.WriteAllText(path, JsonSerializer.Serialize(new Trace(events), TraceJson.Default.Trace) + "\n");
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new WeftException(failure.Message, failure);
-        }
-    }
+    public void Write(string path) => OutputFile.Write(path, JsonSerializer.Serialize(new Trace(events), TraceJson.Default.Trace) + "\n");
 }
 
 /// <summary>The file.</summary>
