@@ -2,9 +2,9 @@
 // numbers there, x is shared by a block's warps.
 //   W tiles of codes, scales and zero points (common/codes.cuh)      x [N, x_stride] T, K a multiple of 8      y [N, y_stride] T or float32
 // A block owns Columns rows of x and 128 rows of W (when gated 64 of gate and the 64 of up beside them), a warp 2 · 16 of those. x passes
-// in tiles of 64 or 32 columns through three stages of shared memory; a warp multiplies 32 columns with tensor cores, code − zero point
-// being exact in T, and scales the sums in float32: what is rounded is x alone. Few blocks are made more by splitting K: each leaves its
-// sums, and the last to come adds them in order, so results do not depend on who that is.
+// in tiles of 64 or 32 columns through three stages of shared memory; a warp multiplies 32 columns with tensor cores (Input says with
+// which instruction), code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone. Few blocks are made
+// more by splitting K: each leaves its sums, and the last to come adds them in order, so results do not depend on who that is.
 #include "common/codes.cuh"
 #include "common/product_output.cuh"
 
@@ -29,7 +29,6 @@ constexpr int kGemmWarps = 4;
 constexpr int kGemmThreads = kGemmWarps * kWarpSize;
 constexpr int kGemmSets = 2;  // row blocks of a warp
 constexpr int kGemmStages = 3;
-constexpr int kGemmPad = 16;    // rows of x then lie 32 bytes apart in the banks: a half-warp's 8 bytes a lane meet each bank once
 constexpr int kGemmScaled = 2;  // steps of 32 columns, the smallest group, share a scale
 constexpr int kGemmBlocks = 2;  // of a multiprocessor
 
@@ -60,34 +59,108 @@ __device__ inline void for_results(const QuantizedGemmParams& p, int first_row, 
   }
 }
 
-template <typename T, int Bits, int Columns, typename Output>
+// mma.sync, for every architecture: rows of x as they are, 8 bytes a lane where the codes' order asks for four neighbouring columns.
+template <typename T, int Bits, int Columns>
+struct WarpInput {
+  static constexpr int kTileColumns = Codes<Bits>::kTileColumns;
+  // Rows then lie 32 bytes apart in the banks: a half-warp's 8 bytes a lane meet each bank once.
+  static constexpr int kStride = kTileColumns + 16;
+  static constexpr int kStageElements = Columns * kStride;
+  using Sums = float (&)[kGemmSets][Columns / 8][4];
+  using Fragments = unsigned (&)[kGemmSets][kGemmScaled][4];
+
+  __device__ static void fill(T* stage, const QuantizedGemmParams& p, int first_row, int first_column) {
+    constexpr int kChunks = kTileColumns / 8;
+    for (int i = threadIdx.x; i < Columns * kChunks; i += kGemmThreads) {
+      const int n = first_row + i / kChunks;
+      const int k = first_column + i % kChunks * 8;
+      const bool valid = n < p.rows && k < p.inner;
+      ptx::cp_async_16(stage + i / kChunks * kStride + i % kChunks * 8,
+                       static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
+    }
+  }
+
+  __device__ static void publish() {}
+
+  // sums[s] += a[s] · x over kGemmScaled steps from `first` on.
+  __device__ static void multiply(Sums sums, Fragments a, const T* stage, int first) {
+    const int lane = threadIdx.x % kWarpSize;
+#pragma unroll
+    for (int i = 0; i < kGemmScaled; ++i) {
+#pragma unroll
+      for (int f = 0; f < Columns / 8; ++f) {
+        const uint2 x = *reinterpret_cast<const uint2*>(stage + (f * 8 + lane / 4) * kStride + (first + i) * kStepColumns + lane % 4 * 4);
+#pragma unroll
+        for (int s = 0; s < kGemmSets; ++s) ptx::mma_m16n8k16<T>(sums[s][f], a[s][i], x.x, x.y);
+      }
+    }
+  }
+};
+
+// wgmma (sm_90a): the four warps' 64 rows of W together, x from shared memory as 8×8 matrices [row / 8][column / 8] whose columns are
+// in the codes' order already, which takes copies of 4 bytes.
+template <typename T, int Bits, int Columns>
+struct WarpgroupInput {
+  static constexpr int kTileColumns = Codes<Bits>::kTileColumns;
+  static constexpr int kMatrixBytes = 128;
+  static constexpr int kStageElements = Columns * kTileColumns;
+  using Sums = float (&)[kGemmSets][Columns / 8][4];
+  using Fragments = unsigned (&)[kGemmSets][kGemmScaled][4];
+
+  __device__ static void fill(T* stage, const QuantizedGemmParams& p, int first_row, int first_column) {
+    constexpr int kWords = kTileColumns / 2;
+    for (int i = threadIdx.x; i < Columns * kWords; i += kGemmThreads) {
+      const int row = i / kWords;
+      const int word = i % kWords;
+      const int n = first_row + row;
+      const int k = first_column + word * 2;
+      const bool valid = n < p.rows && k < p.inner;
+      // Of a step's 16 columns, 4t and 4t + 1 stand where a fragment has 2t, and 4t + 2 and 4t + 3 where it has 2t + 8.
+      const int matrix = row / 8 * (kTileColumns / 8) + word / 8 * 2 + word % 2;
+      ptx::cp_async_4(stage + matrix * 64 + row % 8 * 8 + word % 8 / 2 * 2,
+                      static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
+    }
+  }
+
+  __device__ static void publish() { ptx::async_proxy_fence(); }
+
+  __device__ static void multiply(Sums sums, Fragments a, const T* stage, int first) {
+    ptx::wgmma_begin<kGemmSets * Columns / 8, kGemmSets * kGemmScaled>(sums[0], a[0]);
+#pragma unroll
+    for (int i = 0; i < kGemmScaled; ++i) {
+      const auto x = ptx::shared_matrix(stage + (first + i) * 2 * 64, kMatrixBytes, kTileColumns / 8 * kMatrixBytes);
+#pragma unroll
+      for (int s = 0; s < kGemmSets; ++s) ptx::wgmma_m64k16<T, Columns, false>(sums[s], a[s][i], x);
+    }
+    ptx::wgmma_finish<kGemmSets * Columns / 8, kGemmSets * kGemmScaled>(sums[0], a[0]);
+  }
+};
+
+template <typename T, int Bits, int Columns, typename Output, template <typename, int, int> class Input>
 __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(QuantizedGemmParams p) {
-  constexpr int kTileColumns = Codes<Bits>::kTileColumns;
-  constexpr int kStride = kTileColumns + kGemmPad;
+  using Rows = Input<T, Bits, Columns>;
   constexpr int kFragments = Columns / 8;
-  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][Columns][kStride]
+  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][Rows::kStageElements]
   const int lane = threadIdx.x % kWarpSize;
-  const int warp = threadIdx.x / kWarpSize;
   const int g = lane / 4;
-  const int t = lane % 4;
   const int first_row = blockIdx.y * Columns;
   const int splits = gridDim.z;
   const int tiles_each = (p.weight.tiles + splits - 1) / splits;
   const int begin = blockIdx.z * tiles_each;
   const int end = min(begin + tiles_each, p.weight.tiles);
-  const int own = blockIdx.x * kGemmWarps + warp;
-  const bool works = (Output::kGated ? own : own * kGemmSets) * kTileRows < p.outputs;
+  const int own = blockIdx.x * kGemmWarps + threadIdx.x / kWarpSize;
+  const int last = (p.outputs + kTileRows - 1) / kTileRows - 1;
 
-  const auto row_block = [&](int s) { return Output::kGated ? own + s * p.up_block : own * kGemmSets + s; };
+  const auto row_block = [&](int s) { return Output::kGated ? own : own * kGemmSets + s; };
   const auto load = [&](int tile, GemmTile<Bits>(&to)[kGemmSets]) {
 #pragma unroll
     for (int s = 0; s < kGemmSets; ++s) {
-      // The last block of rows may have a second set that is not there: its first is read again, and nothing is stored.
-      const int block = !Output::kGated && row_block(s) * kTileRows >= p.outputs ? row_block(0) : row_block(s);
+      // Rows beyond the last are multiplied as the last are, for warps work together, and nothing of them is stored.
+      const int block = min(row_block(s), last) + (Output::kGated ? s * p.up_block : 0);
       to[s].codes = ptx::load_streaming(p.weight.codes + (static_cast<size_t>(block) * p.weight.tiles + tile) * kWarpSize + lane);
 #pragma unroll
       for (int i = 0; i < GemmTile<Bits>::kScales; ++i) {
-        const int group = p.weight.group_of(tile * kTileColumns + i * kGemmScaled * kStepColumns);
+        const int group = p.weight.group_of(tile * Rows::kTileColumns + i * kGemmScaled * kStepColumns);
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           to[s].scale[i][half] = p.weight.scale(block, group, g + 8 * half);
@@ -96,27 +169,17 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
       }
     }
   };
-  const auto fill = [&](int tile) {
-    constexpr int kChunks = kTileColumns / 8;
-    T* stage = staged + (tile - begin) % kGemmStages * Columns * kStride;
-    for (int i = threadIdx.x; i < Columns * kChunks; i += kGemmThreads) {
-      const int n = first_row + i / kChunks;
-      const int k = tile * kTileColumns + i % kChunks * 8;
-      const bool valid = n < p.rows && k < p.inner;
-      ptx::cp_async_16(stage + i / kChunks * kStride + i % kChunks * 8,
-                       static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
-    }
-  };
+  const auto stage_of = [&](int tile) { return staged + (tile - begin) % kGemmStages * Rows::kStageElements; };
 
   // Weights do not depend on the launch before: the first are under way while it finishes.
   GemmTile<Bits> next[kGemmSets];
-  if (works && begin < end) load(begin, next);
+  if (begin < end) load(begin, next);
   ptx::wait_for_previous_launch();
   ptx::allow_next_launch();
 
 #pragma unroll
   for (int i = 0; i < kGemmStages - 1; ++i) {
-    if (begin + i < end) fill(begin + i);
+    if (begin + i < end) Rows::fill(stage_of(begin + i), p, first_row, (begin + i) * Rows::kTileColumns);
     ptx::cp_async_commit();
   }
   float sums[kGemmSets][kFragments][4] = {};
@@ -124,31 +187,26 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
     GemmTile<Bits> now[kGemmSets];
 #pragma unroll
     for (int s = 0; s < kGemmSets; ++s) now[s] = next[s];
-    if (works && tile + 1 < end) load(tile + 1, next);
+    if (tile + 1 < end) load(tile + 1, next);
     ptx::cp_async_wait<kGemmStages - 2>();
+    Rows::publish();
     __syncthreads();
-    if (tile + kGemmStages - 1 < end) fill(tile + kGemmStages - 1);
+    const int ahead = tile + kGemmStages - 1;
+    if (ahead < end) Rows::fill(stage_of(ahead), p, first_row, ahead * Rows::kTileColumns);
     ptx::cp_async_commit();
-    if (!works) continue;
 
-    const T* stage = staged + ((tile - begin) % kGemmStages * Columns + g) * kStride + 4 * t;
 #pragma unroll
     for (int i = 0; i < GemmTile<Bits>::kScales; ++i) {
-      float part[kGemmSets][kFragments][4] = {};
+      unsigned a[kGemmSets][kGemmScaled][4];
 #pragma unroll
-      for (int step = i * kGemmScaled; step < (i + 1) * kGemmScaled; ++step) {
-        uint2 x[kFragments];
+      for (int s = 0; s < kGemmSets; ++s) {
+        const unsigned words[4] = {now[s].codes.x, now[s].codes.y, now[s].codes.z, now[s].codes.w};
+        const Unpacker<T, Bits> unpacker(now[s].zero[i][0], now[s].zero[i][1]);
 #pragma unroll
-        for (int f = 0; f < kFragments; ++f) x[f] = *reinterpret_cast<const uint2*>(stage + f * 8 * kStride + step * kStepColumns);
-#pragma unroll
-        for (int s = 0; s < kGemmSets; ++s) {
-          const unsigned words[4] = {now[s].codes.x, now[s].codes.y, now[s].codes.z, now[s].codes.w};
-          unsigned a[4];
-          Unpacker<T, Bits>(now[s].zero[i][0], now[s].zero[i][1]).unpack(words, step, a);
-#pragma unroll
-          for (int f = 0; f < kFragments; ++f) ptx::mma_m16n8k16<T>(part[s][f], a, x[f].x, x[f].y);
-        }
+        for (int step = 0; step < kGemmScaled; ++step) unpacker.unpack(words, i * kGemmScaled + step, a[s][step]);
       }
+      float part[kGemmSets][kFragments][4] = {};
+      Rows::multiply(part, a, stage_of(tile), i * kGemmScaled);
 #pragma unroll
       for (int s = 0; s < kGemmSets; ++s) {
 #pragma unroll

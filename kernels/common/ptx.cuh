@@ -111,6 +111,17 @@ __device__ inline void cp_async_16(void* shared, const void* global, bool valid)
 #endif
 }
 
+// The same of 4 bytes, through L1.
+__device__ inline void cp_async_4(void* shared, const void* global, bool valid) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(shared)), "l"(__cvta_generic_to_global(global)),
+               "r"(valid ? 4 : 0)
+               : "memory");
+#else
+  *static_cast<unsigned*>(shared) = valid ? *static_cast<const unsigned*>(global) : 0;
+#endif
+}
+
 __device__ inline void cp_async_commit() {
 #if __CUDA_ARCH__ >= 800
   asm volatile("cp.async.commit_group;" ::: "memory");

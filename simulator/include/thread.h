@@ -37,6 +37,7 @@ struct Copy {
   const void* source;
   int group;
   bool valid;
+  size_t bytes;
 };
 
 // A thread's share of a wgmma that has begun.

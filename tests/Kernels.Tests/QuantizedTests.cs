@@ -13,6 +13,8 @@ namespace Weft.Kernels.Tests;
 public sealed class QuantizedTests
 {
     private const int Multiprocessors = 132;
+    private const int Ampere = 80;
+    private const int Hopper = 90;
 
     private static readonly DataType[] Types = [DataType.Float16, DataType.BFloat16];
 
@@ -39,14 +41,15 @@ public sealed class QuantizedTests
     // The inner dimension whole, and split over as many blocks as a large device wants.
     [Test]
     public void More_rows_are_multiplied(
-        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values(1, 132)] int multiprocessors)
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values(1, 132)] int multiprocessors,
+        [Values(Ampere, Hopper)] int computeCapability)
     {
         var device = TestDevice.Open((ulong)multiprocessors);
         foreach (var (m, k, groupSize) in Sizes.Where(size => size.K % 8 == 0).Append((144, 1024, 128)))
         {
             var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
             foreach (var rows in m == 144 ? [9, 64, 128] : (int[])[9, 16, 17, 33, 65])
-                CheckProduct(device, type, matrix, rows, Enum.GetValues<GemvOutput>()[rows % 3], multiprocessors);
+                CheckProduct(device, type, matrix, rows, Enum.GetValues<GemvOutput>()[rows % 3], multiprocessors, computeCapability);
         }
     }
 
@@ -62,7 +65,7 @@ public sealed class QuantizedTests
             return Multiply(device, type, matrix, weight, x, 20);
         }
 
-        Assert.That(QuantizedGemmKernel.Shape(20, 40, 4096, 4, false, Multiprocessors).GridZ, Is.GreaterThan(4));
+        Assert.That(QuantizedGemmKernel.Shape(20, 40, 4096, 4, false, Multiprocessors, Ampere).GridZ, Is.GreaterThan(4));
         var first = Of(1);
         foreach (var seed in (ulong[])[2, 3, 4])
             Assert.That(Of(seed), Is.EqualTo(first));
@@ -71,7 +74,7 @@ public sealed class QuantizedTests
     [Test]
     public void Gate_multiplies_two_halves(
         [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation,
-        [Values(3, 20, 70)] int rows)
+        [Values(3, 20, 70)] int rows, [Values(Ampere, Hopper)] int computeCapability)
     {
         var device = TestDevice.Open();
         const int Outputs = 48;
@@ -89,7 +92,7 @@ public sealed class QuantizedTests
 
         using var px = device.Upload(Values.Encode(x, type));
         using var y = device.Poisoned<ushort>(expected.Length);
-        Run(device, type, matrix, activation, null, Multiprocessors, new()
+        Run(device, type, matrix, activation, null, Multiprocessors, computeCapability, new()
         {
             X = px.Address,
             Weight = weight.Weight,
@@ -164,7 +167,8 @@ public sealed class QuantizedTests
         }
     }
 
-    private static void CheckProduct(TestDevice device, DataType type, QuantizedMatrix matrix, int rows, GemvOutput output, int multiprocessors = Multiprocessors)
+    private static void CheckProduct(TestDevice device, DataType type, QuantizedMatrix matrix, int rows, GemvOutput output, int multiprocessors = Multiprocessors,
+        int computeCapability = Ampere)
     {
         var (m, k) = (matrix.Layout.Rows, matrix.Layout.Columns);
         using var weight = new DeviceMatrix(device, matrix);
@@ -190,7 +194,7 @@ public sealed class QuantizedTests
         if (output == GemvOutput.StoreHalf)
         {
             using var y = device.Poisoned<ushort>(rows * yStride);
-            Run(device, type, matrix, null, output, multiprocessors, parameters with { Y = y.Address });
+            Run(device, type, matrix, null, output, multiprocessors, computeCapability, parameters with { Y = y.Address });
             var stored = y.Download();
             Assert.That(Values.Between(stored, m, yStride), Has.All.EqualTo(ushort.MaxValue));
             actual = Values.Decode(Values.Unstrided(stored, m, yStride), type);
@@ -199,7 +203,7 @@ public sealed class QuantizedTests
         {
             var before = Values.Random(random, rows * m);
             using var y = device.Upload(Values.Strided(before, m, yStride, float.NaN));
-            Run(device, type, matrix, null, output, multiprocessors, parameters with { Y = y.Address });
+            Run(device, type, matrix, null, output, multiprocessors, computeCapability, parameters with { Y = y.Address });
             var stored = y.Download();
             Assert.That(Values.Between(stored, m, yStride), Has.All.NaN);
             actual = Array.ConvertAll(Values.Unstrided(stored, m, yStride), v => (double)v);
@@ -218,7 +222,7 @@ public sealed class QuantizedTests
         var (m, k) = (matrix.Layout.Rows, matrix.Layout.Columns);
         using var px = device.Upload(Values.Encode(x, type));
         using var y = device.Poisoned<float>(rows * m);
-        Run(device, type, matrix, null, GemvOutput.StoreFloat, Multiprocessors, new()
+        Run(device, type, matrix, null, GemvOutput.StoreFloat, Multiprocessors, device.Context.Device.ComputeCapability, new()
         {
             X = px.Address, Weight = weight.Weight, Y = y.Address, Rows = rows, Outputs = m, Inner = k, XStride = k, YStride = m,
         });
@@ -227,7 +231,8 @@ public sealed class QuantizedTests
 
     /// <summary>The kernel for so many rows; with an activation it is gated.</summary>
     private static void Run(
-        TestDevice device, DataType type, QuantizedMatrix matrix, Activation? gate, GemvOutput? output, int multiprocessors, QuantizedGemvParams p)
+        TestDevice device, DataType type, QuantizedMatrix matrix, Activation? gate, GemvOutput? output, int multiprocessors, int computeCapability,
+        QuantizedGemvParams p)
     {
         var bits = matrix.Layout.Bits;
         if (p.Rows <= QuantizedGemvKernel.MostRows)
@@ -238,11 +243,14 @@ public sealed class QuantizedTests
             return;
         }
 
-        var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, bits, gate is not null, multiprocessors);
+        if (computeCapability == Hopper && device.Context.Device.ComputeCapability != Hopper)
+            Assert.Ignore("wgmma needs compute capability 9.0");
+        var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, bits, gate is not null, multiprocessors, computeCapability);
         using var partial = device.Poisoned<byte>((int)Math.Max(16, QuantizedGemmKernel.PartialBytes(shape, p.Rows, matrix.Layout.Rows)));
         using var counters = device.Upload(new int[QuantizedGemmKernel.Counters(matrix.Layout.Rows)]);
         device.Run(
-            gate is { } some ? QuantizedGemmKernel.Gated(type, bits, p.Rows, some) : QuantizedGemmKernel.Instance(type, bits, p.Rows, output!.Value), shape, new QuantizedGemmParams
+            gate is { } some ? QuantizedGemmKernel.Gated(type, bits, p.Rows, some, computeCapability) : QuantizedGemmKernel.Instance(type, bits, p.Rows, output!.Value, computeCapability),
+            shape, new QuantizedGemmParams
             {
                 X = p.X,
                 Weight = p.Weight,

@@ -62,22 +62,35 @@ inline uint4 load_streaming(const void* global, cudasim::Place at = cudasim::Pla
   return *static_cast<const uint4*>(global);
 }
 
+namespace detail {
+
 // The bytes arrive when the thread waits for them; until then the target is poison.
-inline void cp_async_16(void* shared, const void* global, bool valid, cudasim::Place at = cudasim::Place::here()) {
-  cudasim::check_aligned(shared, 16, at);
-  cudasim::check_shared(shared, 16, at);
+template <int Bytes>
+inline void copy_async(void* shared, const void* global, bool valid, cudasim::Place at) {
+  cudasim::check_aligned(shared, Bytes, at);
+  cudasim::check_shared(shared, Bytes, at);
   if (valid) {
-    cudasim::check_aligned(global, 16, at);
+    cudasim::check_aligned(global, Bytes, at);
     const cudasim::Uncounted device;
     static_cast<void>(*static_cast<const volatile unsigned char*>(global));
   }
-  if (valid) cudasim::count_access(global, 16, at);
-  cudasim::count_access(shared, 16, at);
+  if (valid) cudasim::count_access(global, Bytes, at);
+  cudasim::count_access(shared, Bytes, at);
   const cudasim::Uncounted device;
   auto* state = cudasim::self();
   if (state->copies == cudasim::kMaxCopies) cudasim::fail("too many asynchronous copies are under way", at);
-  state->copy[state->copies++] = {shared, global, state->group, valid};
-  memset(shared, 0xff, 16);
+  state->copy[state->copies++] = {shared, global, state->group, valid, Bytes};
+  memset(shared, 0xff, Bytes);
+}
+
+}  // namespace detail
+
+inline void cp_async_16(void* shared, const void* global, bool valid, cudasim::Place at = cudasim::Place::here()) {
+  detail::copy_async<16>(shared, global, valid, at);
+}
+
+inline void cp_async_4(void* shared, const void* global, bool valid, cudasim::Place at = cudasim::Place::here()) {
+  detail::copy_async<4>(shared, global, valid, at);
 }
 
 inline void cp_async_commit() { cudasim::self()->group++; }
@@ -95,9 +108,9 @@ inline void cp_async_wait() {
     }
     state->unpublished = true;
     if (copy.valid)
-      memcpy(copy.target, copy.source, 16);
+      memcpy(copy.target, copy.source, copy.bytes);
     else
-      memset(copy.target, 0, 16);
+      memset(copy.target, 0, copy.bytes);
   }
   state->copies = kept;
 }

@@ -82,15 +82,20 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         Gemv("head", rows, model.Vocabulary, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat),
     ];
 
-    /// <summary>Products with 4-bit weights, of as many rows as our own kernels take.</summary>
-    public IEnumerable<Workload> QuantizedProducts(int rows) => rows > QuantizedGemmKernel.MostRows || new[] { queryWidth, model.Hidden, model.Intermediate }.Any(inner => inner % GroupSize != 0)
+    /// <summary>Products with 4-bit weights, of as many rows as our own kernels take; on 9.0 beside what <c>wgmma</c> gains over <c>mma.sync</c>.</summary>
+    public IEnumerable<Workload> QuantizedProducts(int rows) => QuantizedProducts(rows, target.ComputeCapability).Concat(
+        rows > QuantizedGemvKernel.MostRows && target.ComputeCapability == AttentionPrefillKernel.WarpgroupCapability
+            ? QuantizedProducts(rows, 80).Select(workload => workload with { Kernel = workload.Kernel + ", mma.sync", Peer = null })
+            : []);
+
+    private IEnumerable<Workload> QuantizedProducts(int rows, int computeCapability) => rows > QuantizedGemmKernel.MostRows || new[] { queryWidth, model.Hidden, model.Intermediate }.Any(inner => inner % GroupSize != 0)
         ? []
         :
         [
-            Quantized("qkv", rows, jointWidth, model.Hidden, GemvOutput.StoreFloat),
-            Quantized("output", rows, model.Hidden, queryWidth, GemvOutput.Accumulate),
-            Quantized("gate+up", rows, model.Intermediate, model.Hidden, null),
-            Quantized("down", rows, model.Hidden, model.Intermediate, GemvOutput.Accumulate),
+            Quantized("qkv", rows, jointWidth, model.Hidden, GemvOutput.StoreFloat, computeCapability),
+            Quantized("output", rows, model.Hidden, queryWidth, GemvOutput.Accumulate, computeCapability),
+            Quantized("gate+up", rows, model.Intermediate, model.Hidden, null, computeCapability),
+            Quantized("down", rows, model.Hidden, model.Intermediate, GemvOutput.Accumulate, computeCapability),
         ];
 
     /// <summary>Without an output it is gated.</summary>
@@ -130,8 +135,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             }) with { Peer = new("product", n, matrixRows, k) };
     }
 
-    private Workload Quantized(string name, int n, int m, int k, GemvOutput? output) =>
-        n <= QuantizedGemvKernel.MostRows ? QuantizedGemv(name, n, m, k, output) : QuantizedGemm(name, n, m, k, output);
+    private Workload Quantized(string name, int n, int m, int k, GemvOutput? output, int computeCapability) =>
+        n <= QuantizedGemvKernel.MostRows ? QuantizedGemv(name, n, m, k, output) : QuantizedGemm(name, n, m, k, output, computeCapability);
 
     private Workload QuantizedGemv(string name, int n, int m, int k, GemvOutput? output)
     {
@@ -157,13 +162,13 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             }) with { Peer = new("product", n, matrix.Rows, k) };
     }
 
-    private Workload QuantizedGemm(string name, int n, int m, int k, GemvOutput? output)
+    private Workload QuantizedGemm(string name, int n, int m, int k, GemvOutput? output, int computeCapability)
     {
         var matrix = new QuantizedMatrix(output is null ? 2 * m : m, k);
-        var shape = QuantizedGemmKernel.Shape(n, m, k, 4, output is null, target.Multiprocessors);
+        var shape = QuantizedGemmKernel.Shape(n, m, k, 4, output is null, target.Multiprocessors, computeCapability);
         return Workload.Of<QuantizedGemmParams>(
             output is null ? "quantized_gemm int4, gated" : "quantized_gemm int4", $"{model.Name} {name} {n}×{matrix.Rows}×{k}, groups of {GroupSize}",
-            output is { } to ? QuantizedGemmKernel.Instance(type, 4, n, to) : QuantizedGemmKernel.Gated(type, 4, n, Models.Activation.Silu),
+            output is { } to ? QuantizedGemmKernel.Instance(type, 4, n, to, computeCapability) : QuantizedGemmKernel.Gated(type, 4, n, Models.Activation.Silu, computeCapability),
             shape, matrix.Bytes + ((long)n * k * Half) + OutputBytes(n, m, output), 2.0 * n * matrix.Rows * k, 0, operands =>
             {
                 var y = operands.Zeros((long)n * m * sizeof(float));

@@ -15,7 +15,7 @@ internal static class KernelCatalog
             .Concat(CopyKernels.Instances)
             .Concat(GemvKernel.Instances)
             .Concat(QuantizedGemvKernel.Instances)
-            .Concat(QuantizedGemmKernel.Instances)
+            .Concat(QuantizedGemmKernel.Instances(computeCapability))
             .Concat(DequantizeKernel.Instances)
             .Concat(AttentionPrefillKernel.Instances(computeCapability))
             .Concat(AttentionDecodeKernel.Instances)

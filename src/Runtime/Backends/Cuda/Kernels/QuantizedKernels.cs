@@ -135,10 +135,12 @@ internal static class QuantizedGemmKernel
     public static bool Fits(int rows, int inner) => rows <= MostRows && inner % 8 == 0;
 
     /// <summary>An instance without a gate for <paramref name="rows"/> rows of the input.</summary>
-    public static KernelInstance Instance(DataType type, int bits, int rows, GemvOutput output) => Of(type, bits, Columns(rows), $"weft::{output}");
+    public static KernelInstance Instance(DataType type, int bits, int rows, GemvOutput output, int computeCapability) =>
+        Of(type, bits, Columns(rows), $"weft::{output}", computeCapability);
 
     /// <summary>An instance that multiplies activation(gate) with up.</summary>
-    public static KernelInstance Gated(DataType type, int bits, int rows, Activation activation) => Of(type, bits, Columns(rows), $"weft::Gate<{activation.CudaName()}>");
+    public static KernelInstance Gated(DataType type, int bits, int rows, Activation activation, int computeCapability) =>
+        Of(type, bits, Columns(rows), $"weft::Gate<{activation.CudaName()}>", computeCapability);
 
     /// <summary>Blocks over outputs and rows, and splits of the inner dimension where those alone are too few for the device.</summary>
     /// <param name="rows">N.</param>
@@ -147,7 +149,8 @@ internal static class QuantizedGemmKernel
     /// <param name="bits">Of a code.</param>
     /// <param name="gated">Gate and up meet.</param>
     /// <param name="multiprocessors">Of the device.</param>
-    public static LaunchShape Shape(int rows, int outputs, int inner, int bits, bool gated, int multiprocessors)
+    /// <param name="computeCapability">90 for 9.0.</param>
+    public static LaunchShape Shape(int rows, int outputs, int inner, int bits, bool gated, int multiprocessors, int computeCapability)
     {
         var columns = Columns(rows);
         var tileColumns = QuantizedLayout.TileBytes * 8 / (QuantizedLayout.TileRows * bits);
@@ -156,7 +159,8 @@ internal static class QuantizedGemmKernel
         // Parts lie where the matrix's numbers would.
         var room = inner * sizeof(ushort) / (rows * sizeof(float));
         var splits = Math.Clamp(Math.Min(BlocksEach * multiprocessors / (x * y), room), 1, Math.Clamp(tiles / FewestTiles, 1, MostSplits));
-        return new(x, y, Up(tiles, Up(tiles, splits)), Threads, Math.Max(16, Stages * columns * (tileColumns + Pad) * sizeof(ushort)));
+        var rowElements = tileColumns + (IsWarpgroup(computeCapability) ? 0 : Pad);
+        return new(x, y, Up(tiles, Up(tiles, splits)), Threads, Stages * columns * rowElements * sizeof(ushort));
     }
 
     /// <summary>Counters of a product of <paramref name="outputs"/>: one for each block that splits share.</summary>
@@ -166,22 +170,25 @@ internal static class QuantizedGemmKernel
     public static long PartialBytes(in LaunchShape shape, int rows, int width) => shape.GridZ == 1 ? 0 : (long)shape.GridZ * rows * width * sizeof(float);
 
     /// <summary>What LLaMA-like models ask for.</summary>
-    public static IEnumerable<KernelInstance> Instances =>
+    public static IEnumerable<KernelInstance> Instances(int computeCapability) =>
         from type in ElementType.Halves
         from bits in (int[])[4, 8]
         from rows in Widths
         from instance in (IEnumerable<KernelInstance>)
         [
-            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, bits, rows, output)),
-            Gated(type, bits, rows, Activation.Silu),
-            Gated(type, bits, rows, Activation.GeluTanh),
+            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, bits, rows, output, computeCapability)),
+            Gated(type, bits, rows, Activation.Silu, computeCapability),
+            Gated(type, bits, rows, Activation.GeluTanh, computeCapability),
         ]
         select instance;
 
+    // wgmma exists on 9.0 alone.
+    private static bool IsWarpgroup(int computeCapability) => computeCapability == AttentionPrefillKernel.WarpgroupCapability;
+
     private static int Columns(int rows) => Widths.FirstOrDefault(width => rows <= width, Widths[^1]);
 
-    private static KernelInstance Of(DataType type, int bits, int columns, string output) =>
-        new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{bits},{columns},{output}>");
+    private static KernelInstance Of(DataType type, int bits, int columns, string output, int computeCapability) =>
+        new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{bits},{columns},{output},weft::{(IsWarpgroup(computeCapability) ? "Warpgroup" : "Warp")}Input>");
 
     private static int Up(int value, int unit) => (value + unit - 1) / unit;
 }

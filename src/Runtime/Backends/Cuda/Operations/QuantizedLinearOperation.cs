@@ -69,8 +69,8 @@ internal sealed class QuantizedLinearOperation(
         : QuantizedGemvKernel.Instance(Context.Type, matrix.Bits, Output);
 
     private KernelInstance Gemm(DeviceQuantizedMatrix matrix, int rows) => IsGateFused
-        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value)
-        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output);
+        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value, Context.Device.ComputeCapability)
+        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output, Context.Device.ComputeCapability);
 
     private void RunOwn(DeviceQuantizedMatrix matrix, int rows, int first)
     {
@@ -109,7 +109,9 @@ internal sealed class QuantizedLinearOperation(
             return;
         }
 
-        Context.Launch(Gemm(matrix, rows), QuantizedGemmKernel.Shape(rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors), new QuantizedGemmParams
+        var shape = QuantizedGemmKernel.Shape(
+            rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors, Context.Device.ComputeCapability);
+        Context.Launch(Gemm(matrix, rows), shape, new QuantizedGemmParams
         {
             X = x,
             Weight = matrix.Weight,
