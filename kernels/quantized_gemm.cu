@@ -108,17 +108,16 @@ struct WarpgroupInput {
   using Fragments = unsigned (&)[kGemmSets][kGemmScaled][4];
 
   __device__ static void fill(T* stage, const QuantizedGemmParams& p, int first_row, int first_column) {
-    constexpr int kWords = kTileColumns / 2;
-    for (int i = threadIdx.x; i < Columns * kWords; i += kGemmThreads) {
-      const int row = i / kWords;
-      const int word = i % kWords;
-      const int n = first_row + row;
-      const int k = first_column + word * 2;
-      const bool valid = n < p.rows && k < p.inner;
+    constexpr int kMatrices = kTileColumns / 8;  // of eight rows
+    // A warp fills one matrix, 4 bytes a lane: every bank once.
+    for (int i = threadIdx.x; i < Columns * kTileColumns / 2; i += kGemmThreads) {
+      const int t = i % 4;
+      const int matrix = i / kWarpSize;
+      const int n = first_row + matrix / kMatrices * 8 + i / 4 % 8;
       // Of a step's 16 columns, 4t and 4t + 1 stand where a fragment has 2t, and 4t + 2 and 4t + 3 where it has 2t + 8.
-      const int matrix = row / 8 * (kTileColumns / 8) + word / 8 * 2 + word % 2;
-      ptx::cp_async_4(stage + matrix * 64 + row % 8 * 8 + word % 8 / 2 * 2,
-                      static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
+      const int k = first_column + matrix % kMatrices / 2 * kStepColumns + 4 * t + matrix % 2 * 2;
+      const bool valid = n < p.rows && k < p.inner;
+      ptx::cp_async_4(stage + i * 2, static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
     }
   }
 
