@@ -11,8 +11,7 @@ namespace Weft.Profile.Report;
 /// </summary>
 internal sealed class HtmlReport
 {
-    private const string FirstChoice = "H200";
-    private static readonly string[] Shown = [FirstChoice, "A100", "L4", "RTX 4090"];
+    private static readonly string[] Shown = ["H200", "A100", "L4", "RTX 4090"];
 
     private readonly IReadOnlyList<ProfileDocument> documents;
     private readonly IReadOnlyList<string> series;
