@@ -22,6 +22,7 @@ internal static class GpuProfile
         var device = CudaDeviceInfo.Get(0);
         var checks = new CorrectnessChecks(options.Device ?? "cuda", note, cancellationToken).Run(options.Tests, options.Goldens);
         var models = isTrial ? ModelShape.Trial : ModelShape.Real;
+        var clocks = DeviceClocks.Read(isTrial, cancellationToken);
         Ceilings ceilings;
         IReadOnlyList<GpuRow> rows;
         using (var context = CudaContext.Create(0))
@@ -29,10 +30,11 @@ internal static class GpuProfile
             (ceilings, rows) = kernels.Measure(models, note, cancellationToken);
         var trace = new TraceFile(device.Name);
         var timed = new ModelTimings(ceilings, trace, isTrial).Measure(models, note, cancellationToken);
+        var clocksAfter = DeviceClocks.Read(isTrial, cancellationToken);
         note("PyTorch at the same work");
         (rows, var peer) = TorchPeer.Measure(rows, cancellationToken);
         var report = new GpuReport(
-            device.Name, device.ComputeCapability, CudaDeviceInfo.Text(device.DriverVersion), ceilings, checks, rows, timed, peer,
+            device.Name, device.ComputeCapability, CudaDeviceInfo.Text(device.DriverVersion), $"before {clocks}; after {clocksAfter}", ceilings, checks, rows, timed, peer,
             Stopwatch.GetElapsedTime(start).TotalSeconds);
         GpuTables.Write(console, report);
         if (options.Out is { } target)

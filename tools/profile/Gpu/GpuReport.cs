@@ -88,6 +88,7 @@ public sealed record CheckRow(string Name, CheckOutcome Outcome, double Seconds,
 /// <param name="Device">The GPU.</param>
 /// <param name="ComputeCapability">90 for 9.0.</param>
 /// <param name="Driver">CUDA version of the driver.</param>
+/// <param name="Clocks">While nothing runs before the timings, and right after them.</param>
 /// <param name="Ceilings">Of this run.</param>
 /// <param name="Checks">Correctness, which comes first.</param>
 /// <param name="Rows">Kernels.</param>
@@ -95,7 +96,7 @@ public sealed record CheckRow(string Name, CheckOutcome Outcome, double Seconds,
 /// <param name="PyTorch">Version of PyTorch beside it, or why there is none.</param>
 /// <param name="Seconds">Of the whole run.</param>
 public sealed record GpuReport(
-    string Device, int ComputeCapability, string Driver, Ceilings Ceilings, IReadOnlyList<CheckRow> Checks, IReadOnlyList<GpuRow> Rows,
+    string Device, int ComputeCapability, string Driver, string Clocks, Ceilings Ceilings, IReadOnlyList<CheckRow> Checks, IReadOnlyList<GpuRow> Rows,
     IReadOnlyList<ModelRow> Models, string PyTorch, double Seconds)
 {
     /// <summary>No check failed.</summary>

@@ -43,7 +43,7 @@ internal static class GpuTables
     private static string Summary(GpuReport report) => string.Create(
         CultureInfo.InvariantCulture,
         $"{report.Device}, driver for CUDA {report.Driver}: copy {report.Ceilings.CopyBytesPerSecond / 1e9:F0} GB/s, bf16 product " +
-        $"{report.Ceilings.MatrixOperationsPerSecond / 1e12:F1} TFLOP/s, an empty launch {report.Ceilings.LaunchMicroseconds:F1} µs; {report.PyTorch}; {report.Seconds:F0} s in all");
+        $"{report.Ceilings.MatrixOperationsPerSecond / 1e12:F1} TFLOP/s, an empty launch {report.Ceilings.LaunchMicroseconds:F1} µs; clocks {report.Clocks}; {report.PyTorch}; {report.Seconds:F0} s in all");
 
     private static IEnumerable<(string[] Columns, IEnumerable<string[]> Rows)> Tables(GpuReport report) =>
     [
