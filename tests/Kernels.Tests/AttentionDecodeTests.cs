@@ -21,7 +21,13 @@ public sealed class AttentionDecodeTests
     [Test]
     public void Every_variant_matches_its_definition(
         [ValueSource(nameof(Variants))] int variant, [Values(64, 128)] int headSize, [Values(1, 2, 3)] int seed) =>
-        Check(TestDevice.Open((ulong)seed), DataType.Float16, headSize, headSize == 64 ? 1 : 4, (AttentionVariant)variant);
+        Check(TestDevice.Open((ulong)seed), seed == 2 ? DataType.BFloat16 : DataType.Float16, headSize, headSize == 64 ? 1 : 4, (AttentionVariant)variant);
+
+    [Test]
+    public void A_window_matches_its_definition_at_every_head_size(
+        [Values(DataType.Float16, DataType.BFloat16)] DataType type, [ValueSource(typeof(HeadSizes), nameof(HeadSizes.All))] int headSize,
+        [Values(1, 2, 4)] int groupHeads) =>
+        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, AttentionVariant.Causal | AttentionVariant.Window);
 
     private static IEnumerable<int> Variants() =>
         AttentionPrefillKernel.Variants.Append(AttentionVariant.Causal | AttentionVariant.Window).Select(variant => (int)variant);

@@ -28,7 +28,13 @@ public sealed class AttentionPrefillTests
     [Test]
     public void Every_variant_matches_its_definition(
         [ValueSource(nameof(Variants))] int variant, [Values(64, 128)] int headSize, [Values(1, 2, 3)] int seed, [Values(Ampere, Hopper)] int computeCapability) =>
-        Check(TestDevice.Open((ulong)seed), DataType.Float16, headSize, 4, (AttentionVariant)variant, Sequences, computeCapability);
+        Check(TestDevice.Open((ulong)seed), seed == 2 ? DataType.BFloat16 : DataType.Float16, headSize, 4, (AttentionVariant)variant, Sequences, computeCapability);
+
+    [Test]
+    public void A_window_matches_its_definition_at_every_head_size(
+        [Values(DataType.Float16, DataType.BFloat16)] DataType type, [ValueSource(typeof(HeadSizes), nameof(HeadSizes.All))] int headSize,
+        [Values(Ampere, Hopper)] int computeCapability) =>
+        Check(TestDevice.Open((ulong)headSize), type, headSize, 2, AttentionVariant.Causal | AttentionVariant.Window, [(17, 111), (64, 64)], computeCapability);
 
     [Test]
     public void A_long_context_is_read_through_many_tiles([Values(Ampere, Hopper)] int computeCapability) =>

@@ -27,17 +27,30 @@ public sealed class GemvTests
         foreach (var (k, m) in Sizes)
         {
             foreach (var output in Enum.GetValues<GemvOutput>())
-                CheckPlain(new(device, type, rows, k, m, m), sets, output);
+                CheckProduct(new(device, type, rows, k, m, m), sets, GemvInput.PlainInput, output);
         }
     }
 
     [Test]
-    public void Gate_multiplies_two_halves_of_a_normed_product(
-        [ValueSource(nameof(Types))] DataType type, [Values(1, 4, 7)] int rows, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation)
+    public void Normed_product_is_stored_and_accumulated(
+        [ValueSource(nameof(Types))] DataType type, [Values(1, 5)] int rows, [Values(1, 2)] int sets)
     {
         var device = TestDevice.Open();
         foreach (var (k, m) in Sizes)
-            CheckGate(new(device, type, rows, k, m, 2 * m), activation);
+        {
+            foreach (var output in Enum.GetValues<GemvOutput>())
+                CheckProduct(new(device, type, rows, k, m, m), sets, GemvInput.RmsInput, output);
+        }
+    }
+
+    [Test]
+    public void Gate_multiplies_two_halves_of_a_product(
+        [ValueSource(nameof(Types))] DataType type, [Values(1, 4, 7)] int rows, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation,
+        [Values] bool normed)
+    {
+        var device = TestDevice.Open();
+        foreach (var (k, m) in Sizes)
+            CheckGate(new(device, type, rows, k, m, 2 * m), normed ? GemvInput.RmsInput : GemvInput.PlainInput, activation);
     }
 
     [Test]
@@ -79,19 +92,19 @@ public sealed class GemvTests
         Assert.That(GemvKernel.Sets(128256, 132), Is.EqualTo(2));
     }
 
-    private static void CheckPlain(Case c, int sets, GemvOutput output)
+    private static void CheckProduct(Case c, int sets, GemvInput input, GemvOutput output)
     {
         using var _ = c;
-        var expected = ReferenceLinear.Apply(Values.Round(c.X, c.Type), Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
-        var instance = GemvKernel.Instance(c.Type, sets, GemvInput.PlainInput, output);
-        var shape = GemvKernel.Shape(c.Rows, c.M, c.K, sets, GemvInput.PlainInput, Multiprocessors);
+        var expected = ReferenceLinear.Apply(c.Input(input), Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
+        var instance = GemvKernel.Instance(c.Type, sets, input, output);
+        var shape = GemvKernel.Shape(c.Rows, c.M, c.K, sets, input, Multiprocessors);
         var yStride = ((c.M + 7) / 8 * 8) + 8;
         var what = $"{instance.Expression} K {c.K} M {c.M}";
         double[] actual;
         if (output == GemvOutput.StoreHalf)
         {
             using var y = c.Device.Poisoned<ushort>(c.Rows * yStride);
-            c.Device.Run(instance, shape, c.Parameters(GemvInput.PlainInput, c.Rows, y.Address, yStride));
+            c.Device.Run(instance, shape, c.Parameters(input, c.Rows, y.Address, yStride));
             var stored = y.Download();
             Assert.That(Values.Between(stored, c.M, yStride), Has.All.EqualTo(ushort.MaxValue), what);
             actual = Values.Decode(Values.Unstrided(stored, c.M, yStride), c.Type);
@@ -100,7 +113,7 @@ public sealed class GemvTests
         {
             var before = Values.Random(new Random(c.K), c.Rows * c.M);
             using var y = c.Device.Upload(Values.Strided(before, c.M, yStride, float.NaN));
-            c.Device.Run(instance, shape, c.Parameters(GemvInput.PlainInput, c.Rows, y.Address, yStride));
+            c.Device.Run(instance, shape, c.Parameters(input, c.Rows, y.Address, yStride));
             var stored = y.Download();
             Assert.That(Values.Between(stored, c.M, yStride), Has.All.NaN, what);
             actual = Array.ConvertAll(Values.Unstrided(stored, c.M, yStride), v => (double)v);
@@ -108,15 +121,16 @@ public sealed class GemvTests
                 expected = [.. expected.Zip(before, (value, old) => value + old)];
         }
 
-        // Sums of K products in float32, then one rounding.
-        var tolerance = (output == GemvOutput.StoreHalf ? 2 * Values.Rounding(c.Type) : 0) + 1e-6;
+        // Sums of K products in float32, then one rounding; normed rows have twice the bits of the type.
+        var tolerance = (output == GemvOutput.StoreHalf ? 2 * Values.Rounding(c.Type) : 0)
+            + (input == GemvInput.RmsInput ? 2 * Values.Rounding(c.Type) * Values.Rounding(c.Type) : 0) + 1e-6;
         Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(tolerance), what);
     }
 
-    private static void CheckGate(Case c, Activation activation)
+    private static void CheckGate(Case c, GemvInput input, Activation activation)
     {
         using var _ = c;
-        var product = ReferenceLinear.Apply(c.Normed(), Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
+        var product = ReferenceLinear.Apply(c.Input(input), Values.Round(c.W, c.Type), Array.ConvertAll(c.B, b => (double)b), c.K);
         var expected = new double[c.Rows * c.M];
         for (var row = 0; row < c.Rows; row++)
         {
@@ -130,9 +144,9 @@ public sealed class GemvTests
         var yStride = c.M + 3;
         using var y = c.Device.Poisoned<ushort>(c.Rows * yStride);
         c.Device.Run(
-            GemvKernel.Gated(c.Type, GemvInput.RmsInput, activation),
-            GemvKernel.GatedShape(c.Rows, c.M, c.K, GemvInput.RmsInput, Multiprocessors),
-            c.Parameters(GemvInput.RmsInput, c.Rows, y.Address, yStride));
+            GemvKernel.Gated(c.Type, input, activation),
+            GemvKernel.GatedShape(c.Rows, c.M, c.K, input, Multiprocessors),
+            c.Parameters(input, c.Rows, y.Address, yStride));
         var stored = y.Download();
         Assert.That(Values.Between(stored, c.M, yStride), Has.All.EqualTo(ushort.MaxValue));
         // The result is rounded, and the activation amplifies what float32 sums lose.
@@ -194,6 +208,9 @@ public sealed class GemvTests
         public DeviceArray<float> Residual { get; }
 
         public DeviceArray<float> Norm { get; }
+
+        /// <summary>What is multiplied, as the definition has it.</summary>
+        public double[] Input(GemvInput input) => input == GemvInput.RmsInput ? Normed() : Values.Round(X, Type);
 
         /// <summary>x normed, in double precision.</summary>
         public double[] Normed() =>

@@ -48,7 +48,7 @@ public sealed class QuantizedTests
         foreach (var (m, k, groupSize) in Sizes.Where(size => size.K % 8 == 0).Append((144, 1024, 128)))
         {
             var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
-            foreach (var rows in m == 144 ? [9, 64, 128] : (int[])[9, 16, 17, 33, 65])
+            foreach (var rows in m == 144 ? [9, 64, 128] : (int[])[9, 14, 16, 17, 18, 19, 33, 65])
                 CheckProduct(device, type, matrix, rows, Enum.GetValues<GemvOutput>()[rows % 3], multiprocessors, computeCapability);
         }
     }
@@ -74,7 +74,7 @@ public sealed class QuantizedTests
     [Test]
     public void Gate_multiplies_two_halves(
         [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(Activation.Silu, Activation.GeluTanh)] Activation activation,
-        [Values(3, 20, 70)] int rows, [Values(Ampere, Hopper)] int computeCapability)
+        [Values(3, 12, 20, 70)] int rows, [Values(Ampere, Hopper)] int computeCapability)
     {
         var device = TestDevice.Open();
         const int Outputs = 48;

@@ -391,27 +391,4 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
     }
 
     private ScoreParams Scale => new() { Scale = 1 / MathF.Sqrt(model.HeadSize) };
-
-    /// <summary>A matrix of 4-bit codes in the file's layout.</summary>
-    private readonly record struct QuantizedMatrix(int Rows, int Columns)
-    {
-        public int RowBlocks => (Rows + QuantizedLayout.TileRows - 1) / QuantizedLayout.TileRows;
-
-        public int Tiles => Columns / 64;
-
-        public long Bytes => CodeBytes + ScaleBytes;
-
-        private long CodeBytes => (long)RowBlocks * Tiles * QuantizedLayout.TileBytes;
-
-        private long ScaleBytes => (long)RowBlocks * (Columns / GroupSize) * QuantizedLayout.TileRows * Half;
-
-        public QuantizedWeight Weight(Operands operands, int turn) => new()
-        {
-            Codes = operands.Random(CodeBytes, turn),
-            Scales = operands.Random(ScaleBytes, turn),
-            Tiles = Tiles,
-            Groups = Columns / GroupSize,
-            GroupSize = GroupSize,
-        };
-    }
 }
