@@ -85,6 +85,18 @@ public sealed class BlockTable : IDisposable
         return true;
     }
 
+    /// <summary>Lengthens a table of whole blocks by one that already holds the next sixteen tokens, and holds it too.</summary>
+    /// <param name="block">A block in use or kept.</param>
+    public void Adopt(BlockId block)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(Length % BlockPool.BlockSize, 0);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Length + BlockPool.BlockSize, MaxTokens);
+        pool.Retain(block);
+        blocks[count++] = block.Value;
+        Length += BlockPool.BlockSize;
+    }
+
     /// <summary>A second table over the same tokens, sharing every block; it must be disposed on its own.</summary>
     public BlockTable Fork()
     {

@@ -1,0 +1,97 @@
+using Weft.KvCache;
+
+namespace Weft.Scheduling;
+
+/// <summary>Where a request stands.</summary>
+internal enum RequestState
+{
+    /// <summary>It waits for its first step, or to come back after it gave way.</summary>
+    Waiting,
+
+    /// <summary>It holds blocks and takes part in steps.</summary>
+    Running,
+
+    /// <summary>It holds nothing any more.</summary>
+    Finished,
+}
+
+/// <summary>One sequence to continue, as the scheduler sees it: its tokens, its blocks and how far it is.</summary>
+internal class Request : IComparable<Request>
+{
+    /// <summary>Creates a waiting request.</summary>
+    /// <param name="prompt">At least one token.</param>
+    /// <param name="maxTokens">Tokens to draw, at least one; with the prompt no more than the table takes.</param>
+    /// <param name="table">Its blocks: none yet.</param>
+    /// <param name="order">Who is served first, the smallest; see <see cref="Scheduler"/>.</param>
+    /// <param name="id">Decides between equals.</param>
+    public Request(ReadOnlySpan<int> prompt, int maxTokens, BlockTable table, long order, long id)
+    {
+        Tokens = new List<int>(prompt.Length + 16);
+        Tokens.AddRange(prompt);
+        PromptLength = prompt.Length;
+        DrawsLeft = maxTokens;
+        Table = table;
+        Order = order;
+        Id = id;
+    }
+
+    /// <summary>Number of the request.</summary>
+    public long Id { get; }
+
+    /// <summary>Its place in the line.</summary>
+    public long Order { get; }
+
+    /// <summary>The prompt and the tokens drawn, as far as they are known here.</summary>
+    public List<int> Tokens { get; }
+
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptLength { get; }
+
+    /// <summary>Its blocks; its length is what steps have computed, or are computing.</summary>
+    public BlockTable Table { get; }
+
+    /// <summary>Wants the logits of every token of the prompt, so none can come out of the prefix cache.</summary>
+    public bool WantsPromptLogits { get; init; }
+
+    /// <summary>Where it stands; the scheduler changes it.</summary>
+    public RequestState State { get; set; }
+
+    /// <summary>Blocks that the prefix cache knows.</summary>
+    public PrefixPosition Position { get; set; }
+
+    /// <summary>Tokens that it found in the prefix cache when it started.</summary>
+    public int? CachedTokens { get; set; }
+
+    /// <summary>Tokens still to be drawn, without one that a step is drawing.</summary>
+    public int DrawsLeft { get; private set; }
+
+    /// <summary>Row of logits from which the last step submitted draws its next token; null when none does.</summary>
+    public int? DrawnRow { get; private set; }
+
+    /// <summary>Tokens without keys and values that a step could compute now.</summary>
+    public int Missing => DrawnRow is null ? Tokens.Count - Table.Length : DrawsLeft == 0 ? 0 : Tokens.Count + 1 - Table.Length;
+
+    /// <summary>A submitted step draws its next token.</summary>
+    public void Draw(int row)
+    {
+        DrawnRow = row;
+        DrawsLeft--;
+    }
+
+    /// <summary>The token that was drawn is known.</summary>
+    public void Receive(int token)
+    {
+        DrawnRow = null;
+        Tokens.Add(token);
+    }
+
+    /// <summary>The step that was to draw a token failed.</summary>
+    public void Undraw()
+    {
+        DrawsLeft += DrawnRow is null ? 0 : 1;
+        DrawnRow = null;
+    }
+
+    /// <inheritdoc/>
+    public int CompareTo(Request? other) => other is null ? 1 : (Order, Id).CompareTo((other.Order, other.Id));
+}

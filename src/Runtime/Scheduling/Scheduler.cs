@@ -1,0 +1,204 @@
+using System.Runtime.InteropServices;
+using Weft.KvCache;
+
+namespace Weft.Scheduling;
+
+/// <summary>What one request does in a step.</summary>
+/// <param name="Request">Whose tokens.</param>
+/// <param name="First">Position of the first.</param>
+/// <param name="Count">How many.</param>
+/// <param name="Rows">Which of them need logits.</param>
+internal readonly record struct Share(Request Request, int First, int Count, LogitRows Rows);
+
+/// <summary>Sizes of a step.</summary>
+/// <param name="Tokens">Most tokens.</param>
+/// <param name="Sequences">Most sequences, and most that run at a time.</param>
+/// <param name="LogitRows">Most rows of logits, at least as many as sequences.</param>
+internal readonly record struct StepLimits(int Tokens, int Sequences, int LogitRows);
+
+/// <summary>
+/// Decides what each step computes (continuous batching: Yu et al. 2022, "Orca"; chunked prefill: Agrawal et al. 2023, arXiv 2308.16369).
+/// Every running sequence that only needs its next token gets it; what is left of the step goes to prompts, in pieces, those begun first; then
+/// waiting requests start, as long as their prompt finds room in the cache. When a sequence needs a block and none is free, the last in line gives
+/// way: it loses its blocks and computes its tokens again later, as far as the prefix cache does not find them.
+/// </summary>
+/// <remarks>
+/// The line is one fixed order of all requests: time of arrival, moved by <see cref="PriorityTicks"/> for every step of priority. The first in
+/// line never gives way, so something always finishes; and whoever arrives later than that is behind for good, so nobody starves.
+/// <para>Not thread-safe.</para>
+/// </remarks>
+internal sealed class Scheduler(BlockPool pool, StepLimits limits)
+{
+    /// <summary>A step of priority is worth having arrived this much earlier: 10 seconds.</summary>
+    public const long PriorityTicks = 10 * TimeSpan.TicksPerSecond;
+
+    private readonly PrefixCache cache = new(pool);
+    private readonly SortedSet<Request> waiting = [];
+    private readonly List<Request> running = []; // in line
+    private readonly List<Share> shares = [];
+    private int tokensLeft;
+    private int rowsLeft;
+
+    /// <summary>Requests without blocks.</summary>
+    public int WaitingCount => waiting.Count;
+
+    /// <summary>Requests that take part in steps, in line.</summary>
+    public IReadOnlyList<Request> Running => running;
+
+    /// <summary>Sequences that had to give way so far.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>Tokens of prompts that were looked for in the prefix cache so far.</summary>
+    public long PrefixQueries { get; private set; }
+
+    /// <summary>Tokens of those that were found.</summary>
+    public long PrefixHits { get; private set; }
+
+    /// <summary>Takes in a new request.</summary>
+    public void Add(Request request) => waiting.Add(request);
+
+    /// <summary>Lets go of a request for good: finished, cancelled or failed.</summary>
+    public void Remove(Request request)
+    {
+        if (request.State == RequestState.Waiting)
+            waiting.Remove(request);
+        else
+            running.Remove(request);
+        request.State = RequestState.Finished;
+        request.Table.Dispose();
+    }
+
+    /// <summary>Chooses the next step; the tables of its requests are long enough for it afterwards.</summary>
+    /// <param name="promptTokens">Most tokens of prompts beside sequences that wait for their next token: what these can bear.</param>
+    /// <returns>Nothing when nobody can go on. Valid until the next call.</returns>
+    public IReadOnlyList<Share> Plan(int promptTokens)
+    {
+        shares.Clear();
+        (tokensLeft, rowsLeft) = (limits.Tokens, limits.LogitRows);
+        var preemptions = Preemptions;
+        for (var i = 0; i < running.Count; i++)
+        {
+            if (running[i].Missing == 1)
+                Give(running[i], 1);
+        }
+
+        var left = shares.Count == 0 ? tokensLeft : Math.Min(promptTokens, tokensLeft);
+        for (var i = 0; i < running.Count && left > 0; i++)
+        {
+            if (running[i].Missing > 1)
+                left -= Give(running[i], left);
+        }
+
+        while (Preemptions == preemptions && left > 0 && running.Count < limits.Sequences && waiting.Min is { } first && TryStart(first))
+            left -= Give(first, left);
+        return shares;
+    }
+
+    /// <summary>A step was computed: the prefix cache may know what the request's blocks hold.</summary>
+    public void Computed(Request request)
+    {
+        if (request.State == RequestState.Running)
+        {
+            var known = CollectionsMarshal.AsSpan(request.Tokens)[..Math.Min(request.Tokens.Count, request.Table.Length)];
+            request.Position = cache.Add(known, request.Table, request.Position);
+        }
+    }
+
+    /// <summary>A step failed: nothing that is in the cache can be relied on, and every sequence computes its tokens again.</summary>
+    public void Restart()
+    {
+        while (running.Count > 0)
+        {
+            running[^1].Undraw();
+            Withdraw(running[^1]);
+        }
+
+        cache.Clear();
+    }
+
+    /// <summary>Gives a running request up to <paramref name="most"/> tokens of the step.</summary>
+    /// <returns>How many it got; none if it had to give way itself.</returns>
+    private int Give(Request request, int most)
+    {
+        var count = Math.Min(Math.Min(most, tokensLeft), request.Missing);
+        if (request.WantsPromptLogits && request.Table.Length < request.PromptLength)
+            count = Math.Min(count, rowsLeft);
+        if (count <= 0 || rowsLeft == 0)
+            return 0;
+        var first = request.Table.Length;
+        var ends = count == request.Missing;
+        while (!request.Table.TryExtend(first + count, out _))
+        {
+            var last = running[^1];
+            GiveWay(last);
+            if (last == request)
+                return 0;
+        }
+
+        var rows = request.WantsPromptLogits && first < request.PromptLength ? LogitRows.All : ends ? LogitRows.Last : LogitRows.None;
+        var share = new Share(request, first, count, rows);
+        shares.Add(share);
+        tokensLeft -= count;
+        rowsLeft -= RowCount(share);
+        return count;
+    }
+
+    private static int RowCount(Share share) => share.Rows switch
+    {
+        LogitRows.All => share.Count,
+        LogitRows.Last => 1,
+        _ => 0,
+    };
+
+    private void GiveWay(Request request)
+    {
+        Preemptions++;
+        var index = shares.FindIndex(share => share.Request == request);
+        if (index >= 0)
+        {
+            tokensLeft += shares[index].Count;
+            rowsLeft += RowCount(shares[index]);
+            shares.RemoveAt(index);
+        }
+
+        Withdraw(request);
+    }
+
+    private void Withdraw(Request request)
+    {
+        running.Remove(request);
+        request.Table.Truncate(0);
+        request.Position = default;
+        request.State = RequestState.Waiting;
+        waiting.Add(request);
+    }
+
+    /// <summary>Starts a request if all its tokens find room, beside what the running ones still need for theirs and a block for each to grow.</summary>
+    private bool TryStart(Request request)
+    {
+        // The last token is computed in any case: its logits are wanted.
+        if (!request.WantsPromptLogits)
+            request.Position = cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], request.Table);
+        if (running.Count > 0 && Needs(request) + running.Sum(Needs) + running.Count > pool.FreeCount)
+        {
+            request.Table.Truncate(0);
+            request.Position = default;
+            return false;
+        }
+
+        if (request.CachedTokens is null)
+        {
+            request.CachedTokens = request.Table.Length;
+            PrefixQueries += request.PromptLength;
+            PrefixHits += request.Table.Length;
+        }
+
+        waiting.Remove(request);
+        request.State = RequestState.Running;
+        var place = running.BinarySearch(request);
+        running.Insert(~place, request);
+        return true;
+    }
+
+    private static int Needs(Request request) => Math.Max(0, BlockPool.BlocksFor(request.Tokens.Count) - request.Table.Blocks.Length);
+}

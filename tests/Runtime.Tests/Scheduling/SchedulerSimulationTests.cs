@@ -1,0 +1,274 @@
+using System.Runtime.InteropServices;
+using Weft.KvCache;
+using Weft.Scheduling;
+
+namespace Weft.Runtime.Tests.Scheduling;
+
+/// <summary>
+/// The scheduler, the block tables and the prefix cache under random arrivals, cancellations and step failures, with a device of one number a
+/// slot: the slot of position t holds a hash of tokens 0 to t. A step checks that all positions before its own hold what they should, so a
+/// block that is shared wrongly, overwritten too early or not filled is found at once; and the next token is a function of that hash, so a
+/// sequence that gave way and came back must continue as if nothing had happened.
+/// </summary>
+[TestFixture]
+public sealed class SchedulerSimulationTests
+{
+    private const int Context = 160;
+
+    [Test]
+    public void Nothing_leaks_nobody_starves_and_every_block_is_accounted_for(
+        [Values(1, 2, 3)] int seed, [Values(10, 23, 200)] int blocks, [Values] bool runsAhead)
+    {
+        var simulation = new Simulation(seed, blocks, runsAhead);
+        simulation.Run(200_000);
+        Assert.That(simulation.Events, Is.GreaterThan(200_000));
+        Assert.That(simulation.Finished, Is.GreaterThan(500));
+        Assert.That(simulation.Scheduler.PrefixHits, Is.Positive, "system prompts are shared");
+        if (blocks < 100)
+            Assert.That(simulation.Scheduler.Preemptions, Is.Positive, "a small cache makes sequences give way");
+    }
+
+    [Test]
+    public void A_request_of_higher_priority_starts_before_those_that_wait()
+    {
+        var pool = new BlockPool(10);
+        var scheduler = new Scheduler(pool, new(32, 1, 16));
+        var requests = Enumerable.Range(0, 4)
+            .Select(i => new Request([1, 2, 3], 1, new BlockTable(pool, Context), i - (i == 3 ? Scheduler.PriorityTicks : 0), i)).ToList();
+        requests.ForEach(scheduler.Add);
+        var served = new List<long>();
+        while (scheduler.Plan(32) is [var share])
+        {
+            served.Add(share.Request.Id);
+            scheduler.Remove(share.Request);
+        }
+
+        Assert.That(served, Is.EqualTo(new long[] { 3, 0, 1, 2 }));
+    }
+
+    [Test]
+    public void A_long_prompt_takes_no_more_of_a_step_than_what_others_can_bear()
+    {
+        var pool = new BlockPool(20);
+        var scheduler = new Scheduler(pool, new(64, 4, 16));
+        var writer = new Request([1, 2, 3], 50, new BlockTable(pool, Context), 0, 0);
+        scheduler.Add(writer);
+        Assert.That(scheduler.Plan(8), Has.Count.EqualTo(1));
+        writer.Draw(0);
+        writer.Receive(5);
+        scheduler.Add(new Request(new int[100], 1, new BlockTable(pool, Context), 1, 1));
+        var counts = scheduler.Plan(8).Select(share => share.Count).ToList();
+        Assert.That(counts, Is.EqualTo(new[] { 1, 8 }));
+    }
+
+    private sealed class Simulation
+    {
+        private const int MaxTokens = 48;
+        private const int MaxSequences = 9;
+
+        private readonly Random random;
+        private readonly BlockPool pool;
+        private readonly ulong[] slots;
+        private readonly bool runsAhead;
+        private readonly int[][] systemPrompts;
+        private readonly List<(Request Request, int MaxTokens, long Deadline)> live = [];
+        private (List<Share> Shares, List<(Request Request, int Token)> Drawn)? pending;
+        private long next;
+        private long step;
+
+        public Simulation(int seed, int blocks, bool runsAhead)
+        {
+            random = new(seed);
+            pool = new(blocks);
+            slots = new ulong[blocks * BlockPool.BlockSize];
+            this.runsAhead = runsAhead;
+            Scheduler = new(pool, new(MaxTokens, MaxSequences, MaxSequences + 3));
+            systemPrompts = [.. Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, random.Next(20, 70)).Select(_ => random.Next(100)).ToArray())];
+        }
+
+        public Scheduler Scheduler { get; }
+
+        public long Events { get; private set; }
+
+        public int Finished { get; private set; }
+
+        public void Run(int steps)
+        {
+            for (var i = 0; i < steps; i++)
+            {
+                // Now busy, now idle.
+                if (live.Count < 40 && random.Next(i / 2000 % 2 == 0 ? 4 : 40) == 0)
+                    Arrive();
+                if (live.Count > 0 && random.Next(60) == 0)
+                    Cancel(live[random.Next(live.Count)].Request);
+                Step(fails: random.Next(3000) == 0);
+                if (i % 64 == 0)
+                    CheckBlocks();
+            }
+
+            while (live.Count > 0 || pending is not null)
+                Step(fails: false);
+            CheckBlocks();
+            Assert.That(pool.FreeCount, Is.EqualTo(pool.TotalCount), "nothing leaks");
+            Assert.That((Scheduler.WaitingCount, Scheduler.Running.Count), Is.EqualTo((0, 0)));
+        }
+
+        private void Arrive()
+        {
+            Events++;
+            // A cache smaller than the context serves what fits it.
+            var longest = Math.Min(Context, pool.TotalCount * BlockPool.BlockSize);
+            var system = random.Next(4) is var choice && choice < systemPrompts.Length ? systemPrompts[choice] : [];
+            var prompt = system.Concat(Enumerable.Range(0, random.Next(1, 60)).Select(_ => random.Next(100))).Take(longest - 1).ToArray();
+            var maxTokens = random.Next(1, Math.Min(50, longest - prompt.Length) + 1);
+            var priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0;
+            // The clock is the number of the step; a step of priority is worth 50 of them here.
+            var request = new Request(prompt, maxTokens, new BlockTable(pool, longest), step + (priority * 50), next++)
+            {
+                WantsPromptLogits = random.Next(20) == 0,
+            };
+            // Whoever is ahead, or comes later with priority, takes at most so many steps one after the other.
+            var ahead = live.Count + (priority == 2 ? 120 : 60);
+            live.Add((request, maxTokens, step + ((long)ahead * 2 * Context)));
+            Scheduler.Add(request);
+        }
+
+        private void Cancel(Request request)
+        {
+            Events++;
+            live.RemoveAll(entry => entry.Request == request);
+            Scheduler.Remove(request);
+        }
+
+        private void Step(bool fails)
+        {
+            Events++;
+            step++;
+            var shares = Scheduler.Plan(random.Next(1, MaxTokens)).ToList();
+            CheckPlan(shares);
+            var current = shares.Count == 0 ? ((List<Share>, List<(Request, int)>)?)null : (shares, Compute(shares));
+            if (fails)
+            {
+                // Both steps are lost.
+                foreach (var (request, _) in pending?.Drawn ?? [])
+                    request.Undraw();
+                foreach (var (request, _) in current?.Item2 ?? [])
+                    request.Undraw();
+                pending = null;
+                Scheduler.Restart();
+                Array.Fill(slots, ulong.MaxValue);
+                return;
+            }
+
+            Receive();
+            pending = current;
+            if (!runsAhead)
+                Receive();
+            Assert.That(live.Where(entry => entry.Deadline < step).Select(entry => entry.Request.Id), Is.Empty, "somebody starves");
+        }
+
+        private void CheckPlan(List<Share> shares)
+        {
+            Assert.That(shares.Sum(share => share.Count), Is.LessThanOrEqualTo(MaxTokens));
+            Assert.That(shares, Has.Count.LessThanOrEqualTo(MaxSequences));
+            Assert.That(shares.Select(share => share.Request), Is.Unique);
+            if (shares.Count == 0)
+                Assert.That(live.Count == 0 || pending is not null, Is.True, "somebody could go on");
+        }
+
+        /// <summary>Writes what the step computes; gives the tokens drawn.</summary>
+        private List<(Request Request, int Token)> Compute(List<Share> shares)
+        {
+            var drawn = new List<(Request, int)>();
+            foreach (var share in shares)
+            {
+                var request = share.Request;
+                Assert.That(request.Table.Length, Is.EqualTo(share.First + share.Count));
+                for (var position = share.First; position < share.First + share.Count; position++)
+                {
+                    var token = position < request.Tokens.Count ? request.Tokens[position] : pending!.Value.Drawn.Single(d => d.Request == request).Token;
+                    slots[request.Table.Slot(position)] = Hash(position == 0 ? 0 : slots[request.Table.Slot(position - 1)], token);
+                    Events++;
+                }
+
+                CheckContents(request);
+                if (share.Rows != LogitRows.None && share.First + share.Count >= request.Tokens.Count)
+                {
+                    drawn.Add((request, Next(slots[request.Table.Slot(share.First + share.Count - 1)])));
+                    request.Draw(drawn.Count - 1);
+                }
+            }
+
+            return drawn;
+        }
+
+        private void CheckContents(Request request)
+        {
+            var hash = 0UL;
+            for (var position = 0; position < Math.Min(request.Table.Length, request.Tokens.Count); position++)
+            {
+                hash = Hash(hash, request.Tokens[position]);
+                if (slots[request.Table.Slot(position)] != hash)
+                    Assert.Fail($"position {position} of request {request.Id} holds another sequence's keys");
+            }
+        }
+
+        private void Receive()
+        {
+            if (pending is not { } received)
+                return;
+            pending = null;
+            foreach (var (request, token) in received.Drawn)
+            {
+                if (request.State == RequestState.Finished)
+                    continue;
+                request.Receive(token);
+                var entry = live.Find(entry => entry.Request == request);
+                // Some end before their limit, as at an end-of-sequence token.
+                if (request.Tokens.Count - request.PromptLength == entry.MaxTokens || token == 0)
+                    Finish(request);
+            }
+
+            foreach (var share in received.Shares)
+                Scheduler.Computed(share.Request);
+        }
+
+        private void Finish(Request request)
+        {
+            var hash = 0UL;
+            for (var i = 0; i < request.Tokens.Count; i++)
+            {
+                if (i >= request.PromptLength && request.Tokens[i] != Next(hash))
+                    Assert.Fail($"request {request.Id} went astray at token {i}");
+                hash = Hash(hash, request.Tokens[i]);
+            }
+
+            Finished++;
+            live.RemoveAll(entry => entry.Request == request);
+            Scheduler.Remove(request);
+        }
+
+        private void CheckBlocks()
+        {
+            var held = new Dictionary<int, int>();
+            foreach (var (request, _, _) in live)
+            {
+                Assert.That(request.State == RequestState.Running || request.Table.Length == 0, Is.True);
+                foreach (var block in request.Table.Blocks)
+                    CollectionsMarshal.GetValueRefOrAddDefault(held, block, out _)++;
+            }
+
+            for (var block = 0; block < pool.TotalCount; block++)
+            {
+                if (pool.ReferenceCount(new BlockId(block)) != held.GetValueOrDefault(block))
+                    Assert.Fail($"block {block} is held by {held.GetValueOrDefault(block)} and counts {pool.ReferenceCount(new BlockId(block))}");
+            }
+
+            Assert.That(pool.FreeCount, Is.EqualTo(pool.TotalCount - held.Count));
+        }
+
+        private static ulong Hash(ulong before, int token) => ((before ^ (ulong)(token + 1)) * 0x9E3779B97F4A7C15) >> 3;
+
+        private static int Next(ulong hash) => (int)(hash % 97);
+    }
+}
