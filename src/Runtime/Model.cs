@@ -6,6 +6,7 @@ using Weft.Interop;
 using Weft.KvCache;
 using Weft.Models;
 using Weft.Scheduling;
+using Weft.Serving;
 using Weft.Tensors;
 using Weft.Tokenizers;
 using Weft.Weights;
@@ -34,7 +35,7 @@ public sealed class Model : IDisposable
             var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : description.ContextLength;
             var blocks = BlockPool.BlocksFor(cacheTokens);
             MaxTokensPerStep = Math.Min(options.MaxTokensPerStep, cacheTokens);
-            MaxLogitRows = (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep));
+            MaxLogitRows = Math.Max(options.MaxSequences, (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep)));
             Blocks = new BlockPool(blocks);
             Program = Compile(options, blocks);
             Tokenizer = file.Header.Tokenizer is { } tokenizer ? Tokenizer.Create(tokenizer) : null;
@@ -103,6 +104,16 @@ public sealed class Model : IDisposable
                 $"{path}: not enough memory for a key/value cache of this length; ask for a smaller context", exception);
         }
     }
+
+    /// <summary>What an engine takes over.</summary>
+    internal EngineModel ForEngine() => new(
+        Program,
+        Blocks,
+        new(MaxTokensPerStep, Program.Batch.MaxSequences, MaxLogitRows),
+        ContextLength,
+        Header.Model.VocabularySize,
+        Header.Generation.EosTokens,
+        Tokenizer);
 
     /// <summary>Starts an empty sequence.</summary>
     public Sequence CreateSequence() => new(this);

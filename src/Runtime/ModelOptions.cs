@@ -27,8 +27,8 @@ public sealed record ModelOptions
     /// <summary>Vectors that the CPU kernels use; null takes the widest that the machine has.</summary>
     public InstructionSet? Instructions { get; init; }
 
-    /// <summary>Most sequences in one step.</summary>
-    internal int MaxSequences { get; init; } = 1;
+    /// <summary>Most sequences in one step: how many generations an engine runs at a time.</summary>
+    public int MaxSequences { get; init; } = 1;
 
     internal void Validate()
     {
@@ -38,6 +38,8 @@ public sealed record ModelOptions
             throw new WeftException($"the cache size is {CacheTokens} tokens; it must be 0 (the model's context length) or more");
         if (MaxTokensPerStep < 1)
             throw new WeftException($"the largest step is {MaxTokensPerStep} tokens; it must be at least 1");
+        if (MaxSequences is < 1 or > 4096)
+            throw new WeftException($"the most sequences in one step are {MaxSequences}; it must be 1 to 4096");
         if (Instructions is { } set && !InstructionSets.IsSupported(set))
             throw new WeftException($"this machine does not have {set.Name()}");
     }

@@ -37,21 +37,30 @@ internal sealed class DemoVerb : IVerb
         var tokenizer = ModelParts.TokenizerOf(model, folder);
         var prompt = tokenizer.Encode(Prompt);
         var options = new GenerationOptions { MaxTokens = MaxTokens, Sampling = Sampling };
-        var result = Generator.Generate(model, prompt, options, terminal.Out.Write, session.Cancellation);
+        var (generated, first, decode) = Generate(model, prompt, options, session);
         terminal.Out.WriteLine();
-        var (tokens, prefill) = Prefill(model, [.. prompt, .. result.Tokens], session.Cancellation);
+        var (tokens, prefill) = Prefill(model, [.. prompt, .. generated], session.Cancellation);
 
         rich.Write(new Rule().LeftJustified());
         var table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("").AddColumn(new TableColumn("").RightAligned()).AddColumn("");
         void Row(string name, string value, string note) => table.AddRow(new Text(name), new Text(value), new Text(note, Color.Grey));
         Row("find or convert", Units.Time(converted), "once; later runs use the cache folder");
         Row("load", Units.Time(loaded), $"{Units.Bytes(new FileInfo(packed).Length)} on {model.DeviceName}");
-        Row("first token", Units.Time(result.TimeToFirstToken), $"after a prompt of {result.PromptTokens} tokens, code still cold");
+        Row("first token", Units.Time(first), $"after a prompt of {prompt.Length} tokens, code still cold");
         Row("prefill", Units.Rate(tokens, prefill, "tokens/s"), $"{tokens} tokens at once");
-        Row("decode", Units.Rate(result.Tokens.Count - 1, result.Decode, "tokens/s"), $"{result.Tokens.Count} tokens, one a step");
+        Row("decode", Units.Rate(generated.Count - 1, decode, "tokens/s"), $"{generated.Count} tokens, one a step");
         Row("peak memory", Units.Bytes(Process.GetCurrentProcess().PeakWorkingSet64), "of the whole process");
         rich.Write(table);
         return ExitCodes.Success;
+    }
+
+    private static (IReadOnlyList<int> Tokens, TimeSpan First, TimeSpan Decode) Generate(Model model, int[] prompt, GenerationOptions options, Session session)
+    {
+        using var engine = new Engine(model);
+        using var generation = engine.Start(prompt, options, session.Cancellation);
+        var tokens = generation.Wait(session.Terminal.Out.Write);
+        var (first, decode) = RunVerb.Times(generation);
+        return (tokens, first, decode);
     }
 
     /// <summary>Times the whole text as one prompt, with code that is compiled by now.</summary>

@@ -90,12 +90,15 @@ internal sealed class RunVerb : ExecutionVerb, IVerb
             StopStrings = [.. Stop],
         };
         var prompt = tokenizer.Encode(text, addSpecialTokens: !Raw);
-        var result = Generator.Generate(model, prompt, options, session.Terminal.Out.Write, session.Cancellation);
-        if (!result.Text.EndsWith('\n'))
+        using var engine = new Engine(model);
+        using var generation = engine.Start(prompt, options, session.Cancellation);
+        var last = "";
+        var tokens = generation.Wait(piece => session.Terminal.Out.Write(last = piece));
+        if (!last.EndsWith('\n'))
             session.Terminal.Out.WriteLine();
         if (Stats)
-            WriteStats(session.Terminal, model, result);
-        return result.FinishReason == FinishReason.Cancelled ? ExitCodes.Interrupted : ExitCodes.Success;
+            WriteStats(session.Terminal, model, generation, tokens.Count);
+        return generation.FinishReason == FinishReason.Cancelled ? ExitCodes.Interrupted : ExitCodes.Success;
     }
 
     /// <summary>The user's options over the checkpoint's recommendations over the neutral values.</summary>
@@ -115,14 +118,23 @@ internal sealed class RunVerb : ExecutionVerb, IVerb
         };
     }
 
-    private static void WriteStats(Terminal terminal, Model model, GenerationResult result)
+    private static void WriteStats(Terminal terminal, Model model, Generation generation, int tokens)
     {
-        var decoded = Math.Max(0, result.Tokens.Count - 1);
+        var decoded = Math.Max(0, tokens - 1);
+        var (first, decode) = Times(generation);
         terminal.Note(string.Create(
             CultureInfo.InvariantCulture,
-            $"{model.DeviceName}; prompt of {result.PromptTokens} tokens, first token after {result.TimeToFirstToken.TotalMilliseconds:F1} ms " +
-            $"({Rate(result.PromptTokens, result.TimeToFirstToken)}); " +
-            $"{decoded} more in {result.Decode.TotalMilliseconds:F1} ms ({Rate(decoded, result.Decode)}); ended by {result.FinishReason.ToString().ToLowerInvariant()}"));
+            $"{model.DeviceName}; prompt of {generation.PromptTokens} tokens, first token after {first.TotalMilliseconds:F1} ms " +
+            $"({Rate(generation.PromptTokens, first)}); " +
+            $"{decoded} more in {decode.TotalMilliseconds:F1} ms ({Rate(decoded, decode)}); ended by {generation.FinishReason.ToString()!.ToLowerInvariant()}"));
+    }
+
+    /// <summary>Time to the first token, or to the end if there was none, and time from there to the end.</summary>
+    internal static (TimeSpan First, TimeSpan Decode) Times(Generation generation)
+    {
+        var all = generation.Duration ?? TimeSpan.Zero;
+        var first = generation.TimeToFirstToken ?? all;
+        return (first, all - first);
     }
 
     private static string Rate(int tokens, TimeSpan time) => Units.Rate(tokens, time, "tokens/s");

@@ -24,25 +24,24 @@ public sealed record SamplingOptions
     /// <summary>Subtracted from a token's logit once per time it was generated; 0 is off.</summary>
     public float FrequencyPenalty { get; init; }
 
+    /// <summary>Added to the logits of these tokens before anything else, from -100 to 100; ±100 as good as forces or forbids one.</summary>
+    public IReadOnlyDictionary<int, float> LogitBias { get; init; } = System.Collections.ObjectModel.ReadOnlyDictionary<int, float>.Empty;
+
     /// <summary>Seed of the draw; null takes a random one.</summary>
     public ulong? Seed { get; init; }
 
     /// <summary>Checks that every option is in its range.</summary>
-    /// <exception cref="WeftException">One is not; the message names it, its value and the range.</exception>
+    /// <exception cref="OptionException">One is not; the message names it, its value and the range.</exception>
     public void Validate()
     {
-        Require(Temperature >= 0 && float.IsFinite(Temperature), "temperature", Temperature, "0 (greedy) or a positive number");
-        Require(TopK >= 0, "top_k", TopK, "0 (off) or a positive number");
-        Require(TopP is > 0 and <= 1, "top_p", TopP, "above 0 and at most 1 (off)");
-        Require(MinP is >= 0 and <= 1, "min_p", MinP, "from 0 (off) to 1");
-        Require(RepetitionPenalty > 0 && float.IsFinite(RepetitionPenalty), "repetition_penalty", RepetitionPenalty, "a positive number (1 is off)");
-        Require(PresencePenalty is >= -2 and <= 2, "presence_penalty", PresencePenalty, "from -2 to 2 (0 is off)");
-        Require(FrequencyPenalty is >= -2 and <= 2, "frequency_penalty", FrequencyPenalty, "from -2 to 2 (0 is off)");
-    }
-
-    private static void Require(bool valid, string name, float value, string range)
-    {
-        if (!valid)
-            throw new WeftException($"The sampling option {name} is {value}, but must be {range}");
+        OptionException.ThrowUnless(Temperature >= 0 && float.IsFinite(Temperature), "temperature", Temperature, "0 (greedy) or a positive number");
+        OptionException.ThrowUnless(TopK >= 0, "top_k", TopK, "0 (off) or a positive number");
+        OptionException.ThrowUnless(TopP is > 0 and <= 1, "top_p", TopP, "above 0 and at most 1 (off)");
+        OptionException.ThrowUnless(MinP is >= 0 and <= 1, "min_p", MinP, "from 0 (off) to 1");
+        OptionException.ThrowUnless(RepetitionPenalty > 0 && float.IsFinite(RepetitionPenalty), "repetition_penalty", RepetitionPenalty, "a positive number (1 is off)");
+        OptionException.ThrowUnless(PresencePenalty is >= -2 and <= 2, "presence_penalty", PresencePenalty, "from -2 to 2 (0 is off)");
+        OptionException.ThrowUnless(FrequencyPenalty is >= -2 and <= 2, "frequency_penalty", FrequencyPenalty, "from -2 to 2 (0 is off)");
+        foreach (var bias in LogitBias.Values)
+            OptionException.ThrowUnless(bias is >= -100 and <= 100, "logit_bias", bias, "from -100 to 100");
     }
 }

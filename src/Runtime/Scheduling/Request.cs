@@ -62,34 +62,38 @@ internal class Request : IComparable<Request>
     /// <summary>Tokens that it found in the prefix cache when it started.</summary>
     public int? CachedTokens { get; set; }
 
-    /// <summary>Tokens still to be drawn, without one that a step is drawing.</summary>
+    /// <summary>Tokens still to be drawn, without those that steps are drawing.</summary>
     public int DrawsLeft { get; private set; }
 
-    /// <summary>Row of logits from which the last step submitted draws its next token; null when none does.</summary>
-    public int? DrawnRow { get; private set; }
+    /// <summary>Tokens that submitted steps draw and that are not known yet.</summary>
+    public int Drawing { get; private set; }
+
+    /// <summary>Row of logits from which the last of those is drawn.</summary>
+    public int DrawnRow { get; private set; }
 
     /// <summary>Tokens without keys and values that a step could compute now.</summary>
-    public int Missing => DrawnRow is null ? Tokens.Count - Table.Length : DrawsLeft == 0 ? 0 : Tokens.Count + 1 - Table.Length;
+    public int Missing => DrawsLeft == 0 ? 0 : Tokens.Count + Drawing - Table.Length;
 
     /// <summary>A submitted step draws its next token.</summary>
     public void Draw(int row)
     {
         DrawnRow = row;
+        Drawing++;
         DrawsLeft--;
     }
 
-    /// <summary>The token that was drawn is known.</summary>
+    /// <summary>The first token that was being drawn is known.</summary>
     public void Receive(int token)
     {
-        DrawnRow = null;
+        Drawing--;
         Tokens.Add(token);
     }
 
-    /// <summary>The step that was to draw a token failed.</summary>
+    /// <summary>The steps that were to draw tokens failed.</summary>
     public void Undraw()
     {
-        DrawsLeft += DrawnRow is null ? 0 : 1;
-        DrawnRow = null;
+        DrawsLeft += Drawing;
+        Drawing = 0;
     }
 
     /// <inheritdoc/>

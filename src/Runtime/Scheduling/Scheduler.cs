@@ -94,6 +94,17 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
         return shares;
     }
 
+    /// <summary>Chooses a step of one request alone, whoever stands in line.</summary>
+    public IReadOnlyList<Share> PlanAlone(Request request)
+    {
+        shares.Clear();
+        (tokensLeft, rowsLeft) = (limits.Tokens, limits.LogitRows);
+        while (request.State == RequestState.Waiting && !TryStart(request))
+            GiveWay(running[^1]);
+        Give(request, tokensLeft);
+        return shares;
+    }
+
     /// <summary>A step was computed: the prefix cache may know what the request's blocks hold.</summary>
     public void Computed(Request request)
     {
@@ -108,10 +119,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
     public void Restart()
     {
         while (running.Count > 0)
-        {
-            running[^1].Undraw();
             Withdraw(running[^1]);
-        }
 
         cache.Clear();
     }

@@ -113,24 +113,12 @@ public sealed class CudaModelTests
     }
 
     [Test]
-    public void Drawing_ends_with_the_context_and_with_a_full_cache()
+    public void Drawing_ends_with_the_context()
     {
         _ = TestDevice.Open();
         using var tiny = TinyModel.Create(Describe(), DataType.Float16);
         using var model = Load(tiny, DataType.Float16, 40);
-        Assert.That(Draw(model, Tokens(tiny, 30), new(), 100, 100), Has.Length.EqualTo(11));
-        using var other = model.CreateSequence();
-        other.Forward(Tokens(tiny, 16), LogitRows.None, []);
-        using var stream = new TokenStream(model, Tokens(tiny, 30), new(), 100, default);
-        var drawn = 0;
-        Assert.That(
-            () =>
-            {
-                for (; stream.TryNext(out _); drawn++)
-                    Assert.That(drawn, Is.LessThan(3));
-            },
-            Throws.TypeOf<WeftException>().With.Message.Contains("cache is full"));
-        Assert.That(drawn, Is.EqualTo(3));
+        Assert.That(Draw(model, Tokens(tiny, 30), new(), 100, 100), Has.Length.EqualTo(10));
     }
 
     [TestCase("cuLaunchKernelEx")]
@@ -146,7 +134,7 @@ public sealed class CudaModelTests
         var prompt = Tokens(tiny, 9);
         var expected = Draw(model, prompt, new(), 8, 8);
         Simulator.InjectFault(function, (int)CudaResult.InvalidValue, 3);
-        Assert.That(() => Draw(model, prompt, new(), 8, 8), Throws.TypeOf<WeftException>().With.Message.Contains(function));
+        Assert.That(() => Draw(model, prompt, new(), 8, 8), Throws.TypeOf<EngineException>().With.Message.Contains(function));
         Assert.That(Draw(model, prompt, new(), 8, 8), Is.EqualTo(expected));
     }
 
@@ -243,7 +231,7 @@ public sealed class CudaModelTests
         {
             expected = Draw(model, prompt, new(), 8, 8);
             Simulator.InjectFault(function, (int)status, 3);
-            Assert.That(() => Draw(model, prompt, new(), 8, 8), Throws.TypeOf<WeftException>()
+            Assert.That(() => Draw(model, prompt, new(), 8, 8), Throws.TypeOf<EngineException>()
                 .With.Message.Contains(function).And.Message.Contains("the GPU has lost this model: load it again"));
             Simulator.ClearFaults();
         }
@@ -313,11 +301,9 @@ public sealed class CudaModelTests
     /// <summary>Draws at most <paramref name="limit"/> tokens and takes <paramref name="take"/> of them.</summary>
     private static int[] Draw(Model model, int[] prompt, SamplingOptions options, int limit, int take)
     {
-        using var stream = new TokenStream(model, prompt, options, limit, default);
-        var tokens = new List<int>();
-        while (tokens.Count < take && stream.TryNext(out var token))
-            tokens.Add(token);
-        return [.. tokens];
+        using var engine = new Engine(model);
+        using var generation = engine.Start(prompt, new GenerationOptions { MaxTokens = limit, Sampling = options });
+        return [.. generation.Outputs.ReadAllAsync().Take(take).Select(output => output.Token).ToBlockingEnumerable()];
     }
 
     private static int[] DrawOnHost(Model model, int[] prompt, SamplingOptions options, int count)

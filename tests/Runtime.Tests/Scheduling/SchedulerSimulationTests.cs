@@ -150,9 +150,7 @@ public sealed class SchedulerSimulationTests
             if (fails)
             {
                 // Both steps are lost.
-                foreach (var (request, _) in pending?.Drawn ?? [])
-                    request.Undraw();
-                foreach (var (request, _) in current?.Item2 ?? [])
+                foreach (var (request, _) in (pending?.Drawn ?? []).Concat(current?.Item2 ?? []))
                     request.Undraw();
                 pending = null;
                 Scheduler.Restart();

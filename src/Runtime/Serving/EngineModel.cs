@@ -1,0 +1,17 @@
+using Weft.Backends;
+using Weft.KvCache;
+using Weft.Scheduling;
+using Weft.Tokenizers;
+
+namespace Weft.Serving;
+
+/// <summary>What an engine needs of a model.</summary>
+/// <param name="Program">Computes steps.</param>
+/// <param name="Blocks">Its cache blocks, all free.</param>
+/// <param name="Limits">Sizes of a step.</param>
+/// <param name="ContextLength">Longest sequence; the blocks are enough for one.</param>
+/// <param name="VocabularySize">V.</param>
+/// <param name="EosTokens">Tokens that end a generation.</param>
+/// <param name="Tokenizer">Makes text of tokens; null for none.</param>
+internal sealed record EngineModel(
+    StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, Tokenizer? Tokenizer);

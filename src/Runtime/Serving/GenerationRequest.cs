@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using Weft.KvCache;
+using Weft.Sampling;
+using Weft.Scheduling;
+using Weft.Tokenizers;
+
+namespace Weft.Serving;
+
+/// <summary>A request in the engine's hands: how its tokens are drawn, and how they become text for its <see cref="Generation"/>.</summary>
+internal sealed class GenerationRequest : Request
+{
+    private readonly StreamingDetokenizer? detokenizer;
+    private readonly StopStrings stops;
+    private readonly HashSet<int> ends;
+
+    public GenerationRequest(Generation generation, ReadOnlySpan<int> prompt, int maxTokens, EngineModel model, BlockTable table, long arrival)
+        : base(prompt, maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
+    {
+        Generation = generation;
+        Arrival = arrival;
+        var options = generation.Options;
+        Deadline = options.Timeout is { } timeout ? arrival + (long)(timeout.TotalSeconds * Stopwatch.Frequency) : long.MaxValue;
+        WantsPromptLogits = options.PromptLogProbabilities;
+        ends = [.. options.StopTokens, .. options.IgnoreEos ? [] : model.EosTokens];
+        Sampler = new Sampler(options.Sampling, model.VocabularySize);
+        Sampler.Observe(prompt);
+        if (HostSampler.IsNeeded(options))
+            HostSampler = new(Sampler, options, ends, model.VocabularySize);
+        detokenizer = model.Tokenizer is null ? null : new(model.Tokenizer);
+        stops = new(options.StopStrings);
+    }
+
+    /// <summary>What its caller reads.</summary>
+    public Generation Generation { get; }
+
+    /// <summary>Draws its tokens.</summary>
+    public Sampler Sampler { get; }
+
+    /// <summary>Draws them on the host instead; null where the device can.</summary>
+    public HostSampler? HostSampler { get; }
+
+    /// <summary>When it arrived, in units of <see cref="Stopwatch"/>.</summary>
+    public long Arrival { get; }
+
+    /// <summary>When it is given up.</summary>
+    public long Deadline { get; }
+
+    /// <summary>When its last token was drawn, in units of <see cref="Stopwatch"/>.</summary>
+    public long LastToken { get; set; }
+
+    /// <summary>Takes a token that was drawn.</summary>
+    /// <returns>Why the generation ends with it, or null.</returns>
+    public FinishReason? Accept(int token, TokenLogProbabilities? logProbabilities)
+    {
+        Receive(token);
+        Generation.GeneratedTokens++;
+        var isEnd = ends.Contains(token);
+        var text = isEnd || detokenizer is null ? "" : stops.Append(detokenizer.Append(token));
+        FinishReason? reason = isEnd || stops.IsMatched ? FinishReason.Stop : DrawsLeft + Drawing == 0 ? FinishReason.Length : null;
+        if (reason is not null && !stops.IsMatched && detokenizer is not null)
+            text += stops.Append(detokenizer.Flush()) + stops.Flush();
+        Generation.StopString = stops.Match;
+        Generation.Write(new(token, text, logProbabilities, isEnd));
+        return reason;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Weft.Backends;
+using Weft.Scheduling;
+
+namespace Weft.Serving;
+
+/// <summary>A step that was submitted: whose tokens it computes, and which row of logits belongs to whom.</summary>
+internal sealed class StepRecord
+{
+    private readonly List<(GenerationRequest Request, Share Share, int FirstRow)> entries = [];
+
+    /// <summary>Whose tokens.</summary>
+    public IReadOnlyList<(GenerationRequest Request, Share Share, int FirstRow)> Entries => entries;
+
+    /// <summary>Some tokens are drawn on the host, so nothing can go on before they are.</summary>
+    public bool DrawsOnHost { get; private set; }
+
+    /// <summary>N.</summary>
+    public int Tokens { get; private set; }
+
+    /// <summary>R.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>Number of the step in its program.</summary>
+    public long Number { get; private set; }
+
+    /// <summary>When it was submitted, in units of <see cref="Stopwatch"/>.</summary>
+    public long Submitted { get; private set; }
+
+    /// <summary>Forgets the step.</summary>
+    public void Clear()
+    {
+        entries.Clear();
+        (DrawsOnHost, Tokens, Rows) = (false, 0, 0);
+    }
+
+    /// <summary>Takes the shares of a step.</summary>
+    public void Fill(IReadOnlyList<Share> shares)
+    {
+        Clear();
+        foreach (var share in shares)
+        {
+            var request = (GenerationRequest)share.Request;
+            entries.Add((request, share, Rows));
+            Tokens += share.Count;
+            Rows += share.Rows switch { LogitRows.All => share.Count, LogitRows.Last => 1, _ => 0 };
+            DrawsOnHost |= share.Rows != LogitRows.None && request.HostSampler is not null;
+        }
+    }
+
+    /// <summary>Submits the step.</summary>
+    public void Submit(StepProgram program)
+    {
+        var batch = program.Batch;
+        batch.Clear();
+        foreach (var (request, share, _) in entries)
+        {
+            var known = CollectionsMarshal.AsSpan(request.Tokens);
+            var tokens = share.First < known.Length ? known.Slice(share.First, share.Count) : [StepBatch.DrawnBy(request.DrawnRow)];
+            batch.Add(tokens, share.First, request.Table, share.Rows, request.HostSampler is null ? request.Sampler : null);
+        }
+
+        Submitted = Stopwatch.GetTimestamp();
+        Number = program.Submit();
+        foreach (var (request, share, row) in entries)
+        {
+            if (Draws(share))
+                request.Draw(row + (share.Rows == LogitRows.All ? share.Count - 1 : 0));
+        }
+    }
+
+    /// <summary>The step draws the request's next token: it reaches the end of what is known.</summary>
+    public static bool Draws(Share share) => share.Rows != LogitRows.None && share.First + share.Count >= share.Request.Tokens.Count;
+}

@@ -1,0 +1,22 @@
+using Weft.Reference;
+using Weft.Tensors;
+
+namespace Weft.Runtime.Tests.Serving;
+
+/// <summary>What a request draws does not depend on what else runs: whole models on the processor under random load.</summary>
+[TestFixture]
+public sealed class BatchInvarianceTests
+{
+    [Test]
+    public void A_request_draws_the_same_whatever_runs_beside_it([Values(1, 2)] int seed, [Values(DataType.BFloat16, DataType.Float16)] DataType type)
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe(vocabulary: 500, window: seed == 2 ? 40 : null), type);
+        using var model = Model.Load(tiny.Path, new() { MaxSequences = 12, CacheTokens = 600, MaxTokensPerStep = 64, Threads = 2 });
+        using var engine = new Engine(model, new() { StepTime = TimeSpan.FromMilliseconds(1) });
+        foreach (var (alone, together) in RandomLoad.Run(engine, 500, 200, 60, seed))
+            Assert.That(together, Is.EqualTo(alone));
+        Assert.That(engine.Statistics.Preemptions, Is.Positive);
+        Assert.That(engine.Statistics.PrefixHits, Is.Positive);
+        Assert.That(() => engine.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(2000, 1));
+    }
+}
