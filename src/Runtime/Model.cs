@@ -32,7 +32,7 @@ public sealed class Model : IDisposable
             file.Verify();
             var description = file.Header.Model;
             ContextLength = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
-            var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : description.ContextLength;
+            var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : DefaultCacheTokens(description, options.MaxSequences);
             var blocks = BlockPool.BlocksFor(cacheTokens);
             MaxTokensPerStep = Math.Min(options.MaxTokensPerStep, cacheTokens);
             MaxLogitRows = Math.Max(options.MaxSequences, (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep)));
@@ -52,6 +52,9 @@ public sealed class Model : IDisposable
 
     /// <summary>The header of the packed file.</summary>
     public WeftHeader Header => file.Header;
+
+    /// <summary>The packed file.</summary>
+    public string Path => file.Path;
 
     /// <summary>The tokenizer, or null when the file has none.</summary>
     public Tokenizer? Tokenizer { get; }
@@ -161,6 +164,17 @@ public sealed class Model : IDisposable
             throw new WeftException("on CUDA the key/value cache has the type of the activations: give one of them");
         return CudaBackend.Compile(platform, graph, new FileWeights(file), batch, new CudaOptions(
             options.Device.Ordinal, options.ActivationType ?? options.CacheType, blocks, ContextLength));
+    }
+
+    /// <summary>Room for a context, and where several sequences run for that many of them, as far as a quarter of the memory goes.</summary>
+    private static int DefaultCacheTokens(ModelDescription description, int sequences)
+    {
+        const int MostContexts = 8;
+        const int CacheElementBytes = 2;
+        var bytes = description.Layers.Sum(layer => 2L * layer.Attention.KeyValueHeads * layer.Attention.HeadSize * CacheElementBytes);
+        var fit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / bytes;
+        var wanted = (long)description.ContextLength * Math.Min(sequences, MostContexts);
+        return (int)Math.Clamp(Math.Min(wanted, fit), description.ContextLength, int.MaxValue / 2);
     }
 
     private (long Bytes, long Operations) CountWork(ModelDescription description)

@@ -18,7 +18,10 @@ public sealed record ModelOptions
     /// <summary>Threads of the CPU backend, the caller's included; 0 takes one per processor.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Tokens that the key/value cache holds over all sequences; 0 takes the model's context length.</summary>
+    /// <summary>
+    /// Tokens that the key/value cache holds over all sequences; 0 takes the model's context length, and where several sequences run eight
+    /// times that, as far as a quarter of the memory goes. Fewer than the context make the context shorter.
+    /// </summary>
     public int CacheTokens { get; init; }
 
     /// <summary>Largest number of tokens in one step; longer prompts are processed in chunks of this size.</summary>

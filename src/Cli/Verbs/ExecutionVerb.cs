@@ -53,20 +53,28 @@ internal abstract class ExecutionVerb : ModelVerb
     /// <summary>Finds (or converts) the model and loads it.</summary>
     /// <param name="session">Where notes go; stops on Ctrl-C.</param>
     /// <param name="cacheTokens">Tokens the cache holds; 0 takes the model's context length.</param>
-    protected Model Load(Session session, int cacheTokens = 0)
+    protected Model Load(Session session, int cacheTokens = 0) => Load(session, Model, Options() with { CacheTokens = cacheTokens });
+
+    /// <summary>Finds (or converts) a model and loads it.</summary>
+    protected static Model Load(Session session, string model, ModelOptions options)
+    {
+        var path = ModelStore.Resolve(model, session);
+        session.Cancellation.ThrowIfCancellationRequested();
+        return Weft.Model.Load(path, options);
+    }
+
+    /// <summary>What the options say about loading.</summary>
+    /// <exception cref="UsageException">One of them makes no sense.</exception>
+    protected ModelOptions Options()
     {
         if (Threads is { } threads)
             Check.AtLeast("--threads", threads, 1);
-        var options = new ModelOptions
+        return new ModelOptions
         {
             Device = DeviceChoice,
             CacheType = CacheType,
             ActivationType = ActivationType,
             Threads = Threads ?? 0,
-            CacheTokens = cacheTokens,
         };
-        var path = ModelStore.Resolve(Model, session);
-        session.Cancellation.ThrowIfCancellationRequested();
-        return Weft.Model.Load(path, options);
     }
 }

@@ -74,6 +74,9 @@ public sealed class Engine : IDisposable
     /// <summary>The state after the last step.</summary>
     public EngineStatistics Statistics => Read();
 
+    /// <summary>Most generations that run at a time.</summary>
+    public int MaxSequences => model.Limits.Sequences;
+
     /// <summary>What broke the engine for good, or null while it serves.</summary>
     public Exception? Failure => broken;
 

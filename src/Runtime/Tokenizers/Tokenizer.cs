@@ -82,6 +82,9 @@ public sealed class Tokenizer
     /// <summary>The text that one id adds in the middle of a text: nothing is stripped; bytes that are no whole character become U+FFFD.</summary>
     public string Piece(int id) => Encoding.UTF8.GetString(Bytes(id, skipSpecialTokens: false));
 
+    /// <summary>The bytes of <see cref="Piece"/>, which may be part of a character.</summary>
+    public ReadOnlySpan<byte> PieceBytes(int id) => Bytes(id, skipSpecialTokens: false);
+
     /// <summary>Whether an id is left out when special tokens are skipped.</summary>
     public bool IsSpecial(int id) => special.Contains(id);
 

@@ -1,0 +1,164 @@
+using CommandLine;
+using Weft.Cli.Arguments;
+using Weft.Daemon.Hosting;
+using Weft.Daemon.Models;
+
+namespace Weft.Cli.Verbs;
+
+/// <summary><c>weft serve</c>: an HTTP server for the clients of OpenAI, Ollama and llama.cpp.</summary>
+[Verb("serve", HelpText = "Serves models over HTTP to clients of OpenAI, Ollama and llama.cpp, until Ctrl-C or SIGTERM; what runs then is finished first.")]
+internal sealed class ServeVerb : ExecutionVerb, IVerb
+{
+    private const string KeysVariable = "WEFT_API_KEYS";
+
+    /// <summary>Further models.</summary>
+    [Value(1, MetaName = "MORE", HelpText = "More models to serve. Each is known by the name of its file or folder; NAME=MODEL gives it another.")]
+    public IEnumerable<string> More { get; set; } = [];
+
+    /// <summary>Name of the model.</summary>
+    [Option("name", MetaValue = "ID", HelpText = "Name by which requests ask for the (first) model.")]
+    public string? Name { get; set; }
+
+    /// <summary>Template.</summary>
+    [Option("chat-template", MetaValue = "FILE", HelpText = "Chat template (Jinja) of the (first) model, in place of its own.")]
+    public string? ChatTemplate { get; set; }
+
+    /// <summary>Address.</summary>
+    [Option("host", MetaValue = "H", Default = "127.0.0.1", HelpText = "Address to listen at (127.0.0.1: this machine alone; 0.0.0.0: everybody who can reach it).")]
+    public string Host { get; set; } = "127.0.0.1";
+
+    /// <summary>Port.</summary>
+    [Option("port", MetaValue = "P", Default = 8080, HelpText = "Port to listen at (8080); 0 takes a free one.")]
+    public int Port { get; set; } = 8080;
+
+    /// <summary>Unix socket.</summary>
+    [Option("unix-socket", MetaValue = "PATH", HelpText = "Listens at a Unix socket instead.")]
+    public string? UnixSocket { get; set; }
+
+    /// <summary>Certificate.</summary>
+    [Option("certificate", MetaValue = "FILE", HelpText = "Certificate for TLS: PEM with its chain, or PKCS #12.")]
+    public string? Certificate { get; set; }
+
+    /// <summary>Private key.</summary>
+    [Option("certificate-key", MetaValue = "FILE", HelpText = "The certificate's private key (PEM), where it is not in the same file.")]
+    public string? CertificateKey { get; set; }
+
+    /// <summary>Keys.</summary>
+    [Option("api-key-file", MetaValue = "FILE", HelpText = "API keys, one a line, of which requests must carry one; WEFT_API_KEYS holds them too, separated by commas.")]
+    public string? ApiKeyFile { get; set; }
+
+    /// <summary>Origins.</summary>
+    [Option("cors-origin", MetaValue = "ORIGIN", HelpText = "Lets pages of this origin call the server (CORS); * for all. May be given several times.")]
+    public IEnumerable<string> CorsOrigins { get; set; } = [];
+
+    /// <summary>Sequences at a time.</summary>
+    [Option("max-sequences", MetaValue = "N", Default = 64, HelpText = "Most requests that are generated at a time (64).")]
+    public int MaxSequences { get; set; } = 64;
+
+    /// <summary>Queue.</summary>
+    [Option("max-waiting", MetaValue = "N", Default = 1024, HelpText = "Most requests that wait; one more is refused with status 429 (1024).")]
+    public int MaxWaiting { get; set; } = 1024;
+
+    /// <summary>Cache.</summary>
+    [Option("cache-tokens", MetaValue = "N", HelpText = "Tokens that the key/value cache holds over all sequences; eight contexts, as far as a quarter of the memory goes, when not given.")]
+    public int? CacheTokens { get; set; }
+
+    /// <summary>Body limit.</summary>
+    [Option("max-body", MetaValue = "MB", Default = 32, HelpText = "Largest body of a request in megabytes (32).")]
+    public int MaxBody { get; set; } = 32;
+
+    /// <summary>Drain time.</summary>
+    [Option("drain", MetaValue = "SECONDS", Default = 30, HelpText = "How long running requests may go on after Ctrl-C or SIGTERM (30).")]
+    public int Drain { get; set; } = 30;
+
+    /// <summary>Log format.</summary>
+    [Option("log", MetaValue = "FORMAT", Default = "text", HelpText = "Log on standard error: text (default), json, or quiet for failures alone. Prompts and answers are never logged.")]
+    public string Log { get; set; } = "text";
+
+    /// <inheritdoc/>
+    public int Execute(Session session) => ServeAsync(session).GetAwaiter().GetResult();
+
+    private async Task<int> ServeAsync(Session session)
+    {
+        var options = DaemonOptions();
+        var sources = Sources(session);
+        var engine = new EngineOptions { MaxWaiting = MaxWaiting };
+        var server = await DaemonServer.StartAsync(options, session.Cancellation).ConfigureAwait(false);
+        await using (server.ConfigureAwait(false))
+        {
+            try
+            {
+                await server.LoadAsync(sources, engine, session.Cancellation).ConfigureAwait(false);
+                session.Terminal.Note($"serving {string.Join(", ", sources.Select(source => source.Name))} at {server.Address}");
+                if (options.ApiKeys.Count == 0 && UnixSocket is null && Host is not ("127.0.0.1" or "::1" or "localhost"))
+                    session.Terminal.Note($"warning: everybody who can reach {Host} can use this server, since there is no API key; see --api-key-file");
+                await Task.Delay(Timeout.Infinite, session.Cancellation).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (session.Cancellation.IsCancellationRequested)
+            {
+                session.Terminal.Note("stopping");
+                await server.StopAsync().ConfigureAwait(false);
+            }
+        }
+
+        return ExitCodes.Success;
+    }
+
+    private DaemonOptions DaemonOptions()
+    {
+        Check.AtLeast("--max-sequences", MaxSequences, 1);
+        Check.AtLeast("--max-waiting", MaxWaiting, 1);
+        Check.AtLeast("--cache-tokens", CacheTokens ?? 1, 1);
+        Check.AtLeast("--max-body", MaxBody, 1);
+        Check.AtLeast("--drain", Drain, 0);
+        if (Port is < 0 or > 65535)
+            throw new UsageException($"--port is from 0 to 65535, not {Port}");
+        if (Log is not ("text" or "json" or "quiet"))
+            throw new UsageException($"--log is text, json or quiet, not '{Log}'");
+        if (CertificateKey is not null && Certificate is null)
+            throw new UsageException("--certificate-key needs --certificate");
+        return new DaemonOptions
+        {
+            Host = Host,
+            Port = Port,
+            UnixSocket = UnixSocket,
+            Certificate = Certificate,
+            CertificateKey = CertificateKey,
+            ApiKeys = [.. ApiKeys()],
+            CorsOrigins = [.. CorsOrigins],
+            MaxBodyBytes = (long)MaxBody << 20,
+            DrainTime = TimeSpan.FromSeconds(Drain),
+            JsonLogs = Log == "json",
+            LogRequests = Log != "quiet",
+            Version = ProductVersion.Text,
+        };
+    }
+
+    private IEnumerable<string> ApiKeys()
+    {
+        var variable = Environment.GetEnvironmentVariable(KeysVariable)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        if (ApiKeyFile is null)
+            return variable;
+        var keys = File.ReadAllLines(ApiKeyFile).Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
+        return keys.Count > 0 ? variable.Concat(keys) : throw new WeftException($"'{ApiKeyFile}' holds no API key");
+    }
+
+    private List<ModelSource> Sources(Session session)
+    {
+        var options = Options() with { MaxSequences = MaxSequences, CacheTokens = CacheTokens ?? 0 };
+        var models = More.Prepend(Model).Select((model, i) => Named(model, i == 0 ? Name : null)).ToList();
+        if (models.GroupBy(model => model.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new UsageException($"two models are called '{twice.Key}': give one another name with NAME=MODEL");
+        var template = ChatTemplate is null ? null : File.ReadAllText(ChatTemplate);
+        return [.. models.Select((model, i) => new ModelSource(model.Name, () => Load(session, model.Path, options), i == 0 ? template : null))];
+    }
+
+    private static (string Name, string Path) Named(string model, string? given)
+    {
+        var separator = model.IndexOf('=', StringComparison.Ordinal);
+        if (separator > 0 && !Path.Exists(model))
+            return (given ?? model[..separator], model[(separator + 1)..]);
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
+        return (given ?? (File.Exists(full) ? Path.GetFileNameWithoutExtension(full) : Path.GetFileName(full)), model);
+    }
+}

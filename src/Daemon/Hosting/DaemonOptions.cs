@@ -1,0 +1,44 @@
+namespace Weft.Daemon.Hosting;
+
+/// <summary>How the server listens and whom it serves.</summary>
+public sealed record DaemonOptions
+{
+    /// <summary>Address or name to listen at; this machine alone unless told otherwise.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>Port; 0 takes a free one.</summary>
+    public int Port { get; init; } = 8080;
+
+    /// <summary>Path of a Unix socket to listen at instead; null for none.</summary>
+    public string? UnixSocket { get; init; }
+
+    /// <summary>Path of a certificate (PEM, with its chain, or PKCS #12) for TLS; null for none.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>Path of the certificate's private key (PEM), where it is a file of its own.</summary>
+    public string? CertificateKey { get; init; }
+
+    /// <summary>Keys of which requests must carry one; empty lets everybody in.</summary>
+    public IReadOnlyList<string> ApiKeys { get; init; } = [];
+
+    /// <summary>Origins whose pages may call the server (CORS); <c>*</c> for all, empty for none.</summary>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = [];
+
+    /// <summary>Largest body of a request, in bytes.</summary>
+    public long MaxBodyBytes { get; init; } = 32L << 20;
+
+    /// <summary>How long generations may go on after the server was told to stop.</summary>
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>After this time without anything to send, a stream sends a comment.</summary>
+    public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Logs as one JSON object a line, instead of text.</summary>
+    public bool JsonLogs { get; init; }
+
+    /// <summary>Logs a line for every request, not only for those that fail.</summary>
+    public bool LogRequests { get; init; } = true;
+
+    /// <summary>Version of the program, for those who ask.</summary>
+    public string Version { get; init; } = "0.0.0";
+}

@@ -1,0 +1,210 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Weft.Daemon.Models;
+using Weft.Daemon.Operations;
+
+namespace Weft.Daemon.Hosting;
+
+/// <summary>
+/// The HTTP server: it listens at once, answers 503 while models are loaded and warmed up, then serves until it is told to stop, finishes what it
+/// has begun and ends.
+/// </summary>
+public sealed class DaemonServer : IAsyncDisposable
+{
+    private readonly DaemonOptions options;
+    private readonly ModelDirectory models = new();
+    private readonly MetricsPage metrics = new();
+    private readonly WebApplication application;
+    private readonly List<IDisposable> owned = [];
+
+    private DaemonServer(DaemonOptions options)
+    {
+        this.options = options;
+        application = Build();
+    }
+
+    /// <summary>Where it listens: <c>http://127.0.0.1:8080</c>.</summary>
+    public string Address { get; private set; } = "";
+
+    /// <summary>Starts to listen.</summary>
+    /// <exception cref="WeftException">The address is in use or not allowed, or the certificate cannot be read.</exception>
+    public static async Task<DaemonServer> StartAsync(DaemonOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var server = new DaemonServer(options);
+        try
+        {
+            await server.application.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException)
+        {
+            await server.DisposeAsync().ConfigureAwait(false);
+            throw new WeftException($"cannot listen at {options.UnixSocket ?? $"{options.Host}:{options.Port}"}: {Reason(exception)}", exception);
+        }
+
+        server.Address = options.UnixSocket is { } path
+            ? "unix:" + path
+            : server.application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        return server;
+    }
+
+    /// <summary>Loads and warms up models one after the other, then opens the server.</summary>
+    /// <param name="sources">Where they come from.</param>
+    /// <param name="engineOptions">How each is served.</param>
+    /// <param name="cancellationToken">Stops between models.</param>
+    /// <exception cref="WeftException">One cannot be loaded.</exception>
+    public async Task LoadAsync(IReadOnlyList<ModelSource> sources, EngineOptions engineOptions, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(sources);
+        var loaded = new List<ServedModel>();
+        foreach (var source in sources)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var (model, served) = await Task.Run(() => ModelLoader.Load(source, engineOptions), cancellationToken).ConfigureAwait(false);
+            // Engines first, when all is taken down.
+            owned.Insert(0, served.Engine);
+            owned.Add(model);
+            loaded.Add(served);
+        }
+
+        models.Open(loaded);
+    }
+
+    /// <summary>Refuses new requests, lets running ones finish for as long as the options allow, and stops listening.</summary>
+    public async Task StopAsync()
+    {
+        models.Drain();
+        await Task.WhenAll(models.All.Select(model => model.Engine.CloseAsync(options.DrainTime))).ConfigureAwait(false);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await application.StopAsync(patience.Token).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await application.DisposeAsync().ConfigureAwait(false);
+        metrics.Dispose();
+        foreach (var resource in owned)
+            resource.Dispose();
+    }
+
+    /// <summary>Opens the server with models that are loaded already.</summary>
+    internal void Open(IReadOnlyList<ServedModel> loaded) => models.Open(loaded);
+
+    private WebApplication Build()
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "weft" });
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.ConfigureKestrel(Configure);
+        if (options.Certificate is not null)
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton(options);
+        // The command line decides when the server stops.
+        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
+        // A host that cannot start throws, which says as much as its log.
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
+        if (options.JsonLogs)
+            builder.Logging.AddJsonConsole(console => console.TimestampFormat = "O");
+        else
+            builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat, console.ColorBehavior) = (true, "HH:mm:ss.fff ", LoggerColorBehavior.Default));
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        var app = builder.Build();
+        app.UseMiddleware<RequestLog>();
+        app.UseMiddleware<CrossOrigin>();
+        app.UseMiddleware<ApiKeyCheck>();
+        Routes.Map(app, models, metrics, options);
+        return app;
+    }
+
+    private void Configure(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes;
+        void Secure(ListenOptions listen)
+        {
+            if (options.Certificate is not null)
+                listen.UseHttps(LoadCertificate());
+        }
+
+        if (options.UnixSocket is { } path)
+        {
+            RemoveStaleSocket(path);
+            kestrel.ListenUnixSocket(path, Secure);
+        }
+        else if (IPAddress.TryParse(options.Host, out var address))
+        {
+            kestrel.Listen(address, options.Port, Secure);
+        }
+        else if (options.Host == "localhost" && options.Port != 0)
+        {
+            kestrel.ListenLocalhost(options.Port, Secure);
+        }
+        else
+        {
+            kestrel.Listen(Resolve(options.Host), options.Port, Secure);
+        }
+    }
+
+    private static IPAddress Resolve(string host)
+    {
+        try
+        {
+            return Dns.GetHostAddresses(host) is [var address, ..] ? address : throw new WeftException($"the host '{host}' has no address");
+        }
+        catch (System.Net.Sockets.SocketException exception)
+        {
+            throw new WeftException($"the host '{host}' is not known", exception);
+        }
+    }
+
+    private X509Certificate2 LoadCertificate()
+    {
+        var path = options.Certificate!;
+        try
+        {
+            if (Path.GetExtension(path).ToUpperInvariant() is ".PFX" or ".P12")
+                return X509CertificateLoader.LoadPkcs12FromFile(path, null);
+            return X509Certificate2.CreateFromPemFile(path, options.CertificateKey ?? path);
+        }
+        catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new WeftException($"the certificate '{path}' cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>A socket that nobody listens at any more is left over from a process that was killed.</summary>
+    private static void RemoveStaleSocket(string path)
+    {
+        if (!File.Exists(path))
+            return;
+        using var probe = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
+        }
+        catch (System.Net.Sockets.SocketException exception) when (exception.SocketErrorCode == System.Net.Sockets.SocketError.ConnectionRefused)
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static string Reason(Exception exception)
+    {
+        var innermost = exception.GetBaseException();
+        return innermost is System.Net.Sockets.SocketException { SocketErrorCode: System.Net.Sockets.SocketError.AddressAlreadyInUse }
+            || exception.Message.Contains("already in use", StringComparison.Ordinal)
+            ? "another program listens there"
+            : innermost.Message;
+    }
+}

@@ -1,0 +1,62 @@
+using System.Security.Cryptography;
+using System.Text;
+using Weft.Chat;
+using Weft.Tensors;
+using Weft.Weights;
+
+namespace Weft.Daemon.Models;
+
+/// <summary>Loads a model, starts its engine and lets it generate once, so that the first request finds everything compiled.</summary>
+internal static class ModelLoader
+{
+    /// <summary>Loads a model.</summary>
+    /// <exception cref="WeftException">It cannot be loaded, or cannot generate.</exception>
+    public static (Model Model, ServedModel Served) Load(ModelSource source, EngineOptions options)
+    {
+        var model = source.Load();
+        Engine? engine = null;
+        try
+        {
+            var template = source.ChatTemplate ?? model.Header.ChatTemplate;
+            var parsed = template is null ? null : ChatTemplate.Parse(template);
+            WarmUp(model);
+            engine = new Engine(model, options with { ModelName = source.Name });
+            return (model, new(source.Name, engine, model.Tokenizer, parsed, model.Header.Generation, Facts(model, template)));
+        }
+        catch
+        {
+            engine?.Dispose();
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>In an engine of its own, so that it does not count.</summary>
+    private static void WarmUp(Model model)
+    {
+        using var engine = new Engine(model);
+        using var generation = engine.Start([0, 0, 0], new() { MaxTokens = 4, IgnoreEos = true });
+        generation.Wait();
+    }
+
+    private static ModelFacts Facts(Model model, string? template)
+    {
+        var header = model.Header;
+        var matrices = header.Tensors.Where(tensor => tensor.Shape.Count == 2).ToList();
+        return new(
+            model.ContextLength,
+            header.Model.VocabularySize,
+            header.Tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size)),
+            model.WeightBytes,
+            matrices.GroupBy(tensor => tensor.DataType).MaxBy(group => group.Sum(tensor => tensor.Length))!.Key.Name(),
+            model.DeviceName,
+            template,
+            model.Path,
+            header.Provenance.Architecture,
+            Digest(header.Provenance));
+    }
+
+    /// <summary>Names the contents: the same files converted by the same converter give the same.</summary>
+    private static string Digest(Provenance provenance) => System.Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        provenance.Converter + string.Concat(provenance.Sources.Select(source => $"\n{source.Name} {source.Sha256}")))));
+}

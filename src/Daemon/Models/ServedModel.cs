@@ -1,0 +1,77 @@
+using System.Text.Json;
+using Weft.Chat;
+using Weft.Daemon.Errors;
+using Weft.Models;
+using Weft.Tokenizers;
+
+namespace Weft.Daemon.Models;
+
+/// <summary>A model that answers requests: its engine and what makes prompts for it.</summary>
+/// <param name="Name">By which requests name it.</param>
+/// <param name="Engine">Serves it.</param>
+/// <param name="Tokenizer">Its tokenizer; null when it has none, so that only token ids can be sent.</param>
+/// <param name="Template">Its chat template; null when it has none.</param>
+/// <param name="Defaults">Special tokens and what the checkpoint recommends.</param>
+/// <param name="Facts">What it is, for those who ask.</param>
+internal sealed record ServedModel(
+    string Name, Engine Engine, Tokenizer? Tokenizer, ChatTemplate? Template, GenerationDefaults Defaults, ModelFacts Facts)
+{
+    /// <summary>When it was loaded, in seconds of Unix time.</summary>
+    public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+
+    /// <summary>The tokenizer.</summary>
+    /// <exception cref="ApiException">There is none.</exception>
+    public Tokenizer RequireTokenizer() => Tokenizer ?? throw ApiException.BadRequest(
+        $"The model '{Name}' has no tokenizer: send the prompt as an array of token ids.", "prompt");
+
+    /// <summary>Makes a prompt of messages with the model's own template.</summary>
+    /// <param name="messages">As OpenAI's API has them, parts of content joined already.</param>
+    /// <param name="tools">Definitions of tools, or null.</param>
+    /// <param name="addGenerationPrompt">Ends with what begins the answer.</param>
+    /// <param name="variables">What else the request gives to the template.</param>
+    /// <exception cref="ApiException">There is no template, or it refuses the messages.</exception>
+    public string ApplyTemplate(JsonElement messages, JsonElement? tools, bool addGenerationPrompt, IReadOnlyDictionary<string, JsonElement> variables)
+    {
+        if (Template is null)
+        {
+            throw ApiException.BadRequest(
+                $"The model '{Name}' has no chat template, so it cannot chat: send the prompt to /v1/completions, or give the server a template.", "messages");
+        }
+
+        var all = new Dictionary<string, JsonElement>(variables);
+        AddToken(all, "bos_token", Defaults.BosToken);
+        AddToken(all, "eos_token", Defaults.EosTokens is [var eos, ..] ? eos : null);
+        AddToken(all, "pad_token", Defaults.PadToken);
+        try
+        {
+            return Template.Render(messages, tools, addGenerationPrompt, all);
+        }
+        catch (ChatTemplateException exception)
+        {
+            throw ApiException.BadRequest(exception.Message.EndsWith('.') ? exception.Message : exception.Message + ".", "messages");
+        }
+    }
+
+    /// <summary>The token ids of a prompt that a template made: it brings its own special tokens.</summary>
+    public int[] EncodeTemplate(string prompt) => RequireTokenizer().Encode(prompt, addSpecialTokens: false);
+
+    private void AddToken(Dictionary<string, JsonElement> variables, string name, int? token)
+    {
+        if (token is { } id && Tokenizer is not null)
+            variables[name] = JsonSerializer.SerializeToElement(Tokenizer.Piece(id), DaemonJson.Default.String);
+    }
+}
+
+/// <summary>What a model is.</summary>
+/// <param name="ContextLength">Longest sequence in tokens.</param>
+/// <param name="VocabularySize">V.</param>
+/// <param name="Parameters">Number of weights.</param>
+/// <param name="WeightBytes">Bytes of the weights.</param>
+/// <param name="Quantization">Type of most weights: <c>bf16</c>, <c>int4</c>.</param>
+/// <param name="Device">What it runs on.</param>
+/// <param name="ChatTemplate">Text of the chat template, or null.</param>
+/// <param name="Path">The packed file, or empty.</param>
+/// <param name="Architecture">The checkpoint's own name for it.</param>
+/// <param name="Digest">SHA-256 that names the contents, in hexadecimal.</param>
+internal sealed record ModelFacts(
+    int ContextLength, int VocabularySize, long Parameters, long WeightBytes, string Quantization, string Device, string? ChatTemplate, string Path, string Architecture, string Digest);

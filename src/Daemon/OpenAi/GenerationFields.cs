@@ -1,0 +1,145 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Weft.Daemon.Errors;
+using Weft.Daemon.Json;
+using Weft.Daemon.Models;
+using Weft.Sampling;
+
+namespace Weft.Daemon.OpenAi;
+
+/// <summary>What OpenAI's two ways of generating have in common.</summary>
+/// <param name="Options">How each choice is generated.</param>
+/// <param name="Choices">How many for each prompt.</param>
+/// <param name="Stream">Tokens are sent as they come.</param>
+/// <param name="IncludeUsage">A stream ends with what was used.</param>
+internal sealed record GenerationFields(GenerationOptions Options, int Choices, bool Stream, bool IncludeUsage)
+{
+    /// <summary>Most choices of one request, over all its prompts.</summary>
+    public const int MostChoices = 128;
+
+    private const string TimeoutHeader = "X-Request-Timeout";
+
+    /// <summary>
+    /// Reads the fields that OpenAI documents, and those that vLLM and llama.cpp add. What is not given is as the checkpoint recommends, and
+    /// where that says nothing as OpenAI's default is.
+    /// </summary>
+    /// <param name="fields">The request.</param>
+    /// <param name="context">For the time that the client gives.</param>
+    /// <param name="model">Whose recommendations hold.</param>
+    /// <param name="maxTokens">Most tokens when the request does not say.</param>
+    /// <param name="topLogProbabilities">As this way of generating spells it.</param>
+    /// <exception cref="ApiException">A field has a wrong type or value.</exception>
+    public static GenerationFields Read(Fields fields, HttpContext context, ServedModel model, int maxTokens, int? topLogProbabilities)
+    {
+        var defaults = model.Defaults;
+        var choices = fields.Integer("n") ?? 1;
+        if (choices is < 1 or > MostChoices)
+            throw ApiException.BadRequest($"'n' is {choices}, but must be from 1 to {MostChoices}.", "n");
+        if (fields.Integer("best_of") is { } bestOf && bestOf != choices)
+            throw ApiException.BadRequest("'best_of' other than 'n' is not supported.", "best_of");
+        RefuseWhatComesLater(fields);
+        var stops = fields.Texts("stop");
+        if (stops.Any(stop => stop.Length == 0))
+            throw ApiException.BadRequest("'stop' holds an empty string, at which everything would stop.", "stop");
+        var stream = fields.Flag("stream") ?? false;
+        var streamOptions = fields.Object("stream_options");
+        if (streamOptions is not null && !stream)
+            throw ApiException.BadRequest("'stream_options' is only for requests with 'stream': true.", "stream_options");
+        var options = new GenerationOptions
+        {
+            MaxTokens = fields.Integer("max_completion_tokens") ?? fields.Integer("max_tokens") ?? maxTokens,
+            MinTokens = fields.Integer("min_tokens") ?? 0,
+            StopStrings = stops,
+            StopTokens = fields.Integers("stop_token_ids"),
+            IgnoreEos = fields.Flag("ignore_eos") ?? false,
+            TopLogProbabilities = topLogProbabilities,
+            Priority = fields.Integer("priority") ?? 0,
+            Timeout = Timeout(context),
+            Sampling = new SamplingOptions
+            {
+                Temperature = fields.Single("temperature") ?? defaults.Temperature ?? 1,
+                TopP = fields.Single("top_p") ?? defaults.TopP ?? 1,
+                // −1 is how vLLM says that top-k is off.
+                TopK = Math.Max(fields.Integer("top_k") ?? defaults.TopK ?? 0, 0),
+                MinP = fields.Single("min_p") ?? 0,
+                RepetitionPenalty = fields.Single("repetition_penalty") ?? defaults.RepetitionPenalty ?? 1,
+                PresencePenalty = fields.Single("presence_penalty") ?? 0,
+                FrequencyPenalty = fields.Single("frequency_penalty") ?? 0,
+                LogitBias = LogitBias(fields),
+                Seed = (ulong?)fields.Long("seed"),
+            },
+        };
+        return new(options, choices, stream, streamOptions?.Flag("include_usage") ?? false);
+    }
+
+    /// <summary>Starts every choice of every prompt.</summary>
+    /// <exception cref="WeftException">A prompt does not fit, or the queue is full; nothing runs then.</exception>
+    public IReadOnlyList<Generation> Start(ServedModel model, IReadOnlyList<int[]> prompts, CancellationToken cancellation)
+    {
+        if (prompts.Count * Choices > MostChoices)
+            throw ApiException.BadRequest($"The request asks for {prompts.Count * Choices} choices, but at most {MostChoices} are given.", "n");
+        var generations = new List<Generation>();
+        try
+        {
+            foreach (var prompt in prompts)
+            {
+                for (var choice = 0; choice < Choices; choice++)
+                {
+                    // Choices with one seed would all be alike.
+                    var seed = Options.Sampling.Seed + (ulong)choice;
+                    generations.Add(model.Engine.Start(prompt, Options with { Sampling = Options.Sampling with { Seed = seed } }, cancellation));
+                }
+            }
+        }
+        catch
+        {
+            generations.ForEach(generation => generation.Dispose());
+            throw;
+        }
+
+        return generations;
+    }
+
+    /// <summary>Said plainly, instead of an answer that ignores what was asked.</summary>
+    private static void RefuseWhatComesLater(Fields fields)
+    {
+        foreach (var name in (string[])["tools", "functions"])
+        {
+            if (fields.Array(name) is { Count: > 0 })
+                throw ApiException.NotImplemented("Calling tools is not supported yet.", name);
+        }
+
+        if (fields.Object("response_format")?.Text("type") is { } format && format != "text")
+            throw ApiException.NotImplemented($"Answers of the format '{format}' are not supported yet.", "response_format");
+        foreach (var name in (string[])["guided_json", "guided_regex", "guided_grammar", "guided_choice", "grammar", "json_schema", "structured_outputs"])
+        {
+            if (fields.Any(name) is not null)
+                throw ApiException.NotImplemented("Answers held to a grammar are not supported yet.", name);
+        }
+
+        if (fields.Text("suffix") is { Length: > 0 })
+            throw ApiException.NotImplemented("Filling in before a suffix is not supported yet.", "suffix");
+    }
+
+    private static Dictionary<int, float> LogitBias(Fields fields)
+    {
+        var bias = new Dictionary<int, float>();
+        foreach (var (name, value, path) in fields.Object("logit_bias")?.All() ?? [])
+        {
+            if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var token))
+                throw ApiException.BadRequest($"'logit_bias' has the key '{name}', which is no token id.", "logit_bias");
+            bias[token] = (float)Fields.Number(value, path);
+        }
+
+        return bias;
+    }
+
+    private static TimeSpan? Timeout(HttpContext context)
+    {
+        if (context.Request.Headers[TimeoutHeader] is not [{ Length: > 0 } text])
+            return null;
+        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 1e6
+            ? TimeSpan.FromSeconds(seconds)
+            : throw ApiException.BadRequest($"The header {TimeoutHeader} is '{text}', but must be a number of seconds.");
+    }
+}

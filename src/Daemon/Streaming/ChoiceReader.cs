@@ -1,0 +1,111 @@
+using System.Text;
+
+namespace Weft.Daemon.Streaming;
+
+/// <summary>What is new of a choice.</summary>
+internal sealed class ChoiceNews
+{
+    /// <summary>Text that became final.</summary>
+    public StringBuilder Text { get; } = new();
+
+    /// <summary>Tokens with log-probabilities, those that end a generation excluded.</summary>
+    public List<TokenOutput> Tokens { get; } = [];
+
+    /// <summary>The generation ended.</summary>
+    public bool Ended { get; set; }
+
+    /// <summary>Forgets all but the end.</summary>
+    public void Clear()
+    {
+        Text.Clear();
+        Tokens.Clear();
+    }
+}
+
+/// <summary>Reads several generations as their tokens come. A reader that is slow gets several tokens at once.</summary>
+internal sealed class ChoiceReader : IDisposable
+{
+    private readonly IReadOnlyList<Generation> generations;
+    private readonly Task<bool>?[] waits;
+    private int open;
+
+    /// <summary>Takes generations over: they are cancelled when the reader is disposed.</summary>
+    public ChoiceReader(IReadOnlyList<Generation> generations)
+    {
+        this.generations = generations;
+        News = [.. generations.Select(_ => new ChoiceNews())];
+        waits = new Task<bool>?[generations.Count];
+        open = generations.Count;
+    }
+
+    /// <summary>One for each generation: what the last read brought.</summary>
+    public IReadOnlyList<ChoiceNews> News { get; }
+
+    /// <summary>Every generation ended.</summary>
+    public bool IsDone => open == 0;
+
+    /// <summary>Waits until something is new.</summary>
+    /// <param name="patience">At most so long.</param>
+    /// <returns>False when nothing came in that time.</returns>
+    /// <exception cref="WeftException">A generation failed.</exception>
+    public async ValueTask<bool> ReadAsync(TimeSpan patience)
+    {
+        foreach (var news in News)
+            news.Clear();
+        while (!Take())
+        {
+            for (var i = 0; i < generations.Count; i++)
+            {
+                if (!News[i].Ended)
+                    waits[i] ??= generations[i].Outputs.WaitToReadAsync().AsTask();
+            }
+
+            try
+            {
+                var wait = generations.Count == 1 ? waits[0]! : (Task)Task.WhenAny(waits.OfType<Task<bool>>());
+                await wait.WaitAsync(patience).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var generation in generations)
+            generation.Dispose();
+    }
+
+    private bool Take()
+    {
+        var any = false;
+        for (var i = 0; i < generations.Count; i++)
+        {
+            var (news, outputs) = (News[i], generations[i].Outputs);
+            if (news.Ended)
+                continue;
+            if (waits[i] is { IsCompleted: true })
+                waits[i] = null;
+            while (outputs.TryRead(out var output))
+            {
+                any = true;
+                news.Text.Append(output.Text);
+                if (output.LogProbabilities is not null && !output.IsEnd)
+                    news.Tokens.Add(output);
+            }
+
+            if (!outputs.Completion.IsCompleted)
+                continue;
+            outputs.Completion.GetAwaiter().GetResult();
+            news.Ended = any = true;
+            open--;
+        }
+
+        return any;
+    }
+}

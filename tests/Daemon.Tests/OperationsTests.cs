@@ -1,0 +1,234 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.RegularExpressions;
+using Weft.Daemon.Hosting;
+using Weft.Daemon.Tests.Support;
+
+namespace Weft.Daemon.Tests;
+
+/// <summary>What those who run the server see of it: probes, metrics, keys, origins, ids, limits, sockets, its start and its end.</summary>
+[TestFixture]
+public sealed partial class OperationsTests
+{
+    [Test]
+    public async Task Health_is_503_until_the_model_is_loaded_and_while_draining()
+    {
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false, DrainTime = TimeSpan.FromSeconds(10) }, default);
+        using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
+        using var loading = await client.GetAsync("/health");
+        Assert.That(loading.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That((await TestServer.JsonAsync(loading)).GetProperty("error").GetProperty("message").GetString(), Does.Contain("being loaded"));
+        using var early = await client.PostAsync("/v1/completions", new StringContent("""{"prompt":"a"}"""));
+        Assert.That(early.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That(early.Headers.RetryAfter, Is.Not.Null);
+
+        await server.LoadAsync([new("bard", () => Model.Load(Bard.File, new() { MaxSequences = 4 }))], new(), default);
+        Assert.That(await client.GetStringAsync("/health"), Is.EqualTo("""{"status":"ok"}"""));
+        var generation = client.PostAsync("/v1/completions", new StringContent("""{"prompt":"ROMEO:","max_tokens":200,"ignore_eos":true}"""));
+        await Task.Delay(20);
+        var stopping = server.StopAsync();
+        using var answer = await generation;
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK), "what was begun is finished");
+        Assert.That((await TestServer.JsonAsync(answer)).GetProperty("usage").GetProperty("completion_tokens").GetInt32(), Is.EqualTo(200));
+        await stopping;
+        Assert.That(() => client.GetAsync("/health"), Throws.InstanceOf<HttpRequestException>());
+    }
+
+    [Test]
+    public async Task A_model_without_a_template_says_so_and_still_completes()
+    {
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false }, default);
+        await server.LoadAsync([new("bard", () => Model.Load(Bard.File))], new(), default);
+        using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
+        using var chat = await client.PostAsync("/v1/chat/completions", new StringContent("""{"messages":[{"role":"user","content":"hi"}]}"""));
+        Assert.That((await TestServer.JsonAsync(chat)).GetProperty("error").GetProperty("message").GetString(), Does.Contain("has no chat template"));
+        Assert.That(chat.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        using var completion = await client.PostAsync("/v1/completions", new StringContent("""{"prompt":"ROMEO:","max_tokens":3}"""));
+        Assert.That(completion.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task Metrics_are_prometheus_text_under_the_names_that_endpoint_pickers_expect()
+    {
+        await using var server = await TestServer.WithStubAsync();
+        for (var i = 0; i < 3; i++)
+            await server.PostJsonAsync("/v1/completions", """{"prompt":"ROMEO: Romeo, wherefore art thou Romeo? Deny thy father and refuse thy name","max_tokens":11}""");
+        using var response = await server.Client.GetAsync("/metrics");
+        Assert.That(response.Content.Headers.ContentType!.ToString(), Is.EqualTo("text/plain; version=0.0.4; charset=utf-8"));
+        var samples = Parse(await response.Content.ReadAsStringAsync());
+        double Value(string name, string labels = "") => samples.Single(sample => sample.Name == "vllm:" + name && sample.Labels.Contains(labels)
+            && (!name.Contains("info") || sample.Labels.Length > 0) && (sample.Labels.Contains("model_name=\"bard\"") || name.StartsWith("lora"))).Value;
+        Assert.That((Value("num_requests_running"), Value("num_requests_waiting"), Value("kv_cache_usage_perc")), Is.EqualTo((0.0, 0.0, 0.0)));
+        Assert.That((Value("generation_tokens_total"), Value("request_success_total", "finished_reason=\"length\"")), Is.EqualTo((33.0, 3.0)));
+        var prompt = Bard.Tokenizer.Encode("ROMEO: Romeo, wherefore art thou Romeo? Deny thy father and refuse thy name").Length;
+        Assert.That((Value("prompt_tokens_total"), Value("prefix_cache_queries_total")), Is.EqualTo((3.0 * prompt, 3.0 * prompt)));
+        Assert.That(Value("prefix_cache_hits_total"), Is.EqualTo(2 * ((prompt - 1) / 16 * 16)).And.Positive);
+        Assert.That(Value("num_preemptions_total"), Is.Zero);
+        Assert.That(Value("cache_config_info", "num_gpu_blocks=\"400\""), Is.EqualTo(1));
+        Assert.That(Value("lora_requests_info", "max_lora"), Is.Positive);
+        foreach (var (name, count) in new[]
+        {
+            ("time_to_first_token_seconds", 3.0), ("inter_token_latency_seconds", 30), ("e2e_request_latency_seconds", 3), ("request_queue_time_seconds", 3),
+            ("request_prefill_time_seconds", 3), ("request_decode_time_seconds", 3), ("request_prompt_tokens", 3), ("request_generation_tokens", 3), ("iteration_tokens_total", 33),
+        })
+        {
+            Assert.That(Value(name + "_count"), Is.EqualTo(count), name);
+            Assert.That(Value(name + "_bucket", "le=\"+Inf\""), Is.EqualTo(count), name);
+            var buckets = samples.Where(sample => sample.Name == $"vllm:{name}_bucket").Select(sample => sample.Value).ToList();
+            Assert.That(buckets, Is.Ordered, name);
+        }
+
+        Assert.That(Value("iteration_tokens_total_sum"), Is.EqualTo(prompt + (2 * (prompt - ((prompt - 1) / 16 * 16))) + 30));
+    }
+
+    [Test]
+    public async Task A_key_is_needed_where_the_server_has_keys()
+    {
+        await using var server = await TestServer.WithStubAsync(options: new() { ApiKeys = ["first", "second"] });
+        async Task<HttpStatusCode> Status(string path, string? authorization, string? header = null)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, path);
+            if (authorization is not null)
+                request.Headers.TryAddWithoutValidation("Authorization", authorization);
+            if (header is not null)
+                request.Headers.Add("x-api-key", header);
+            using var response = await server.Client.SendAsync(request);
+            return response.StatusCode;
+        }
+
+        Assert.That(await Status("/v1/models", "Bearer first"), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await Status("/v1/models", "Bearer second"), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await Status("/v1/models", null, "second"), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await Status("/health", null), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await Status("/metrics", null), Is.EqualTo(HttpStatusCode.OK));
+        foreach (var wrong in new[] { null, "Bearer third", "Bearer ", "first", "Bearer first second", "Basic first" })
+            Assert.That(await Status("/v1/models", wrong), Is.EqualTo(HttpStatusCode.Unauthorized), wrong);
+        Assert.That(await Status("/nothing", null), Is.EqualTo(HttpStatusCode.Unauthorized), "who has no key learns nothing");
+    }
+
+    [Test]
+    public async Task Pages_of_other_origins_are_let_in_by_name()
+    {
+        await using var server = await TestServer.WithStubAsync(options: new() { CorsOrigins = ["https://example.org"], ApiKeys = ["key"] });
+        async Task<HttpResponseMessage> Send(HttpMethod method, string origin)
+        {
+            using var request = new HttpRequestMessage(method, "/v1/chat/completions");
+            request.Headers.Add("Origin", origin);
+            request.Headers.Add("Access-Control-Request-Method", "POST");
+            request.Headers.Add("Access-Control-Request-Headers", "authorization, content-type");
+            return await server.Client.SendAsync(request);
+        }
+
+        using var allowed = await Send(HttpMethod.Options, "https://example.org");
+        Assert.That(allowed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+        Assert.That(allowed.Headers.GetValues("Access-Control-Allow-Origin"), Is.EqualTo(new[] { "https://example.org" }));
+        Assert.That(allowed.Headers.GetValues("Access-Control-Allow-Headers").Single(), Does.Contain("authorization"));
+        using var refused = await Send(HttpMethod.Options, "https://example.com");
+        Assert.That(refused.Headers.Contains("Access-Control-Allow-Origin"), Is.False);
+    }
+
+    [Test]
+    public async Task Every_answer_has_an_id_and_takes_the_clients()
+    {
+        await using var server = await TestServer.WithStubAsync();
+        using var own = await server.Client.GetAsync("/version");
+        Assert.That(own.Headers.GetValues("X-Request-Id").Single(), Does.Match("^req-[0-9a-f]{24}$"));
+        Assert.That(await own.Content.ReadAsStringAsync(), Is.EqualTo("""{"version":"1.2.3"}"""));
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/nothing");
+        request.Headers.Add("X-Request-Id", "mine-7");
+        using var answer = await server.Client.SendAsync(request);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        Assert.That(answer.Headers.GetValues("X-Request-Id").Single(), Is.EqualTo("mine-7"));
+        Assert.That((await server.GetJsonAsync("/v1/completions")).GetProperty("error").GetProperty("type").GetString(), Is.EqualTo("invalid_request_error"));
+    }
+
+    [Test]
+    public async Task A_body_that_is_too_large_is_413()
+    {
+        await using var server = await TestServer.WithStubAsync(options: new() { MaxBodyBytes = 1000 });
+        var (status, json) = await server.PostJsonAsync("/v1/completions", $$"""{"prompt":"{{new string('a', 2000)}}"}""");
+        Assert.That((int)status, Is.EqualTo(413));
+        Assert.That(json.GetProperty("error").GetProperty("message").GetString(), Does.Contain("1000 bytes"));
+    }
+
+    [Test]
+    public async Task A_port_in_use_is_said_so()
+    {
+        await using var server = await TestServer.WithStubAsync();
+        var port = new Uri(server.Server.Address).Port;
+        Assert.That(
+            () => DaemonServer.StartAsync(new() { Port = port }, default),
+            Throws.TypeOf<WeftException>().With.Message.EqualTo($"cannot listen at 127.0.0.1:{port}: another program listens there"));
+        Assert.That(() => DaemonServer.StartAsync(new() { Host = "no.such.host.invalid", Port = 0 }, default), Throws.TypeOf<WeftException>().With.Message.Contains("not known"));
+    }
+
+    [Test]
+    public async Task A_unix_socket_works_and_one_left_over_is_replaced()
+    {
+        var path = Path.Combine(Bard.Folder, "weft.sock");
+        using (var stale = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            // Closing a socket removes it by its name: under another it stays, as after a kill.
+            stale.Bind(new UnixDomainSocketEndPoint(path + ".old"));
+            File.Move(path + ".old", path);
+        }
+
+        Assert.That(File.Exists(path), Is.True);
+        await using var server = await DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, default);
+        using var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        };
+        using var client = new HttpClient(handler);
+        Assert.That(await client.GetStringAsync("http://weft/version"), Does.Contain("version"));
+        Assert.That(() => DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, default), Throws.TypeOf<WeftException>().With.Message.Contains("another program"));
+    }
+
+    [Test]
+    public async Task Tls_works_with_a_certificate_and_a_bad_one_is_said_so()
+    {
+        using var key = System.Security.Cryptography.ECDsa.Create();
+        var request = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=localhost", key, System.Security.Cryptography.HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var path = Path.Combine(Bard.Folder, "certificate.pem");
+        File.WriteAllText(path, certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, Certificate = path, LogRequests = false }, default);
+        using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, presented, _, _) => presented!.Thumbprint == certificate.Thumbprint };
+        using var client = new HttpClient(handler) { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var answer = await client.GetAsync(server.Address + "/version");
+        Assert.That((answer.StatusCode, answer.Version), Is.EqualTo((HttpStatusCode.OK, HttpVersion.Version20)));
+        File.WriteAllText(path, "no certificate");
+        Assert.That(() => DaemonServer.StartAsync(new() { Port = 0, Certificate = path }, default), Throws.TypeOf<WeftException>().With.Message.Contains("cannot be read"));
+    }
+
+    private static List<(string Name, string Labels, double Value)> Parse(string text)
+    {
+        Assert.That(text, Does.EndWith("\n"));
+        var (samples, types) = (new List<(string, string, double)>(), new Dictionary<string, string>());
+        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (line.StartsWith("# TYPE ", StringComparison.Ordinal))
+                types.Add(line.Split(' ')[2], line.Split(' ')[3]);
+            if (line[0] == '#')
+                continue;
+            var match = SampleLine().Match(line);
+            Assert.That(match.Success, Is.True, line);
+            var name = match.Groups[1].Value;
+            Assert.That(types.Keys, Has.Some.Matches<string>(type => name == type || (types[type!] == "histogram" && name.StartsWith(type + "_", StringComparison.Ordinal))), line);
+            samples.Add((name, match.Groups[2].Value, double.Parse(match.Groups[3].Value, CultureInfo.InvariantCulture)));
+        }
+
+        return samples;
+    }
+
+    [GeneratedRegex("""^([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\.)*",?)*)\} ([0-9.eE+-]+)$""")]
+    private static partial Regex SampleLine();
+}
