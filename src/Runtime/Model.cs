@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Weft.Backends;
 using Weft.Backends.Cpu;
 using Weft.Backends.Cuda;
@@ -116,7 +117,14 @@ public sealed class Model : IDisposable
         ContextLength,
         Header.Model.VocabularySize,
         Header.Generation.EosTokens,
+        FinalNorm(),
         Tokenizer);
+
+    private HiddenNorm FinalNorm()
+    {
+        var weight = file.Find(TensorSchema.FinalNorm);
+        return new(Header.Model.FinalNorm, MemoryMarshal.Cast<byte, float>(file.Bytes(weight, 0, (int)weight.Length)).ToArray());
+    }
 
     /// <summary>Starts an empty sequence.</summary>
     public Sequence CreateSequence() => new(this);

@@ -69,7 +69,6 @@ public sealed class OllamaTests
     [TestCase("/api/generate", """{"model":"bard","prompt":5}""", 400, "'prompt' must be a string")]
     [TestCase("/api/generate", """{"model":"bard","prompt":"a","options":{"temperature":"x"}}""", 400, "'options.temperature' must be a number")]
     [TestCase("/api/generate", """{"model":"bard","prompt":"a","format":"json"}""", 501, "not supported yet")]
-    [TestCase("/api/embed", """{"model":"bard","input":"a"}""", 501, "not supported yet")]
     public async Task What_is_wrong_is_a_sentence(string path, string body, int status, string says)
     {
         var (actual, json) = await server.PostJsonAsync(path, body);

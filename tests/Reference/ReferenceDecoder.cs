@@ -8,7 +8,11 @@ namespace Weft.Reference;
 public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary<string, double[]> tensors)
 {
     /// <summary>The logits [N, V] of <paramref name="tokens"/> [N].</summary>
-    public double[] Logits(ReadOnlySpan<int> tokens)
+    public double[] Logits(ReadOnlySpan<int> tokens) =>
+        ReferenceLinear.Apply(Hidden(tokens), tensors[model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head], [], model.HiddenSize);
+
+    /// <summary>What the head reads [N, C] of <paramref name="tokens"/> [N].</summary>
+    public double[] Hidden(ReadOnlySpan<int> tokens)
     {
         var c = model.HiddenSize;
         var positions = Enumerable.Range(0, tokens.Length).ToArray();
@@ -23,8 +27,7 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
             Add(x, FeedForward(Norm(x, prefix + "feed_forward_norm.weight", layer.FeedForwardNorm), layer.FeedForward, prefix + "feed_forward."));
         }
 
-        x = Norm(x, TensorSchema.FinalNorm, model.FinalNorm);
-        return ReferenceLinear.Apply(x, tensors[model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head], [], c);
+        return Norm(x, TensorSchema.FinalNorm, model.FinalNorm);
     }
 
     private double[] Attention(double[] x, int[] positions, AttentionDescription attention, string prefix)

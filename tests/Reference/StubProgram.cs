@@ -1,6 +1,7 @@
 using Weft.Backends;
 using Weft.Graph;
 using Weft.KvCache;
+using Weft.Models;
 using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Serving;
@@ -53,7 +54,7 @@ internal sealed class StubProgram : StepProgram
     /// <param name="contextLength">Longest sequence.</param>
     /// <param name="tokenizer">Makes text of its tokens.</param>
     public EngineModel ForEngine(int blocks, int contextLength, Tokenizer? tokenizer = null) =>
-        new(this, new BlockPool(blocks), new(Batch.MaxTokens, Batch.MaxSequences, Batch.MaxLogitRows), contextLength, vocabulary, [2], tokenizer);
+        new(this, new BlockPool(blocks), new(Batch.MaxTokens, Batch.MaxSequences, Batch.MaxLogitRows), contextLength, vocabulary, [2], new(new() { Kind = NormKind.Rms, Epsilon = 0 }, [1, 1]), tokenizer);
 
     public override long Submit()
     {
@@ -84,6 +85,8 @@ internal sealed class StubProgram : StepProgram
         : throw new InvalidOperationException($"Step {step} was not received before step {LastStep} was submitted.");
 
     public override Span<float> Logits(int row) => logits.AsSpan(row * vocabulary, vocabulary);
+
+    public override ReadOnlySpan<float> Hidden(int row) => new float[] { 3, Batch.TokenIds[Batch.LogitRows[row]] };
 
     public override void CopyBlock(BlockCopy copy)
     {

@@ -15,7 +15,7 @@ internal static class Routes
 {
     /// <summary>Routes that are specified and come later; asked for, they say so.</summary>
     private static readonly string[] Later =
-        ["/v1/responses", "/v1/embeddings", "/v1/messages", "/v1/messages/count_tokens", "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/api/embed"];
+        ["/v1/responses", "/v1/messages", "/v1/messages/count_tokens", "/v1/load_lora_adapter", "/v1/unload_lora_adapter"];
 
     /// <summary>Maps them.</summary>
     public static void Map(WebApplication app, ModelDirectory models, MetricsPage metrics, DaemonOptions options)
@@ -26,6 +26,7 @@ internal static class Routes
 
         Post("/v1/chat/completions", context => ChatRoute.HandleAsync(context, models));
         Post("/v1/completions", context => CompletionRoute.HandleAsync(context, models));
+        Post("/v1/embeddings", context => EmbeddingsRoute.HandleAsync(context, models));
         Get("/v1/models", context => ModelsRoute.ListAsync(context, models));
         Get("/v1/models/{**id}", context => ModelsRoute.GetAsync(context, models));
 
@@ -37,6 +38,7 @@ internal static class Routes
 
         Post("/api/chat", context => OllamaGenerationRoutes.ChatAsync(context, models));
         Post("/api/generate", context => OllamaGenerationRoutes.GenerateAsync(context, models));
+        Post("/api/embed", context => OllamaEmbedRoute.HandleAsync(context, models));
         Post("/api/show", context => OllamaModelRoutes.ShowAsync(context, models));
         Get("/api/tags", context => OllamaModelRoutes.TagsAsync(context, models));
         Get("/api/ps", context => OllamaModelRoutes.RunningAsync(context, models));

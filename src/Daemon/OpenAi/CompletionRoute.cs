@@ -19,7 +19,7 @@ internal static class CompletionRoute
         using var document = await Body.ReadAsync(context).ConfigureAwait(false);
         var fields = new Fields(document.RootElement);
         var model = models.Find(fields.Text("model"));
-        var prompts = Prompts(fields, model);
+        var prompts = PromptField.Read(fields, "prompt", model);
         var echo = fields.Flag("echo") ?? false;
         var settings = GenerationFields.Read(fields, context, model, DefaultMaxTokens, fields.Integer("logprobs"));
         // Those who only want a prompt scored ask for no token: one is drawn all the same, and not shown.
@@ -36,28 +36,6 @@ internal static class CompletionRoute
         var format = new Format(model, generations, prompts, settings, echo, isScoring);
         await new Answer(context, model, settings, generations, format).SendAsync().ConfigureAwait(false);
     }
-
-    /// <summary>A text, ids, or an array of either.</summary>
-    private static List<int[]> Prompts(Fields fields, ServedModel model)
-    {
-        const string Name = "prompt";
-        if (fields.Any(Name) is not { } value)
-            throw ApiException.BadRequest("'prompt' is missing.", Name);
-        if (value.ValueKind != JsonValueKind.Array)
-            return [model.RequireTokenizer().Encode(Fields.Text(value, Name))];
-        var items = fields.Array(Name)!;
-        if (items.Count == 0)
-            throw ApiException.BadRequest("'prompt' is an empty array.", Name);
-        if (items[0].Value.ValueKind == JsonValueKind.Number)
-            return [[.. fields.Integers(Name).Select(id => Checked(id, model))]];
-        return [.. items.Select(item => item.Value.ValueKind == JsonValueKind.Array
-            ? item.Value.EnumerateArray().Select((id, i) => Checked(Fields.Integer(id, $"{item.Name}[{i}]"), model)).ToArray()
-            : model.RequireTokenizer().Encode(Fields.Text(item.Value, item.Name)))];
-    }
-
-    private static int Checked(int id, ServedModel model) => (uint)id < (uint)model.Facts.VocabularySize
-        ? id
-        : throw ApiException.BadRequest($"'prompt' has the token id {id}, but the ids of '{model.Name}' end at {model.Facts.VocabularySize - 1}.", "prompt");
 
     private sealed class Format(
         ServedModel model, IReadOnlyList<Generation> generations, IReadOnlyList<int[]> prompts, GenerationFields settings, bool echo, bool isScoring) : IAnswerFormat

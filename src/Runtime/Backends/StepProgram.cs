@@ -57,6 +57,12 @@ internal abstract class StepProgram : IDisposable
     /// <summary>[V] logits of row <paramref name="row"/> of the step received last, for a row without sampler; valid until the next step is submitted.</summary>
     public abstract Span<float> Logits(int row);
 
+    /// <summary>
+    /// [C] what the final norm read for row <paramref name="row"/> of the step received last, if its batch asked for that
+    /// (<see cref="StepBatch.ReadHidden"/>); valid until the next step is submitted.
+    /// </summary>
+    public abstract ReadOnlySpan<float> Hidden(int row);
+
     /// <summary>Copies a cache block in every layer.</summary>
     public abstract void CopyBlock(KvCache.BlockCopy copy);
 

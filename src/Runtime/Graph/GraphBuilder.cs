@@ -27,7 +27,7 @@ public sealed class GraphBuilder
         var normed = Norm(model.FinalNorm, TensorSchema.FinalNorm, last);
         var logits = NewValue(Rows.Logits, model.VocabularySize);
         nodes.Add(new LinearNode(model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head, null, normed, logits));
-        return new(nodes, logits);
+        return new(nodes, logits, last);
     }
 
     private Value BuildLayer(int index, LayerDescription layer, Value x)

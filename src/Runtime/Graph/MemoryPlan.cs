@@ -61,8 +61,8 @@ public sealed class MemoryPlan
             }
         }
 
-        // The caller reads the logits after the step.
-        last[graph.Logits] = graph.Nodes.Count;
+        // The caller reads the results after the step.
+        last[graph.Logits] = last[graph.Hidden] = graph.Nodes.Count;
         return first.Select(pair =>
         {
             var rows = pair.Key.Rows == Rows.Tokens ? maxTokens : maxLogitRows;

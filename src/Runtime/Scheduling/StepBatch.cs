@@ -38,6 +38,9 @@ public sealed class StepBatch
     /// <summary>R.</summary>
     public int LogitRowCount { get; private set; }
 
+    /// <summary>The host reads what the final norm reads of the rows of logits, too.</summary>
+    public bool ReadHidden { get; set; }
+
     /// <summary>Largest N.</summary>
     public int MaxTokens { get; }
 
@@ -80,6 +83,7 @@ public sealed class StepBatch
         TokenCount = 0;
         SequenceCount = 0;
         LogitRowCount = 0;
+        ReadHidden = false;
     }
 
     /// <summary>Adds the next tokens of a sequence.</summary>

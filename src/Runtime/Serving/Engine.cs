@@ -92,7 +92,9 @@ public sealed class Engine : IDisposable
         generation.Validate(model.VocabularySize);
         if (prompt.IsEmpty)
             throw new OptionException("prompt", "the prompt is empty; it must have at least one token");
-        if (prompt.Length >= model.ContextLength)
+        if (generation.Pooling is not null && prompt.Length > model.ContextLength)
+            throw new OptionException("input", $"the text has {prompt.Length} tokens, which do not fit the context of {model.ContextLength}");
+        if (generation.Pooling is null && prompt.Length >= model.ContextLength)
             throw new OptionException("prompt", $"the prompt has {prompt.Length} tokens; with one more to generate it does not fit the context of {model.ContextLength}");
         if (Interlocked.Increment(ref waiting) > options.MaxWaiting)
         {
@@ -103,7 +105,7 @@ public sealed class Engine : IDisposable
         GenerationRequest request;
         try
         {
-            var maxTokens = Math.Min(generation.MaxTokens, model.ContextLength - prompt.Length);
+            var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - prompt.Length));
             var handle = new Generation(Interlocked.Increment(ref ids), prompt.Length, generation, Cancel, cancellationToken);
             request = new(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength), Stopwatch.GetTimestamp());
             lock (gate)
@@ -120,6 +122,20 @@ public sealed class Engine : IDisposable
 
         wake.Set();
         return request.Generation;
+    }
+
+    /// <summary>Computes the embedding of a text.</summary>
+    /// <param name="tokens">At least one token, no more than the context holds.</param>
+    /// <param name="pooling">How the tokens' hidden states become one.</param>
+    /// <param name="cancellationToken">Stops it within one step.</param>
+    /// <returns>[C], of length one.</returns>
+    /// <exception cref="WeftException">The tokens do not fit, or a step failed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public async Task<float[]> EmbedAsync(ReadOnlyMemory<int> tokens, Pooling pooling = Pooling.Mean, CancellationToken cancellationToken = default)
+    {
+        using var generation = Start(tokens.Span, new() { MaxTokens = 1, Pooling = pooling }, cancellationToken);
+        await generation.Outputs.Completion.ConfigureAwait(false);
+        return generation.Embedding ?? throw new OperationCanceledException(cancellationToken);
     }
 
     /// <summary>Takes no more requests and waits until those that it has are done.</summary>
@@ -277,8 +293,12 @@ public sealed class Engine : IDisposable
         {
             if (request.State == RequestState.Finished)
                 continue;
-            if (share.Rows == LogitRows.All)
+            if (request.Pooler is not null)
+                Pool(request, request.Pooler, share, row);
+            else if (share.Rows == LogitRows.All)
                 ScorePrompt(request, share, row);
+            if (request.State == RequestState.Finished)
+                continue;
             if (!StepRecord.Draws(share))
             {
                 scheduler.Computed(request);
@@ -299,6 +319,25 @@ public sealed class Engine : IDisposable
         metrics.IterationTokens.Record(record.Tokens);
         Publish();
         record.Clear();
+    }
+
+    /// <summary>Takes in hidden states; what rows repeat after a preemption is left out.</summary>
+    private void Pool(GenerationRequest request, Pooler pooler, Share share, int row)
+    {
+        for (var i = 0; share.Rows == LogitRows.All && i < share.Count; i++)
+        {
+            if (share.First + i == pooler.Count)
+                pooler.Add(program.Hidden(row + i));
+        }
+
+        if (!StepRecord.Draws(share))
+            return;
+        if (pooler.Pooling == Pooling.Last)
+            pooler.Add(program.Hidden(row));
+        request.Generation.Embedding = pooler.Result();
+        scheduler.Computed(request);
+        NoLongerSuspect(request);
+        End(request, FinishReason.Stop, null);
     }
 
     /// <summary>The row of a token says how probable the next one was. After a preemption rows come again; those known are left out.</summary>
@@ -330,10 +369,16 @@ public sealed class Engine : IDisposable
         request.LastToken = now;
         var reason = request.Accept(token, logProbabilities);
         scheduler.Computed(request);
-        if (suspects.TryPeek(out var suspect) && suspect == request)
-            suspects.Dequeue();
+        NoLongerSuspect(request);
         if (reason is not null)
             End(request, reason, null);
+    }
+
+    /// <summary>It came through a step alone.</summary>
+    private void NoLongerSuspect(GenerationRequest request)
+    {
+        if (suspects.TryPeek(out var suspect) && suspect == request)
+            suspects.Dequeue();
     }
 
     private void End(GenerationRequest request, FinishReason? reason, Exception? failure)

@@ -57,6 +57,9 @@ public sealed class Generation : IDisposable
     /// </summary>
     public ChannelReader<TokenOutput> Outputs => outputs.Reader;
 
+    /// <summary>The prompt's embedding, if that was asked for.</summary>
+    internal float[]? Embedding { get; set; }
+
     internal List<TokenLogProbabilities> PromptScores { get; } = [];
 
     /// <summary>Somebody wants it stopped.</summary>

@@ -38,6 +38,9 @@ public sealed record GenerationOptions
     /// <summary>Time from the request's arrival after which it is given up; null for none.</summary>
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>Wants the prompt's embedding instead of tokens.</summary>
+    internal Pooling? Pooling { get; init; }
+
     /// <summary>Checks that every option is in its range.</summary>
     /// <param name="vocabularySize">V of the model.</param>
     /// <exception cref="OptionException">One is not; the message names it, its value and the range.</exception>

@@ -20,7 +20,8 @@ internal sealed class GenerationRequest : Request
         Arrival = arrival;
         var options = generation.Options;
         Deadline = options.Timeout is { } timeout ? arrival + (long)(timeout.TotalSeconds * Stopwatch.Frequency) : long.MaxValue;
-        WantsPromptLogits = options.PromptLogProbabilities;
+        WantsPromptLogits = options.PromptLogProbabilities || options.Pooling == Pooling.Mean;
+        Pooler = options.Pooling is { } pooling ? new(pooling, model.FinalNorm) : null;
         ends = [.. options.StopTokens, .. options.IgnoreEos ? [] : model.EosTokens];
         Sampler = new Sampler(options.Sampling, model.VocabularySize);
         Sampler.Observe(prompt);
@@ -38,6 +39,9 @@ internal sealed class GenerationRequest : Request
 
     /// <summary>Draws them on the host instead; null where the device can.</summary>
     public HostSampler? HostSampler { get; }
+
+    /// <summary>Makes the embedding that is wanted in place of tokens; null for those.</summary>
+    public Pooler? Pooler { get; }
 
     /// <summary>When it arrived, in units of <see cref="Stopwatch"/>.</summary>
     public long Arrival { get; }

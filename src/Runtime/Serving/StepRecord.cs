@@ -13,7 +13,7 @@ internal sealed class StepRecord
     /// <summary>Whose tokens.</summary>
     public IReadOnlyList<(GenerationRequest Request, Share Share, int FirstRow)> Entries => entries;
 
-    /// <summary>Some tokens are drawn on the host, so nothing can go on before they are.</summary>
+    /// <summary>The host reads rows of it, so no further step can be submitted before it has.</summary>
     public bool DrawsOnHost { get; private set; }
 
     /// <summary>N.</summary>
@@ -45,7 +45,7 @@ internal sealed class StepRecord
             entries.Add((request, share, Rows));
             Tokens += share.Count;
             Rows += share.Rows switch { LogitRows.All => share.Count, LogitRows.Last => 1, _ => 0 };
-            DrawsOnHost |= share.Rows != LogitRows.None && request.HostSampler is not null;
+            DrawsOnHost |= share.Rows != LogitRows.None && (request.HostSampler is not null || request.Pooler is not null);
         }
     }
 
@@ -58,6 +58,7 @@ internal sealed class StepRecord
         {
             var known = CollectionsMarshal.AsSpan(request.Tokens);
             var tokens = share.First < known.Length ? known.Slice(share.First, share.Count) : [StepBatch.DrawnBy(request.DrawnRow)];
+            batch.ReadHidden |= request.Pooler is not null;
             batch.Add(tokens, share.First, request.Table, share.Rows, request.HostSampler is null ? request.Sampler : null);
         }
 

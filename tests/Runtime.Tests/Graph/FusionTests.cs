@@ -64,6 +64,7 @@ public sealed class FusionTests
                 new AddNode(x, y, sum),
                 new AddNode(sum, x, last),
             ],
+            last,
             last);
         Assert.That(Fusion.Fuse(graph).Nodes.OfType<AddNode>().Count(), Is.EqualTo(2), "x has a reader after the sum");
     }

@@ -96,6 +96,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         return new(Address(graph.Logits) + ((nint)row * width), width);
     }
 
+    public override ReadOnlySpan<float> Hidden(int row) => new(Address(graph.Hidden) + ((nint)row * graph.Hidden.Width), graph.Hidden.Width);
+
     public override void CopyBlock(BlockCopy copy) => cache.CopyBlock(copy.Source, copy.Destination);
 
     public override void Forget(Sampler sampler)

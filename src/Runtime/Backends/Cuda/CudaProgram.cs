@@ -33,6 +33,8 @@ internal sealed class CudaProgram : StepProgram
     private readonly CudaDeviceMemory arena;
     private readonly CudaPinnedMemory logits;
     private readonly long logitsOffset;
+    private readonly CudaPinnedMemory hidden;
+    private readonly long hiddenOffset;
     private readonly int tokensPerTile;
     private readonly Dictionary<StepShape, CudaGraphExec?> captured = [];
     private readonly Action<StepShape> submitStep;
@@ -63,6 +65,8 @@ internal sealed class CudaProgram : StepProgram
                 context, stepBatch, counts, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
             logits = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Logits)));
             logitsOffset = plan.Offset(graph.Logits);
+            hidden = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Hidden)));
+            hiddenOffset = plan.Offset(graph.Hidden);
             var weights = resources.Add(new DeviceWeights(context, stream, source, type));
             shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
             operations = new GraphBinder(
@@ -147,6 +151,9 @@ internal sealed class CudaProgram : StepProgram
     public override Span<float> Logits(int row) =>
         logits.AsSpan<float>((long)row * ValueLayout.Stride(graph.Logits) * sizeof(float), graph.Logits.Width);
 
+    public override ReadOnlySpan<float> Hidden(int row) =>
+        hidden.AsSpan<float>((long)row * ValueLayout.Stride(graph.Hidden) * sizeof(float), graph.Hidden.Width);
+
     public override void CopyBlock(BlockCopy copy)
     {
         try
@@ -221,12 +228,13 @@ internal sealed class CudaProgram : StepProgram
         exec.Launch(stream);
     }
 
-    /// <summary>Tokens of rows that have a sampler; logits of the others, if there are any.</summary>
+    /// <summary>Tokens of rows that have a sampler; logits of the others, if there are any; what the final norm read, if that is asked for.</summary>
     private void Bring()
     {
-        var row = (long)ValueLayout.Stride(graph.Logits) * sizeof(float);
         if (Batch.Samplers.AsSpan(0, Batch.LogitRowCount).Contains(null))
-            arena.CopyToAsync(logits.Address, logitsOffset, Batch.LogitRowCount * row, stream);
+            arena.CopyToAsync(logits.Address, logitsOffset, Batch.LogitRowCount * (long)ValueLayout.Stride(graph.Logits) * sizeof(float), stream);
+        if (Batch.ReadHidden)
+            arena.CopyToAsync(hidden.Address, hiddenOffset, Batch.LogitRowCount * (long)ValueLayout.Stride(graph.Hidden) * sizeof(float), stream);
         drawn.Bring(LastStep, Batch.LogitRowCount, stream);
     }
 
