@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
 using Weft.Daemon.Hosting;
+using Weft.Daemon.Models;
 using Weft.Daemon.Tests.Support;
 
 namespace Weft.Daemon.Tests;
@@ -16,7 +17,13 @@ public sealed partial class OperationsTests
     [Test]
     public async Task Health_is_503_until_the_model_is_loaded_and_while_draining()
     {
-        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false, DrainTime = TimeSpan.FromSeconds(10) }, default);
+        using var gate = new SemaphoreSlim(0);
+        ModelSource source = new("bard", () =>
+        {
+            gate.Wait();
+            return Model.Load(Bard.File, new() { MaxSequences = 4 });
+        });
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false, DrainTime = TimeSpan.FromSeconds(10) }, [source], new(), default);
         using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
         using var loading = await client.GetAsync("/health");
         Assert.That(loading.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
@@ -25,7 +32,8 @@ public sealed partial class OperationsTests
         Assert.That(early.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
         Assert.That(early.Headers.RetryAfter, Is.Not.Null);
 
-        await server.LoadAsync([new("bard", () => Model.Load(Bard.File, new() { MaxSequences = 4 }))], new(), default);
+        gate.Release();
+        await server.Ready;
         Assert.That(await client.GetStringAsync("/health"), Is.EqualTo("""{"status":"ok"}"""));
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions")
         {
@@ -40,10 +48,18 @@ public sealed partial class OperationsTests
     }
 
     [Test]
+    public async Task A_model_that_cannot_be_loaded_fails_with_its_sentence()
+    {
+        await using var server = await DaemonServer.StartAsync(
+            new() { Port = 0, LogRequests = false }, [new("none", () => Model.Load("/no/such.weft"))], new(), default);
+        Assert.That(() => server.Ready, Throws.InstanceOf<WeftException>().With.Message.Contains("/no/such.weft"));
+    }
+
+    [Test]
     public async Task A_model_without_a_template_says_so_and_still_completes()
     {
-        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false }, default);
-        await server.LoadAsync([new("bard", () => Model.Load(Bard.File))], new(), default);
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false }, [new("bard", () => Model.Load(Bard.File))], new(), default);
+        await server.Ready;
         using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
         using var chat = await client.PostAsync("/v1/chat/completions", new StringContent("""{"messages":[{"role":"user","content":"hi"}]}"""));
         Assert.That((await TestServer.JsonAsync(chat)).GetProperty("error").GetProperty("message").GetString(), Does.Contain("has no chat template"));
@@ -162,9 +178,9 @@ public sealed partial class OperationsTests
         await using var server = await TestServer.WithStubAsync();
         var port = new Uri(server.Server.Address).Port;
         Assert.That(
-            () => DaemonServer.StartAsync(new() { Port = port }, default),
+            () => DaemonServer.StartAsync(new() { Port = port }, [], new(), default),
             Throws.TypeOf<WeftException>().With.Message.EqualTo($"cannot listen at 127.0.0.1:{port}: another program listens there"));
-        Assert.That(() => DaemonServer.StartAsync(new() { Host = "no.such.host.invalid", Port = 0 }, default), Throws.TypeOf<WeftException>().With.Message.Contains("not known"));
+        Assert.That(() => DaemonServer.StartAsync(new() { Host = "no.such.host.invalid", Port = 0 }, [], new(), default), Throws.TypeOf<WeftException>().With.Message.Contains("not known"));
     }
 
     [Test]
@@ -179,7 +195,7 @@ public sealed partial class OperationsTests
         }
 
         Assert.That(File.Exists(path), Is.True);
-        await using var server = await DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, default);
+        await using var server = await DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, [], new(), default);
         using var handler = new SocketsHttpHandler
         {
             ConnectCallback = async (_, cancellation) =>
@@ -191,7 +207,7 @@ public sealed partial class OperationsTests
         };
         using var client = new HttpClient(handler);
         Assert.That(await client.GetStringAsync("http://weft/version"), Does.Contain("version"));
-        Assert.That(() => DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, default), Throws.TypeOf<WeftException>().With.Message.Contains("another program"));
+        Assert.That(() => DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, [], new(), default), Throws.TypeOf<WeftException>().With.Message.Contains("another program"));
     }
 
     [Test]
@@ -202,13 +218,13 @@ public sealed partial class OperationsTests
         using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         var path = Path.Combine(Bard.Folder, "certificate.pem");
         File.WriteAllText(path, certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
-        await using var server = await DaemonServer.StartAsync(new() { Port = 0, Certificate = path, LogRequests = false }, default);
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, Certificate = path, LogRequests = false }, [], new(), default);
         using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, presented, _, _) => presented!.Thumbprint == certificate.Thumbprint };
         using var client = new HttpClient(handler) { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
         using var answer = await client.GetAsync(server.Address + "/version");
         Assert.That((answer.StatusCode, answer.Version), Is.EqualTo((HttpStatusCode.OK, HttpVersion.Version20)));
         File.WriteAllText(path, "no certificate");
-        Assert.That(() => DaemonServer.StartAsync(new() { Port = 0, Certificate = path }, default), Throws.TypeOf<WeftException>().With.Message.Contains("cannot be read"));
+        Assert.That(() => DaemonServer.StartAsync(new() { Port = 0, Certificate = path }, [], new(), default), Throws.TypeOf<WeftException>().With.Message.Contains("cannot be read"));
     }
 
     private static List<(string Name, string Labels, double Value)> Parse(string text)

@@ -83,12 +83,12 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
         var options = DaemonOptions();
         var sources = Sources(session);
         var engine = new EngineOptions { MaxWaiting = MaxWaiting };
-        var server = await DaemonServer.StartAsync(options, session.Cancellation).ConfigureAwait(false);
+        var server = await DaemonServer.StartAsync(options, sources, engine, session.Cancellation).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
             try
             {
-                await server.LoadAsync(sources, engine, session.Cancellation).ConfigureAwait(false);
+                await server.Ready.ConfigureAwait(false);
                 session.Terminal.Note($"serving {string.Join(", ", sources.Select(source => source.Name))} at {server.Address}");
                 if (options.ApiKeys.Count == 0 && UnixSocket is null && Host is not ("127.0.0.1" or "::1" or "localhost"))
                     session.Terminal.Note($"warning: everybody who can reach {Host} can use this server, since there is no API key; see --api-key-file");

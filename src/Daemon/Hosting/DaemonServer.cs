@@ -36,12 +36,23 @@ public sealed class DaemonServer : IAsyncDisposable
     /// <summary>Where it listens: <c>http://127.0.0.1:8080</c>.</summary>
     public string Address { get; private set; } = "";
 
-    /// <summary>Starts to listen.</summary>
+    /// <summary>Completes when every model is loaded and warmed up; fails with a <see cref="WeftException"/> when one cannot be.</summary>
+    public Task Ready { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Starts to listen and, at the same time, to load models.</summary>
+    /// <param name="options">How it listens.</param>
+    /// <param name="sources">Where the models come from.</param>
+    /// <param name="engineOptions">How each is served.</param>
+    /// <param name="cancellationToken">Stops between models.</param>
     /// <exception cref="WeftException">The address is in use or not allowed, or the certificate cannot be read.</exception>
-    public static async Task<DaemonServer> StartAsync(DaemonOptions options, CancellationToken cancellationToken)
+    public static async Task<DaemonServer> StartAsync(
+        DaemonOptions options, IReadOnlyList<ModelSource> sources, EngineOptions engineOptions, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(sources);
         var server = new DaemonServer(options);
+        if (sources.Count > 0)
+            server.Ready = Task.Run(() => server.Load(sources, engineOptions, cancellationToken), CancellationToken.None);
         try
         {
             await server.application.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -58,28 +69,6 @@ public sealed class DaemonServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Loads and warms up models one after the other, then opens the server.</summary>
-    /// <param name="sources">Where they come from.</param>
-    /// <param name="engineOptions">How each is served.</param>
-    /// <param name="cancellationToken">Stops between models.</param>
-    /// <exception cref="WeftException">One cannot be loaded.</exception>
-    public async Task LoadAsync(IReadOnlyList<ModelSource> sources, EngineOptions engineOptions, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(sources);
-        var loaded = new List<ServedModel>();
-        foreach (var source in sources)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            var (model, served) = await Task.Run(() => ModelLoader.Load(source, engineOptions), cancellationToken).ConfigureAwait(false);
-            // Engines first, when all is taken down.
-            owned.Insert(0, served.Engine);
-            owned.Add(model);
-            loaded.Add(served);
-        }
-
-        models.Open(loaded);
-    }
-
     /// <summary>Refuses new requests, lets running ones finish for as long as the options allow, and stops listening.</summary>
     public async Task StopAsync()
     {
@@ -94,12 +83,29 @@ public sealed class DaemonServer : IAsyncDisposable
     {
         await application.DisposeAsync().ConfigureAwait(false);
         metrics.Dispose();
+        await Ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var resource in owned)
             resource.Dispose();
     }
 
     /// <summary>Opens the server with models that are loaded already.</summary>
     internal void Open(IReadOnlyList<ServedModel> loaded) => models.Open(loaded);
+
+    private void Load(IReadOnlyList<ModelSource> sources, EngineOptions engineOptions, CancellationToken cancellationToken)
+    {
+        var loaded = new List<ServedModel>();
+        foreach (var source in sources)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var (model, served) = ModelLoader.Load(source, engineOptions);
+            // Engines first, when all is taken down.
+            owned.Insert(0, served.Engine);
+            owned.Add(model);
+            loaded.Add(served);
+        }
+
+        models.Open(loaded);
+    }
 
     private WebApplication Build()
     {

@@ -31,8 +31,9 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Serves the demo model.</summary>
     public static async Task<TestServer> WithBardAsync(DaemonOptions? options = null, EngineOptions? engine = null, int maxSequences = 16)
     {
-        var server = await DaemonServer.StartAsync(Quiet(options), default);
-        await server.LoadAsync([new(ModelName, () => Model.Load(Bard.File, new() { MaxSequences = maxSequences }), Bard.Template)], engine ?? new(), default);
+        ModelSource source = new(ModelName, () => Model.Load(Bard.File, new() { MaxSequences = maxSequences }), Bard.Template);
+        var server = await DaemonServer.StartAsync(Quiet(options), [source], engine ?? new(), default);
+        await server.Ready;
         return new(server);
     }
 
@@ -40,7 +41,7 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> WithStubAsync(
         Action<StubProgram>? configure = null, DaemonOptions? options = null, EngineOptions? engineOptions = null, int maxSequences = 16, int blocks = 400, int context = 1000)
     {
-        var server = await DaemonServer.StartAsync(Quiet(options), default);
+        var server = await DaemonServer.StartAsync(Quiet(options), [], new(), default);
         var program = new StubProgram(Bard.Tokenizer.VocabularySize, 512, maxSequences, (context + 15) / 16);
         configure?.Invoke(program);
         var engine = new Engine(program.ForEngine(blocks, context, Bard.Tokenizer), engineOptions ?? new() { ModelName = ModelName });
