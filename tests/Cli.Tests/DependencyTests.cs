@@ -14,6 +14,7 @@ public sealed class DependencyTests
         ["Convert"] = ["Runtime"],
         ["Profile"] = ["Runtime"],
         ["Daemon"] = ["Runtime"],
+        ["Extensions.AI"] = ["Runtime"],
         ["Cli"] = ["Daemon", "Convert", "Profile", "Runtime"],
     };
 

@@ -18,10 +18,10 @@ internal static class ModelLoader
         try
         {
             var template = source.ChatTemplate ?? model.Header.ChatTemplate;
-            var parsed = template is null ? null : ChatTemplate.Parse(template);
+            var prompter = template is null || model.Tokenizer is null ? null : new ChatPrompter(ChatTemplate.Parse(template), model.Tokenizer, model.Header.Generation);
             WarmUp(model);
             engine = new Engine(model, options with { ModelName = source.Name });
-            return (model, new(source.Name, engine, model.Tokenizer, parsed, model.Header.Generation, Facts(model, template)));
+            return (model, new(source.Name, engine, model.Tokenizer, prompter, model.Header.Generation, Facts(model, template)));
         }
         catch
         {

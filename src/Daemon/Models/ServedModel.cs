@@ -10,11 +10,11 @@ namespace Weft.Daemon.Models;
 /// <param name="Name">By which requests name it.</param>
 /// <param name="Engine">Serves it.</param>
 /// <param name="Tokenizer">Its tokenizer; null when it has none, so that only token ids can be sent.</param>
-/// <param name="Template">Its chat template; null when it has none.</param>
+/// <param name="Prompter">Its chat template; null when it has none.</param>
 /// <param name="Defaults">Special tokens and what the checkpoint recommends.</param>
 /// <param name="Facts">What it is, for those who ask.</param>
 internal sealed record ServedModel(
-    string Name, Engine Engine, Tokenizer? Tokenizer, ChatTemplate? Template, GenerationDefaults Defaults, ModelFacts Facts)
+    string Name, Engine Engine, Tokenizer? Tokenizer, ChatPrompter? Prompter, GenerationDefaults Defaults, ModelFacts Facts)
 {
     /// <summary>When it was loaded, in seconds of Unix time.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -26,39 +26,25 @@ internal sealed record ServedModel(
 
     /// <summary>Makes a prompt of messages with the model's own template.</summary>
     /// <param name="messages">As OpenAI's API has them, parts of content joined already.</param>
-    /// <param name="tools">Definitions of tools, or null.</param>
     /// <param name="addGenerationPrompt">Ends with what begins the answer.</param>
     /// <param name="variables">What else the request gives to the template.</param>
     /// <exception cref="ApiException">There is no template, or it refuses the messages.</exception>
-    public string ApplyTemplate(JsonElement messages, JsonElement? tools, bool addGenerationPrompt, IReadOnlyDictionary<string, JsonElement> variables)
+    public string ApplyTemplate(JsonElement messages, bool addGenerationPrompt, IReadOnlyDictionary<string, JsonElement> variables)
     {
-        if (Template is null)
+        if (Prompter is null)
         {
             throw ApiException.BadRequest(
                 $"The model '{Name}' has no chat template, so it cannot chat: send the prompt to /v1/completions, or give the server a template.", "messages");
         }
 
-        var all = new Dictionary<string, JsonElement>(variables);
-        AddToken(all, "bos_token", Defaults.BosToken);
-        AddToken(all, "eos_token", Defaults.EosTokens is [var eos, ..] ? eos : null);
-        AddToken(all, "pad_token", Defaults.PadToken);
         try
         {
-            return Template.Render(messages, tools, addGenerationPrompt, all);
+            return Prompter.Render(messages, addGenerationPrompt, variables);
         }
         catch (ChatTemplateException exception)
         {
             throw ApiException.BadRequest(exception.Message.EndsWith('.') ? exception.Message : exception.Message + ".", "messages");
         }
-    }
-
-    /// <summary>The token ids of a prompt that a template made: it brings its own special tokens.</summary>
-    public int[] EncodeTemplate(string prompt) => RequireTokenizer().Encode(prompt, addSpecialTokens: false);
-
-    private void AddToken(Dictionary<string, JsonElement> variables, string name, int? token)
-    {
-        if (token is { } id && Tokenizer is not null)
-            variables[name] = JsonSerializer.SerializeToElement(Tokenizer.Piece(id), DaemonJson.Default.String);
     }
 }
 

@@ -22,7 +22,7 @@ internal static class OllamaGenerationRoutes
         var model = OllamaModelRoutes.Find(fields, models);
         // Without messages the model is only to be loaded, which it is.
         var prompt = fields.Array("messages") is { Count: > 0 } ? ChatMessages.Render(fields, model) : "";
-        await AnswerAsync(context, fields, model, prompt.Length == 0 ? [] : model.EncodeTemplate(prompt), isChat: true).ConfigureAwait(false);
+        await AnswerAsync(context, fields, model, prompt.Length == 0 ? [] : model.RequireTokenizer().Encode(prompt, addSpecialTokens: false), isChat: true).ConfigureAwait(false);
     }
 
     /// <summary>A prompt in, what follows out; with the chat template around it unless <c>raw</c>, where the model has one.</summary>
@@ -37,10 +37,10 @@ internal static class OllamaGenerationRoutes
         int[] tokens;
         if (prompt.Length == 0)
             tokens = [];
-        else if (fields.Flag("raw") is true || model.Template is null)
+        else if (fields.Flag("raw") is true || model.Prompter is null)
             tokens = [.. fields.Integers("context"), .. model.RequireTokenizer().Encode(prompt, fields.Flag("raw") is not true)];
         else
-            tokens = [.. fields.Integers("context"), .. model.EncodeTemplate(Templated(fields, model, prompt))];
+            tokens = [.. fields.Integers("context"), .. model.RequireTokenizer().Encode(Templated(fields, model, prompt), addSpecialTokens: false)];
         await AnswerAsync(context, fields, model, tokens, isChat: false).ConfigureAwait(false);
     }
 
@@ -57,7 +57,7 @@ internal static class OllamaGenerationRoutes
         }
 
         using var messages = JsonDocument.Parse(buffer.WrittenMemory);
-        return model.ApplyTemplate(messages.RootElement, null, true, new Dictionary<string, JsonElement>());
+        return model.ApplyTemplate(messages.RootElement, true, new Dictionary<string, JsonElement>());
     }
 
     private static void WriteMessage(Utf8JsonWriter writer, string role, string content)

@@ -27,7 +27,7 @@ internal static class ChatMessages
 
         var variables = fields.Object("chat_template_kwargs")?.All().ToDictionary(entry => entry.Name, entry => entry.Value) ?? [];
         using var normalized = JsonDocument.Parse(buffer.WrittenMemory);
-        return model.ApplyTemplate(normalized.RootElement, null, fields.Flag("add_generation_prompt") ?? true, variables);
+        return model.ApplyTemplate(normalized.RootElement, fields.Flag("add_generation_prompt") ?? true, variables);
     }
 
     private static void Write(Utf8JsonWriter writer, Fields message, string name)

@@ -17,7 +17,7 @@ internal static class ChatRoute
         using var document = await Body.ReadAsync(context).ConfigureAwait(false);
         var fields = new Fields(document.RootElement);
         var model = models.Find(fields.Text("model"));
-        var prompt = model.EncodeTemplate(ChatMessages.Render(fields, model));
+        var prompt = model.RequireTokenizer().Encode(ChatMessages.Render(fields, model), addSpecialTokens: false);
         var top = fields.Flag("logprobs") is true ? fields.Integer("top_logprobs") ?? 0 : (int?)null;
         if (top is null && fields.Integer("top_logprobs") is > 0)
             throw ApiException.BadRequest("'top_logprobs' is only for requests with 'logprobs': true.", "top_logprobs");

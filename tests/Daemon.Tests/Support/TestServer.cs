@@ -5,6 +5,7 @@ using System.Text.Json;
 using Weft.Chat;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Models;
+using Weft.Models;
 using Weft.Reference;
 
 namespace Weft.Daemon.Tests.Support;
@@ -45,7 +46,8 @@ internal sealed class TestServer : IAsyncDisposable
         var program = new StubProgram(Bard.Tokenizer.VocabularySize, 512, maxSequences, (context + 15) / 16);
         configure?.Invoke(program);
         var engine = new Engine(program.ForEngine(blocks, context, Bard.Tokenizer), engineOptions ?? new() { ModelName = ModelName });
-        server.Open([new(ModelName, engine, Bard.Tokenizer, ChatTemplate.Parse(Bard.Template), new() { BosToken = 0, EosTokens = [2] },
+        GenerationDefaults defaults = new() { BosToken = 0, EosTokens = [2] };
+        server.Open([new(ModelName, engine, Bard.Tokenizer, new ChatPrompter(ChatTemplate.Parse(Bard.Template), Bard.Tokenizer, defaults), defaults,
             new(context, Bard.Tokenizer.VocabularySize, 5_000_000, 10_000_000, "bf16", "stub", Bard.Template, "", "Stub", new string('0', 64)))]);
         return new(server) { Engine = engine };
     }
