@@ -71,6 +71,10 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     [Option("drain", MetaValue = "SECONDS", Default = 30, HelpText = "How long running requests may go on after Ctrl-C or SIGTERM (30).")]
     public int Drain { get; set; } = 30;
 
+    /// <summary>Traces.</summary>
+    [Option("trace-endpoint", MetaValue = "URL", HelpText = "Sends a trace of every request there (OTLP over HTTP, such as http://collector:4318); OTEL_EXPORTER_OTLP_ENDPOINT does the same.")]
+    public string? TraceEndpoint { get; set; }
+
     /// <summary>Log format.</summary>
     [Option("log", MetaValue = "FORMAT", Default = "text", HelpText = "Log on standard error: text (default), json, or quiet for failures alone. Prompts and answers are never logged.")]
     public string Log { get; set; } = "text";
@@ -128,10 +132,19 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
             CorsOrigins = [.. CorsOrigins],
             MaxBodyBytes = (long)MaxBody << 20,
             DrainTime = TimeSpan.FromSeconds(Drain),
+            TraceEndpoint = Traces(),
             JsonLogs = Log == "json",
             LogRequests = Log != "quiet",
             Version = ProductVersion.Text,
         };
+    }
+
+    private Uri? Traces()
+    {
+        var text = TraceEndpoint ?? Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT");
+        return text is not { Length: > 0 } ? null
+            : Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri
+            : throw new UsageException($"--trace-endpoint is a URL, not '{text}'");
     }
 
     private IEnumerable<string> ApiKeys()

@@ -39,6 +39,9 @@ public sealed record DaemonOptions
     /// <summary>Logs a line for every request, not only for those that fail.</summary>
     public bool LogRequests { get; init; } = true;
 
+    /// <summary>Where traces go (OTLP over HTTP), such as <c>http://collector:4318</c>; null for nowhere.</summary>
+    public Uri? TraceEndpoint { get; init; }
+
     /// <summary>Version of the program, for those who ask.</summary>
     public string Version { get; init; } = "0.0.0";
 }

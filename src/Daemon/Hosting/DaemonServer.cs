@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using OpenTelemetry.Trace;
 using Weft.Daemon.Models;
 using Weft.Daemon.Operations;
 
@@ -26,10 +27,12 @@ public sealed class DaemonServer : IAsyncDisposable
     private readonly MetricsPage metrics = new();
     private readonly WebApplication application;
     private readonly List<IDisposable> owned = [];
+    private readonly TracerProvider? traces;
 
     private DaemonServer(DaemonOptions options)
     {
         this.options = options;
+        traces = options.TraceEndpoint is { } endpoint ? RequestTrace.Export(endpoint, options.Version) : null;
         application = Build();
     }
 
@@ -83,6 +86,7 @@ public sealed class DaemonServer : IAsyncDisposable
     {
         await application.DisposeAsync().ConfigureAwait(false);
         metrics.Dispose();
+        traces?.Dispose();
         await Ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var resource in owned)
             resource.Dispose();

@@ -19,6 +19,7 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
     public async Task InvokeAsync(HttpContext context)
     {
         var start = Stopwatch.GetTimestamp();
+        using var trace = RequestTrace.Start(context.Request);
         context.TraceIdentifier = IdOf(context.Request);
         context.Response.Headers[IdHeader] = context.TraceIdentifier;
         try
@@ -40,6 +41,7 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
         finally
         {
             Write(context, Items(context), Stopwatch.GetElapsedTime(start));
+            trace?.Finish(context.Response.StatusCode, Items(context).Model, Items(context).Generations);
         }
     }
 

@@ -42,6 +42,9 @@ public sealed class Generation : IDisposable
     /// <summary>[prompt − 1] of each token of the prompt but the first, if asked for; complete before the first output.</summary>
     public IReadOnlyList<TokenLogProbabilities> PromptLogProbabilities => PromptScores;
 
+    /// <summary>When it arrived, in UTC.</summary>
+    public DateTime Started { get; } = DateTime.UtcNow;
+
     /// <summary>Time from its arrival to its first step; null before.</summary>
     public TimeSpan? QueueTime { get; internal set; }
 
