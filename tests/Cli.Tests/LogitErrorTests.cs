@@ -41,12 +41,12 @@ public sealed class LogitErrorTests
     public void Probabilities_of_a_row_sum_to_one()
     {
         float[] logits = [-3, 0, 88, 87.5f, -1000];
-        var sum = Enumerable.Range(0, logits.Length).Sum(token => Math.Exp(-LogProbability.Negative(logits, token)));
+        var sum = Enumerable.Range(0, logits.Length).Sum(token => Math.Exp(-Verbs.LogProbability.Negative(logits, token)));
         Assert.That(sum, Is.EqualTo(1).Within(1e-12));
     }
 
     [Test]
-    public void Large_logits_do_not_overflow() => Assert.That(LogProbability.Negative([3e38f, 0], 0), Is.Zero);
+    public void Large_logits_do_not_overflow() => Assert.That(Verbs.LogProbability.Negative([3e38f, 0], 0), Is.Zero);
 
     [TestCase(new double[] { 3, 1, 2 }, 2, 1, 3)]
     [TestCase(new double[] { 4, 1, 2, 3 }, 2.5, 1, 4)]
