@@ -3,7 +3,7 @@ using Weft.Reference;
 
 namespace Weft.Cli.Tests;
 
-/// <summary>Dependencies point one way: Cli → Daemon, convert, profile → Runtime → Interop. Any other arrow fails.</summary>
+/// <summary>Dependencies point one way: Cli → Daemon, convert, profile → Runtime → Interop, and Cli → load. Any other arrow fails.</summary>
 [TestFixture]
 public sealed class DependencyTests
 {
@@ -13,9 +13,10 @@ public sealed class DependencyTests
         ["Runtime"] = ["Interop"],
         ["Convert"] = ["Runtime"],
         ["Profile"] = ["Runtime"],
+        ["Load"] = [],
         ["Daemon"] = ["Runtime"],
         ["Extensions.AI"] = ["Runtime"],
-        ["Cli"] = ["Daemon", "Convert", "Profile", "Runtime"],
+        ["Cli"] = ["Daemon", "Convert", "Profile", "Load", "Runtime"],
     };
 
     private static IEnumerable<string> Projects =>
