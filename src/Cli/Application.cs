@@ -39,17 +39,18 @@ internal static class Application
             case ["--version"]:
                 session.Terminal.Out.WriteLine("weft " + ProductVersion.Text);
                 return ExitCodes.Success;
-            case ["help", var topic]:
-                session.Terminal.Out.Write(HelpPage.OfVerb(VerbCatalog.Find(topic)));
+            case ["help", .. var topic]:
+                session.Terminal.Out.Write(HelpPage.OfVerb(VerbCatalog.Find(string.Join(' ', topic)), VerbCatalog.All));
                 return ExitCodes.Success;
         }
 
-        var entry = VerbCatalog.Find(arguments[0]);
-        var own = arguments.AsSpan(1);
+        var (match, words) = VerbCatalog.Match(arguments);
+        var entry = match ?? VerbCatalog.Find(arguments[0]);
+        var own = arguments.AsSpan(words);
         var end = own.IndexOf("--");
         if ((end < 0 ? own : own[..end]).IndexOfAny("--help", "-h") >= 0)
         {
-            session.Terminal.Out.Write(HelpPage.OfVerb(entry));
+            session.Terminal.Out.Write(HelpPage.OfVerb(entry, VerbCatalog.All));
             return ExitCodes.Success;
         }
 
@@ -95,9 +96,9 @@ internal static class Application
                 terminal.Note("stopped");
                 return ExitCodes.Interrupted;
             case UsageException:
-                var known = arguments is [var verb, ..] && VerbCatalog.All.Any(v => v.Syntax.Verb.Name == verb);
+                var verb = VerbCatalog.Match(arguments).Entry?.Syntax.Verb.Name;
                 terminal.Note(failure.Message);
-                terminal.Error.WriteLine($"      See 'weft {(known ? arguments[0] + " " : "")}--help'.");
+                terminal.Error.WriteLine($"      See 'weft {(verb is null ? "" : verb + " ")}--help'.");
                 return ExitCodes.Usage;
             case WeftException or IOException or UnauthorizedAccessException:
                 terminal.Note(failure.Message);

@@ -41,6 +41,10 @@ internal static class VerbCatalog
         Of<VerifyVerb>("weft verify models/bard --expected models/bard/expected.safetensors"),
         Of<EvalVerb>("weft eval models/bard --text models/bard/heldout.txt"),
         Of<BenchVerb>("weft bench models/bard", "weft bench model.weft --prefill 512 --decode 128 --repeat 5 --json"),
+        Of<BenchServeVerb>(
+            "weft bench serve http://localhost:8080 --concurrency 16",
+            "weft bench serve https://example.com/v1 --rate 4 --duration 60 --slo ttft=500,tpot=30 --json",
+            "weft bench serve http://localhost:8080 --prompt-tokens lognormal:6,0.8 --output-tokens 32-256"),
         Of<ProfileVerb>(
             "weft profile model models/bard --device cpu", "weft profile static --arch sm_80,sm_90a --kernel norm --json kernels.json", "weft profile sim",
             "weft profile compare profiles/sim.json profiles/sim.json", "weft profile report profiles/static.json profiles/sim.json --html kernels.html"),
@@ -57,6 +61,15 @@ internal static class VerbCatalog
         var nearest = Spelling.Nearest(name, All.Select(v => v.Syntax.Verb.Name));
         throw new UsageException($"there is no verb '{name}'" + (nearest is null ? "" : $"; did you mean '{nearest}'?"));
     }
+
+    /// <summary>The verb that a command line begins with; of <c>bench</c> and <c>bench serve</c> the longer one.</summary>
+    /// <returns>The verb, or null; and how many arguments its name takes.</returns>
+    public static (VerbEntry? Entry, int Words) Match(IReadOnlyList<string> arguments) => (
+        from entry in All
+        let name = entry.Syntax.Verb.Name.Split(' ')
+        where name.SequenceEqual(arguments.Take(name.Length))
+        orderby name.Length descending
+        select ((VerbEntry?)entry, name.Length)).FirstOrDefault();
 
     private static VerbEntry Of<[DynamicallyAccessedMembers(VerbEntry.Bound)] TVerb>(params string[] examples)
         where TVerb : IVerb => new(typeof(TVerb), (options, session) => ((TVerb)options).Execute(session), examples);

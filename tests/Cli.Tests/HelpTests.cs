@@ -12,12 +12,12 @@ public sealed class HelpTests
     [Test]
     public void Every_verb_of_the_product_is_there() => Assert.That(
         Verbs,
-        Is.EquivalentTo(new[] { "demo", "convert", "run", "serve", "inspect", "tokenize", "detokenize", "verify", "eval", "bench", "profile", "doctor" }));
+        Is.EquivalentTo(new[] { "demo", "convert", "run", "serve", "inspect", "tokenize", "detokenize", "verify", "eval", "bench", "bench serve", "profile", "doctor" }));
 
     [TestCaseSource(nameof(Verbs))]
     public void Help_of_a_verb_shows_usage_and_an_example(string verb)
     {
-        foreach (var arguments in (string[][])[[verb, "--help"], [verb, "-h"], ["help", verb]])
+        foreach (var arguments in (string[][])[[.. verb.Split(' '), "--help"], [.. verb.Split(' '), "-h"], ["help", .. verb.Split(' ')]])
         {
             var outcome = InProcess.Run(arguments);
             Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
@@ -28,7 +28,7 @@ public sealed class HelpTests
 
     [TestCaseSource(nameof(Verbs))]
     public void Help_fits_in_100_columns(string verb) =>
-        Assert.That(InProcess.Run(verb, "--help").Out.Split('\n').Max(line => line.Length), Is.LessThanOrEqualTo(100));
+        Assert.That(InProcess.Run([.. verb.Split(' '), "--help"]).Out.Split('\n').Max(line => line.Length), Is.LessThanOrEqualTo(100));
 
     [TestCaseSource(nameof(Verbs))]
     public void Every_option_explains_itself(string verb)
@@ -54,7 +54,7 @@ public sealed class HelpTests
         foreach (var example in entry.Examples)
         {
             var words = Words(example[(example.LastIndexOf("weft " + verb, StringComparison.Ordinal) + "weft ".Length)..]);
-            Assert.That(() => StrictArguments.Normalise(entry.Syntax, words.AsSpan(1)), Throws.Nothing, example);
+            Assert.That(() => StrictArguments.Normalise(entry.Syntax, words.AsSpan(verb.Split(' ').Length)), Throws.Nothing, example);
         }
     }
 
@@ -65,6 +65,13 @@ public sealed class HelpTests
         Assert.That(outcome.ExitCode, Is.Zero);
         foreach (var verb in Verbs)
             Assert.That(outcome.Out, Does.Contain($"\n  {verb} "));
+    }
+
+    [Test]
+    public void A_verb_points_to_those_whose_names_begin_with_its_own()
+    {
+        Assert.That(InProcess.Run("bench", "--help").Out, Does.Contain("\nSee also:\n  weft bench serve "));
+        Assert.That(InProcess.Run("run", "--help").Out, Does.Not.Contain("See also"));
     }
 
     [Test]

@@ -18,8 +18,8 @@ internal static class HelpPage
         return page.ToString();
     }
 
-    /// <summary>One verb: usage, examples, arguments, options.</summary>
-    public static string OfVerb(VerbEntry entry)
+    /// <summary>One verb: usage, examples, arguments, options; and those of all <paramref name="verbs"/> whose names go on where this one's ends.</summary>
+    public static string OfVerb(VerbEntry entry, IReadOnlyList<VerbEntry> verbs)
     {
         var syntax = entry.Syntax;
         var page = new StringBuilder();
@@ -47,6 +47,13 @@ internal static class HelpPage
             ("    --verbose", "On a failure, show the stack trace too."),
             ("-h, --help", "Show this page."),
         ]);
+        var longer = verbs.Where(v => v.Syntax.Verb.Name.StartsWith(syntax.Verb.Name + " ", StringComparison.Ordinal)).ToList();
+        if (longer.Count > 0)
+        {
+            page.Append("\nSee also:\n");
+            AppendTable(page, [.. longer.Select(v => ($"weft {v.Syntax.Verb.Name}", FirstClause(v.Syntax.Verb.HelpText)))]);
+        }
+
         return page.ToString();
     }
 

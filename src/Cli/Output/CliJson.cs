@@ -2,6 +2,8 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Weft.Load;
+using Weft.Load.Report;
 using Weft.Models;
 
 namespace Weft.Cli.Output;
@@ -16,10 +18,12 @@ namespace Weft.Cli.Output;
         typeof(SnakeCaseWords<NormKind>),
         typeof(SnakeCaseWords<RotaryScalingKind>),
         typeof(SnakeCaseWords<Activation>),
+        typeof(SnakeCaseWords<LoadEndpoint>),
     ])]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(InspectReport))]
+[JsonSerializable(typeof(LoadReport))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(VerifyReport))]
 internal sealed partial class CliJson : JsonSerializerContext;
