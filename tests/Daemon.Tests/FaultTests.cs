@@ -19,7 +19,7 @@ public sealed class FaultTests
         using var cancellation = new CancellationTokenSource();
         var body = isStreaming ? Endless : Endless.Replace("true}", "false}", StringComparison.Ordinal);
         var sending = server.PostAsync("/v1/completions", body, cancellation.Token);
-        Assert.That(() => server.Engine!.Statistics.Running + server.Engine.Statistics.Waiting, Is.EqualTo(isQueued ? 2 : 1).After(2000, 5));
+        Assert.That(() => server.Engine.Statistics.Running + server.Engine.Statistics.Waiting, Is.EqualTo(isQueued ? 2 : 1).After(2000, 5));
         if (isStreaming && !isQueued)
         {
             using var response = await sending;
@@ -32,7 +32,7 @@ public sealed class FaultTests
             Assert.That(() => sending, Throws.InstanceOf<OperationCanceledException>());
         }
 
-        Assert.That(() => server.Engine!.Statistics.Running + server.Engine.Statistics.Waiting, Is.EqualTo(isQueued ? 1 : 0).After(1000, 5));
+        Assert.That(() => server.Engine.Statistics.Running + server.Engine.Statistics.Waiting, Is.EqualTo(isQueued ? 1 : 0).After(1000, 5));
     }
 
     [Test]
@@ -41,9 +41,9 @@ public sealed class FaultTests
         using var gate = new SemaphoreSlim(0);
         await using var server = await TestServer.WithStubAsync(program => program.OnStep = _ => gate.Wait(), engineOptions: new() { MaxWaiting = 2 }, maxSequences: 1);
         var first = server.PostJsonAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""");
-        Assert.That(() => server.Engine!.Statistics.Waiting, Is.Zero.After(2000, 5));
+        Assert.That(() => server.Engine.Statistics.Waiting, Is.Zero.After(2000, 5));
         var waiting = Enumerable.Range(0, 2).Select(_ => server.PostJsonAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""")).ToList();
-        Assert.That(() => server.Engine!.Statistics.Waiting, Is.EqualTo(2).After(2000, 5));
+        Assert.That(() => server.Engine.Statistics.Waiting, Is.EqualTo(2).After(2000, 5));
         using var refused = await server.PostAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""");
         Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.TooManyRequests));
         Assert.That(refused.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(1)));
@@ -200,7 +200,7 @@ public sealed class FaultTests
         Assert.That(counts[200], Is.GreaterThan(1000), "many bodies are good ones");
         Assert.That(counts[400], Is.GreaterThan(1000));
         server.ShouldBecomeIdle();
-        Assert.That(server.Engine!.Failure, Is.Null);
+        Assert.That(server.Engine.Failure, Is.Null);
         Assert.That(await server.Client.GetStringAsync("/health"), Does.Contain("ok"));
     }
 }

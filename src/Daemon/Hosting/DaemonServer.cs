@@ -92,6 +92,9 @@ public sealed class DaemonServer : IAsyncDisposable
             resource.Dispose();
     }
 
+    /// <summary>The models, once they are loaded.</summary>
+    internal IReadOnlyList<ServedModel> Models => models.All;
+
     /// <summary>Opens the server with models that are loaded already.</summary>
     internal void Open(IReadOnlyList<ServedModel> loaded) => models.Open(loaded);
 

@@ -15,9 +15,12 @@ internal sealed class TestServer : IAsyncDisposable
 {
     public const string ModelName = "bard";
 
-    private TestServer(DaemonServer server)
+    private readonly Engine? owned;
+
+    private TestServer(DaemonServer server, Engine? owned = null)
     {
         Server = server;
+        this.owned = owned;
         // A stream that is closed closes its connection, as it does when a client ends.
         Client = new HttpClient(new SocketsHttpHandler { ResponseDrainTimeout = TimeSpan.Zero }) { BaseAddress = new Uri(server.Address), Timeout = TimeSpan.FromSeconds(60) };
     }
@@ -26,13 +29,13 @@ internal sealed class TestServer : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    /// <summary>The engine, of a server over a stub.</summary>
-    public Engine? Engine { get; private init; }
+    /// <summary>The engine of its model.</summary>
+    public Engine Engine => Server.Models[0].Engine;
 
     /// <summary>Serves the demo model.</summary>
-    public static async Task<TestServer> WithBardAsync(DaemonOptions? options = null, EngineOptions? engine = null, int maxSequences = 16)
+    public static async Task<TestServer> WithBardAsync(DaemonOptions? options = null, EngineOptions? engine = null, int maxSequences = 16, int cacheTokens = 0)
     {
-        ModelSource source = new(ModelName, () => Model.Load(Bard.File, new() { MaxSequences = maxSequences }), Bard.Template);
+        ModelSource source = new(ModelName, () => Model.Load(Bard.File, new() { MaxSequences = maxSequences, CacheTokens = cacheTokens }), Bard.Template);
         var server = await DaemonServer.StartAsync(Quiet(options), [source], engine ?? new(), default);
         await server.Ready;
         return new(server);
@@ -49,7 +52,7 @@ internal sealed class TestServer : IAsyncDisposable
         GenerationDefaults defaults = new() { BosToken = 0, EosTokens = [2] };
         server.Open([new(ModelName, engine, Bard.Tokenizer, new ChatPrompter(ChatTemplate.Parse(Bard.Template), Bard.Tokenizer, defaults), defaults,
             new(context, Bard.Tokenizer.VocabularySize, 5_000_000, 10_000_000, "bf16", "stub", Bard.Template, "", "Stub", new string('0', 64)))]);
-        return new(server) { Engine = engine };
+        return new(server, engine);
     }
 
     /// <summary>The text that the stub generates after a prompt.</summary>
@@ -98,14 +101,14 @@ internal sealed class TestServer : IAsyncDisposable
         return document.RootElement.Clone();
     }
 
-    /// <summary>Waits until the engine of a stub has nothing left.</summary>
+    /// <summary>Waits until the engine has nothing left.</summary>
     public void ShouldBecomeIdle() =>
-        Assert.That(() => Engine!.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(5000, 5), "the engine still has requests");
+        Assert.That(() => Engine.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(5000, 5), "the engine still has requests");
 
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
-        Engine?.Dispose();
+        owned?.Dispose();
         await Server.DisposeAsync();
     }
 
