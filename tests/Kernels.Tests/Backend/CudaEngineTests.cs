@@ -1,0 +1,63 @@
+using Weft.Kernels.Tests.Support;
+using Weft.Reference;
+using Weft.Tensors;
+
+namespace Weft.Kernels.Tests.Backend;
+
+/// <summary>The engine over a CUDA device: steps ahead of the host, captured graphs, sequences that come, go and give way.</summary>
+[TestFixture]
+public sealed class CudaEngineTests
+{
+    [Test]
+    public void Requests_come_and_go_and_leave_nothing_behind()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(TinyModel.Describe(headSize: 32, hidden: 64, vocabulary: 160), DataType.BFloat16);
+        using var model = Load(tiny, 144);
+        using var engine = new Engine(model);
+        var random = new Random(4);
+        var generations = new List<(Generation Generation, int Count)>();
+        for (var i = 0; i < 12; i++)
+        {
+            var count = random.Next(30, 90);
+            int[] prompt = [.. Enumerable.Range(0, random.Next(1, 20)).Select(_ => random.Next(160))];
+            generations.Add((engine.Start(prompt, new() { MaxTokens = count, IgnoreEos = true, TopLogProbabilities = i % 5 == 0 ? 1 : null }), count));
+            var other = engine.Start(prompt, new() { MaxTokens = 90, IgnoreEos = true });
+            Thread.Sleep(random.Next(20));
+            other.Cancel();
+        }
+
+        foreach (var (generation, count) in generations)
+            Assert.That(generation.Wait(), Has.Count.EqualTo(count));
+        Assert.That(engine.Statistics.Preemptions, Is.Positive);
+        Assert.That(() => engine.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(5000, 5));
+    }
+
+    [Test]
+    public async Task Embeddings_match_the_definition([Values] Pooling pooling)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(TinyModel.Describe(headSize: 32, hidden: 64), DataType.Float16);
+        using var model = Load(tiny, 400);
+        using var engine = new Engine(model);
+        var random = new Random(5);
+        var beside = engine.Start([1, 2, 3], new() { MaxTokens = 60, IgnoreEos = true });
+        foreach (var length in (int[])[1, 16, 90])
+        {
+            int[] text = [.. Enumerable.Range(0, length).Select(_ => random.Next(160))];
+            var hidden = new ReferenceDecoder(tiny.Description, tiny.Weights).Hidden(text);
+            var embedding = await engine.EmbedAsync(text, pooling);
+            Assert.That(ErrorMeasure.RelativeRms(embedding, ReferenceEmbedding.Pool(hidden, 64, pooling)), Is.LessThan(2e-2), $"{length} tokens");
+        }
+
+        Assert.That(beside.Wait(), Has.Count.EqualTo(60));
+    }
+
+    private static Model Load(TinyModel tiny, int cacheTokens) => Model.Load(tiny.Path, new()
+    {
+        Device = new DeviceChoice(TestDevice.IsSimulator ? DeviceKind.Simulator : DeviceKind.Cuda),
+        MaxSequences = 6,
+        CacheTokens = cacheTokens,
+        MaxTokensPerStep = 64,
+    });
+}
