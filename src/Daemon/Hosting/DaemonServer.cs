@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -91,6 +92,9 @@ public sealed class DaemonServer : IAsyncDisposable
         foreach (var resource in owned)
             resource.Dispose();
     }
+
+    /// <summary>Every route.</summary>
+    internal IEnumerable<Endpoint> Endpoints => ((IEndpointRouteBuilder)application).DataSources.SelectMany(source => source.Endpoints);
 
     /// <summary>The models, once they are loaded.</summary>
     internal IReadOnlyList<ServedModel> Models => models.All;

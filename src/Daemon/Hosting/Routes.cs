@@ -22,6 +22,7 @@ internal static class Routes
     {
         Get("/health", context => HealthRoute.HealthAsync(context, models));
         Get("/version", context => HealthRoute.VersionAsync(context, options));
+        Get("/openapi.json", OpenApiDocument.WriteAsync);
         Get("/metrics", context => metrics.WriteAsync(context, models));
 
         Post("/v1/chat/completions", context => ChatRoute.HandleAsync(context, models));
