@@ -99,9 +99,14 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
     {
         shares.Clear();
         (tokensLeft, rowsLeft) = (limits.Tokens, limits.LogitRows);
-        while (request.State == RequestState.Waiting && !TryStart(request))
-            GiveWay(running[^1]);
-        Give(request, tokensLeft);
+        while (shares.Count == 0 && request.Missing > 0)
+        {
+            // It may have to give way itself, being last in line, and then comes back with all the room that it needs.
+            while (request.State == RequestState.Waiting && !TryStart(request))
+                GiveWay(running[^1]);
+            Give(request, tokensLeft);
+        }
+
         return shares;
     }
 

@@ -102,12 +102,11 @@ public sealed class Engine : IDisposable
             throw new EngineException(EngineFault.QueueFull, $"{options.MaxWaiting} requests wait already; try again later");
         }
 
-        GenerationRequest request;
+        var handle = new Generation(Interlocked.Increment(ref ids), prompt.Length, generation, Cancel, cancellationToken);
         try
         {
             var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - prompt.Length));
-            var handle = new Generation(Interlocked.Increment(ref ids), prompt.Length, generation, Cancel, cancellationToken);
-            request = new(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength), Stopwatch.GetTimestamp());
+            var request = new GenerationRequest(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength), Stopwatch.GetTimestamp());
             lock (gate)
             {
                 ThrowIfClosed();
@@ -117,11 +116,12 @@ public sealed class Engine : IDisposable
         catch
         {
             Interlocked.Decrement(ref waiting);
+            handle.Dispose();
             throw;
         }
 
         wake.Set();
-        return request.Generation;
+        return handle;
     }
 
     /// <summary>Computes the embedding of a text.</summary>
@@ -185,8 +185,9 @@ public sealed class Engine : IDisposable
                 if (!Step() && !closed)
                     wake.Wait();
             }
-            catch (Exception exception) when (exception is not OutOfMemoryException)
+            catch (Exception exception)
             {
+                // Whatever it is, it is answered: the process and the other requests go on.
                 Fail(exception);
             }
         }
@@ -241,7 +242,7 @@ public sealed class Engine : IDisposable
         if (shares.Count == 0)
         {
             if (pending is null)
-                return false;
+                return live.Count == 0 ? false : throw new InvalidOperationException("No request can go on, which the scheduler rules out.");
             Receive();
             return true;
         }

@@ -104,6 +104,7 @@ public sealed class Generation : IDisposable
     internal void End(FinishReason? reason, TimeSpan duration, Exception? failure)
     {
         registration.Unregister();
+        Volatile.Write(ref cancel, null);
         FinishReason = reason;
         Duration = duration;
         outputs.Writer.TryComplete(failure);

@@ -102,7 +102,7 @@ public sealed class EngineTests
     }
 
     [Test]
-    public void A_step_that_one_request_breaks_harms_nobody_else([Values] bool runsAhead)
+    public void A_step_that_one_request_breaks_harms_nobody_else([Values] bool runsAhead, [Values(20, 200)] int blocks)
     {
         const int Poison = 1; // never drawn
         var program = new StubProgram(Vocabulary, 64, 16, 20, runsAhead)
@@ -113,7 +113,7 @@ public sealed class EngineTests
                     throw new InvalidOperationException("poison");
             },
         };
-        using var engine = new Engine(program.ForEngine(200, 320));
+        using var engine = new Engine(program.ForEngine(blocks, 320));
         var random = new Random(3);
         var prompts = Enumerable.Range(0, 30).Select(i => i % 10 == 7 ? [4, 5, Poison, 6] : Prompt(random, 40)).ToList();
         var generations = prompts.ConvertAll(prompt => engine.Start(prompt, new() { MaxTokens = 50 }));
