@@ -16,7 +16,7 @@ public sealed class WeftChatClient(LanguageModel model) : IChatClient
     /// <exception cref="NotSupportedException">The options ask for tools or a format of the answer.</exception>
     public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
-        using var generation = Start(messages, options);
+        using var generation = Start(messages, options, cancellationToken);
         var text = new StringBuilder();
         await foreach (var output in generation.Outputs.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             text.Append(output.Text);
@@ -35,7 +35,7 @@ public sealed class WeftChatClient(LanguageModel model) : IChatClient
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        using var generation = Start(messages, options);
+        using var generation = Start(messages, options, cancellationToken);
         var id = Guid.NewGuid().ToString("n");
         ChatResponseUpdate Update(params AIContent[] contents) => new(ChatRole.Assistant, contents) { ResponseId = id, MessageId = id, ModelId = metadata.DefaultModelId };
         await foreach (var output in generation.Outputs.ReadAllAsync(cancellationToken).ConfigureAwait(false))
@@ -64,18 +64,22 @@ public sealed class WeftChatClient(LanguageModel model) : IChatClient
     {
     }
 
-    private Generation Start(IEnumerable<ChatMessage> messages, ChatOptions? options)
+    private Generation Start(IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(messages);
         if (options?.Tools is { Count: > 0 })
             throw new NotSupportedException("Weft does not call tools yet.");
         if (options?.ResponseFormat is ChatResponseFormatJson)
             throw new NotSupportedException("Weft does not hold answers to a format yet.");
-        var conversation = messages.Select(message => new Chat.ChatMessage(message.Role.Value, message.Text));
+        var conversation = messages.Select(Text);
         if (options?.Instructions is { Length: > 0 } instructions)
             conversation = conversation.Prepend(new Chat.ChatMessage("system", instructions));
-        return model.StartChat(conversation, Options(options));
+        return model.StartChat(conversation, Options(options), cancellationToken);
     }
+
+    private static Chat.ChatMessage Text(ChatMessage message) => message.Contents.FirstOrDefault(content => content is not TextContent) is { } other
+        ? throw new NotSupportedException($"Weft reads text only, and the message of '{message.Role}' holds a {other.GetType().Name}.")
+        : new(message.Role.Value, message.Text);
 
     /// <summary>What is not given is as the checkpoint recommends.</summary>
     private GenerationOptions Options(ChatOptions? options)
@@ -93,7 +97,7 @@ public sealed class WeftChatClient(LanguageModel model) : IChatClient
                 RepetitionPenalty = recommended.RepetitionPenalty,
                 FrequencyPenalty = options?.FrequencyPenalty ?? 0,
                 PresencePenalty = options?.PresencePenalty ?? 0,
-                Seed = (ulong?)options?.Seed,
+                Seed = options?.Seed is >= 0 and var seed ? (ulong)seed : null,
             },
         };
     }

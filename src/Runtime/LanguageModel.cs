@@ -72,18 +72,18 @@ public sealed class LanguageModel : IDisposable
     /// <exception cref="WeftException">The prompt does not fit the context, an option is out of range, or the engine fails.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; generation stops within one step.</exception>
     public IAsyncEnumerable<string> GenerateAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        TextAsync(Start(Tokenizer.Encode(prompt), options), cancellationToken);
+        TextAsync(token => Start(Tokenizer.Encode(prompt), options, token), cancellationToken);
 
     /// <summary>Answers a conversation; gives pieces of text as they become final.</summary>
     /// <exception cref="WeftException">The model has no chat template or it refuses the conversation, or as <see cref="GenerateAsync"/>.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; generation stops within one step.</exception>
     public IAsyncEnumerable<string> ChatAsync(IEnumerable<ChatMessage> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        TextAsync(StartChat(messages, options), cancellationToken);
+        TextAsync(token => StartChat(messages, options, token), cancellationToken);
 
     /// <summary>Starts to answer a conversation, for callers who want more of the answer than its text.</summary>
     /// <exception cref="WeftException">As <see cref="ChatAsync"/>.</exception>
-    public Generation StartChat(IEnumerable<ChatMessage> messages, GenerationOptions? options = null) => Start(
-        prompter?.Encode(messages) ?? throw new WeftException($"{Model.Path}: the model has no chat template; continue a text instead"), options);
+    public Generation StartChat(IEnumerable<ChatMessage> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default) => Start(
+        prompter?.Encode(messages) ?? throw new WeftException($"{Model.Path}: the model has no chat template; continue a text instead"), options, cancellationToken);
 
     /// <summary>Computes the embedding [C] of a text, of length one.</summary>
     /// <exception cref="WeftException">The text is empty or does not fit the context, or the engine fails.</exception>
@@ -98,17 +98,17 @@ public sealed class LanguageModel : IDisposable
         Model.Dispose();
     }
 
-    private Generation Start(int[] prompt, GenerationOptions? options) => Engine.Start(prompt, options ?? new() { Sampling = RecommendedSampling });
+    private Generation Start(int[] prompt, GenerationOptions? options, CancellationToken cancellationToken) =>
+        Engine.Start(prompt, options ?? new() { Sampling = RecommendedSampling }, cancellationToken);
 
-    private static async IAsyncEnumerable<string> TextAsync(Generation generation, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Starts when the first piece is asked for, each time anew.</summary>
+    private static async IAsyncEnumerable<string> TextAsync(Func<CancellationToken, Generation> start, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using (generation)
+        using var generation = start(cancellationToken);
+        await foreach (var output in generation.Outputs.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
-            await foreach (var output in generation.Outputs.ReadAllAsync(cancellationToken).ConfigureAwait(false))
-            {
-                if (output.Text.Length > 0)
-                    yield return output.Text;
-            }
+            if (output.Text.Length > 0)
+                yield return output.Text;
         }
     }
 }

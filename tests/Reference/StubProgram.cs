@@ -28,7 +28,7 @@ internal sealed class StubProgram : StepProgram
         Batch = new StepBatch(maxTokens, maxSequences, maxBlocks, Math.Max(maxTokens, maxSequences));
         drawn = new int[Batch.MaxLogitRows];
         received = new int[Batch.MaxLogitRows];
-        logits = new float[Math.Max(maxSequences, 64) * vocabulary];
+        logits = new float[Batch.MaxLogitRows * vocabulary];
     }
 
     public override StepBatch Batch { get; }

@@ -47,14 +47,15 @@ internal sealed class ApiException(int status, string type, string? code, string
     public static ApiException Of(Exception failure) => failure switch
     {
         ApiException known => known,
-        OptionException option => BadRequest(Sentence(option.Message), option.Option, option.Option == "prompt" ? "context_length_exceeded" : null),
+        OptionException option => BadRequest(Sentence(option.Message), option.Option, option.Message.Contains("context", StringComparison.Ordinal) ? "context_length_exceeded" : null),
         EngineException { Fault: EngineFault.QueueFull } => new(
             StatusCodes.Status429TooManyRequests, "rate_limit_error", "queue_full", Sentence(failure.Message)) { RetryAfter = 1 },
         EngineException { Fault: EngineFault.Closed } => Unavailable("The server is shutting down."),
         EngineException { Fault: EngineFault.Timeout } => new(StatusCodes.Status504GatewayTimeout, "timeout_error", "timeout", Sentence(failure.Message)),
         EngineException => new(StatusCodes.Status500InternalServerError, "server_error", "engine_failed", Sentence(failure.Message)),
         WeftException => BadRequest(Sentence(failure.Message)),
-        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => TooLarge(0),
+        // What a JSON string with half of a surrogate pair throws wherever it is read.
+        InvalidOperationException { Source: "System.Text.Json" } => BadRequest("The request holds half of a surrogate pair, which is no text."),
         BadHttpRequestException bad => new(bad.StatusCode, Invalid, null, Sentence(bad.Message)),
         _ => new(StatusCodes.Status500InternalServerError, "server_error", "internal_error", "The server has made a mistake; its log says which."),
     };

@@ -61,9 +61,12 @@ public sealed class DaemonServer : IAsyncDisposable
         {
             await server.application.StartAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException)
+        catch (Exception exception)
         {
-            await server.DisposeAsync().ConfigureAwait(false);
+            // Models may still be loading: nobody need wait for that to hear the reason.
+            _ = server.DisposeAsync().AsTask();
+            if (exception is not (IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException))
+                throw;
             throw new WeftException($"cannot listen at {options.UnixSocket ?? $"{options.Host}:{options.Port}"}: {Reason(exception)}", exception);
         }
 
@@ -150,8 +153,10 @@ public sealed class DaemonServer : IAsyncDisposable
         kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes;
         void Secure(ListenOptions listen)
         {
-            if (options.Certificate is not null)
-                listen.UseHttps(LoadCertificate());
+            if (options.Certificate is null)
+                return;
+            var (certificate, chain) = LoadCertificate();
+            listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = (certificate, chain));
         }
 
         if (options.UnixSocket is { } path)
@@ -185,14 +190,17 @@ public sealed class DaemonServer : IAsyncDisposable
         }
     }
 
-    private X509Certificate2 LoadCertificate()
+    /// <summary>The server's certificate, and those between it and its root, which clients may not have.</summary>
+    private (X509Certificate2 Certificate, X509Certificate2Collection? Chain) LoadCertificate()
     {
         var path = options.Certificate!;
         try
         {
             if (Path.GetExtension(path).ToUpperInvariant() is ".PFX" or ".P12")
-                return X509CertificateLoader.LoadPkcs12FromFile(path, null);
-            return X509Certificate2.CreateFromPemFile(path, options.CertificateKey ?? path);
+                return (X509CertificateLoader.LoadPkcs12FromFile(path, null), null);
+            var chain = new X509Certificate2Collection();
+            chain.ImportFromPemFile(path);
+            return (X509Certificate2.CreateFromPemFile(path, options.CertificateKey ?? path), chain);
         }
         catch (Exception exception) when (exception is CryptographicException or IOException or UnauthorizedAccessException)
         {
@@ -205,6 +213,8 @@ public sealed class DaemonServer : IAsyncDisposable
     {
         if (!File.Exists(path))
             return;
+        if (IsFile(path))
+            throw new WeftException($"'{path}' is a file and no socket, so it is left as it is; give --unix-socket another place");
         using var probe = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
         try
         {
@@ -213,6 +223,20 @@ public sealed class DaemonServer : IAsyncDisposable
         catch (System.Net.Sockets.SocketException exception) when (exception.SocketErrorCode == System.Net.Sockets.SocketError.ConnectionRefused)
         {
             File.Delete(path);
+        }
+    }
+
+    /// <summary>A socket cannot be opened as a file.</summary>
+    private static bool IsFile(string path)
+    {
+        try
+        {
+            using var handle = File.OpenHandle(path);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
         finally
         {
             Write(context, Items(context), Stopwatch.GetElapsedTime(start));
-            trace?.Finish(context.Response.StatusCode, Items(context).Model, Items(context).Generations);
+            trace?.Finish(Status(context), Items(context).Model, Items(context).Generations);
         }
     }
 
@@ -69,8 +69,7 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
 
     private static Task AnswerAsync(HttpContext context, ApiException error)
     {
-        context.Response.Clear();
-        context.Response.Headers[IdHeader] = context.TraceIdentifier;
+        JsonResponse.SetHeaders(context, error);
         return context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)
             ? JsonResponse.WriteAsync(
                 context,
@@ -85,10 +84,13 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
             : JsonResponse.WriteAsync(context, error);
     }
 
+    private static int Status(HttpContext context) => Items(context).Aborted ? StatusCodes.Status499ClientClosedRequest : context.Response.StatusCode;
+
     private void Write(HttpContext context, Notes notes, TimeSpan time)
     {
-        var (method, path, status) = (context.Request.Method, context.Request.Path.Value ?? "", notes.Aborted ? StatusCodes.Status499ClientClosedRequest : context.Response.StatusCode);
-        if (notes.Failure is { } failure and not (ApiException or OptionException or EngineException { Fault: not EngineFault.Failed } or BadHttpRequestException))
+        // Escaped: a path may hold what a terminal obeys.
+        var (method, path, status) = (context.Request.Method, context.Request.Path.ToUriComponent(), Status(context));
+        if (notes.Failure is { } failure and not (ApiException or OptionException or InvalidOperationException { Source: "System.Text.Json" } or EngineException { Fault: not EngineFault.Failed } or BadHttpRequestException))
         {
             // What is foreseen says all in a sentence; of a mistake of ours the place is wanted.
             if (failure is WeftException { InnerException: null or WeftException })

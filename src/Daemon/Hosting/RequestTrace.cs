@@ -22,7 +22,7 @@ internal sealed class RequestTrace : IDisposable
     private RequestTrace(Activity activity) => this.activity = activity;
 
     /// <summary>Sends traces to a collector.</summary>
-    /// <param name="endpoint">Its address for OTLP over HTTP, without a path.</param>
+    /// <param name="endpoint">Its address for OTLP over HTTP, to which /v1/traces is added.</param>
     /// <param name="version">Of the program.</param>
     public static TracerProvider Export(Uri endpoint, string version) => Sdk.CreateTracerProviderBuilder()
         .ConfigureResource(resource => resource.AddService("weft", serviceVersion: version))
@@ -30,7 +30,7 @@ internal sealed class RequestTrace : IDisposable
         .AddOtlpExporter(exporter =>
         {
             exporter.Protocol = OtlpExportProtocol.HttpProtobuf;
-            exporter.Endpoint = new Uri(endpoint, "v1/traces");
+            exporter.Endpoint = new Uri(endpoint.AbsoluteUri.TrimEnd('/') + "/v1/traces");
         })
         .Build();
 
@@ -39,6 +39,8 @@ internal sealed class RequestTrace : IDisposable
     {
         if (!Source.HasListeners())
             return null;
+        // The host's own activity, which nobody samples, would be the parent.
+        Activity.Current = null;
         ActivityContext.TryParse(request.Headers.TraceParent, request.Headers.TraceState, isRemote: true, out var parent);
         if (Source.StartActivity($"{request.Method} {request.Path}", ActivityKind.Server, parent) is not { } activity)
             return null;

@@ -47,7 +47,7 @@ internal static class Routes
 
         foreach (var path in Later)
             Post(path, _ => throw ApiException.NotImplemented($"The route {path} is not supported yet."));
-        app.MapFallback(context => throw ApiException.NotFound($"There is nothing at {context.Request.Method} {context.Request.Path}."));
+        app.MapFallback("{*path}", context => throw ApiException.NotFound($"There is nothing at {context.Request.Method} {context.Request.Path}."));
 
         void Get(string path, RequestDelegate handle) => app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], handle);
         void Post(string path, RequestDelegate handle) => app.MapMethods(path, [HttpMethods.Post], handle);

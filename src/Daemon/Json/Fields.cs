@@ -40,7 +40,7 @@ internal readonly struct Fields
     public int? Integer(string name) => Any(name) is { } value ? Integer(value, path + name) : null;
 
     public long? Long(string name) => Any(name) is { } value
-        ? value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : throw Wrong(path + name, "a whole number", value)
+        ? value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : Integer(value, path + name)
         : null;
 
     public Fields? Object(string name) => Any(name) is { } value ? new Fields(value, path + name + ".") : null;
@@ -65,7 +65,24 @@ internal readonly struct Fields
     };
 
     /// <summary>An array of whole numbers; empty when it is not given.</summary>
-    public IReadOnlyList<int> Integers(string name) => Array(name)?.Select(item => Integer(item.Value, item.Name)).ToList() ?? [];
+    public IReadOnlyList<int> Integers(string name) => Any(name) is { } value ? Integers(value, path + name) : [];
+
+    /// <summary>The whole numbers of an array.</summary>
+    public static int[] Integers(JsonElement array, string name)
+    {
+        if (array.ValueKind != JsonValueKind.Array)
+            throw Wrong(name, "an array", array);
+        var numbers = new int[array.GetArrayLength()];
+        var count = 0;
+        foreach (var item in array.EnumerateArray())
+        {
+            // A name is made where it is needed: there may be millions of numbers.
+            numbers[count] = TryInteger(item, out var number) ? number : throw Wrong($"{name}[{count}]", "a whole number", item);
+            count++;
+        }
+
+        return numbers;
+    }
 
     /// <summary>Every field.</summary>
     public IEnumerable<(string Name, JsonElement Value, string Path)> All()
@@ -93,16 +110,21 @@ internal readonly struct Fields
 
     public static int Integer(JsonElement value, string name)
     {
-        if (value.ValueKind == JsonValueKind.Number)
-        {
-            if (value.TryGetInt32(out var number))
-                return number;
-            // 16.0 is a whole number, too: some clients have no other.
-            if (value.TryGetDouble(out var real) && real == Math.Floor(real) && Math.Abs(real) <= int.MaxValue)
-                return (int)real;
-        }
+        return TryInteger(value, out var number) ? number : throw Wrong(name, "a whole number", value);
+    }
 
-        throw Wrong(name, "a whole number", value);
+    private static bool TryInteger(JsonElement value, out int number)
+    {
+        number = 0;
+        if (value.ValueKind != JsonValueKind.Number)
+            return false;
+        if (value.TryGetInt32(out number))
+            return true;
+        // 16.0 is a whole number, too: some clients have no other.
+        if (!value.TryGetDouble(out var real) || real != Math.Floor(real) || Math.Abs(real) > int.MaxValue)
+            return false;
+        number = (int)real;
+        return true;
     }
 
     public static ApiException Wrong(string? name, string expected, JsonElement actual)

@@ -25,13 +25,15 @@ internal static class JsonResponse
     }
 
     /// <summary>Answers with an error.</summary>
-    public static Task WriteAsync(HttpContext context, ApiException error)
+    public static Task WriteAsync(HttpContext context, ApiException error) => WriteAsync(context, writer => Write(writer, error), error.Status);
+
+    /// <summary>Sets the headers that go with an error.</summary>
+    public static void SetHeaders(HttpContext context, ApiException error)
     {
         if (error.RetryAfter is { } seconds)
             context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (error.Status == StatusCodes.Status401Unauthorized)
             context.Response.Headers.WWWAuthenticate = "Bearer";
-        return WriteAsync(context, writer => Write(writer, error), error.Status);
     }
 
     /// <summary>Writes OpenAI's error object.</summary>

@@ -31,7 +31,8 @@ internal sealed class ModelDirectory
     public void Open(IReadOnlyList<ServedModel> loaded)
     {
         models = loaded;
-        state = ServerState.Ready;
+        if (state == ServerState.Loading)
+            state = ServerState.Ready;
     }
 
     /// <summary>Refuses what comes from now on.</summary>

@@ -53,6 +53,7 @@ internal static class ModelLoader
             template,
             model.Path,
             header.Provenance.Architecture,
+            header.Model.HiddenSize,
             Digest(header.Provenance));
     }
 

@@ -58,6 +58,7 @@ internal sealed record ServedModel(
 /// <param name="ChatTemplate">Text of the chat template, or null.</param>
 /// <param name="Path">The packed file, or empty.</param>
 /// <param name="Architecture">The checkpoint's own name for it.</param>
+/// <param name="EmbeddingSize">C.</param>
 /// <param name="Digest">SHA-256 that names the contents, in hexadecimal.</param>
 internal sealed record ModelFacts(
-    int ContextLength, int VocabularySize, long Parameters, long WeightBytes, string Quantization, string Device, string? ChatTemplate, string Path, string Architecture, string Digest);
+    int ContextLength, int VocabularySize, long Parameters, long WeightBytes, string Quantization, string Device, string? ChatTemplate, string Path, string Architecture, int EmbeddingSize, string Digest);

@@ -17,7 +17,7 @@ internal static class OllamaEmbedRoute
         var fields = new Fields(document.RootElement);
         var model = OllamaModelRoutes.Find(fields, models);
         var inputs = PromptField.Read(fields, "input", model);
-        var vectors = await EmbeddingsRoute.EmbedAsync(model, inputs, EmbeddingsRoute.Pooling(fields), context.RequestAborted).ConfigureAwait(false);
+        var vectors = await EmbeddingsRoute.EmbedAsync(context, model, inputs, EmbeddingsRoute.Pooling(fields)).ConfigureAwait(false);
         await JsonResponse.WriteAsync(context, writer =>
         {
             writer.WriteStartObject();

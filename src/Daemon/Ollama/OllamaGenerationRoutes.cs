@@ -70,7 +70,7 @@ internal static class OllamaGenerationRoutes
 
     private static async Task AnswerAsync(HttpContext context, Fields fields, ServedModel model, int[] prompt, bool isChat)
     {
-        var options = OllamaOptions.Read(fields, model);
+        var options = OllamaOptions.Read(fields, context, model);
         var stream = fields.Flag("stream") ?? true;
         if (prompt.Length == 0)
         {

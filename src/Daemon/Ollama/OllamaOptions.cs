@@ -1,4 +1,6 @@
+using Microsoft.AspNetCore.Http;
 using Weft.Daemon.Errors;
+using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
 using Weft.Sampling;
@@ -16,7 +18,7 @@ internal static class OllamaOptions
 
     /// <summary>Reads them.</summary>
     /// <exception cref="ApiException">One has a wrong type or value.</exception>
-    public static GenerationOptions Read(Fields request, ServedModel model)
+    public static GenerationOptions Read(Fields request, HttpContext context, ServedModel model)
     {
         RefuseWhatComesLater(request);
         var defaults = model.Defaults;
@@ -28,6 +30,7 @@ internal static class OllamaOptions
             // −1 is without end and −2 until the context is full, which is the same here.
             MaxTokens = maxTokens < 0 ? model.Facts.ContextLength : Math.Max(1, maxTokens),
             StopStrings = fields?.Texts("stop") ?? [],
+            Timeout = RequestTimeout.Read(context),
             Sampling = new SamplingOptions
             {
                 Temperature = fields?.Single("temperature") ?? defaults.Temperature ?? DefaultTemperature,

@@ -107,7 +107,7 @@ internal sealed class Answer(HttpContext context, ServedModel model, GenerationF
 
                 for (var i = 0; i < generations.Count; i++)
                 {
-                    if (open[i])
+                    if (open[i] && reader.News[i].IsNew)
                         WriteNews(events, i, reader.News[i], ref opened[i]);
                 }
 
@@ -200,7 +200,7 @@ internal sealed class Answer(HttpContext context, ServedModel model, GenerationF
     {
         // Every choice of a prompt reads the same prompt, which counts once.
         var prompt = generations.Where((_, i) => i % fields.Choices == 0).Sum(generation => generation.PromptTokens);
-        var completion = generations.Sum(generation => generation.GeneratedTokens);
+        var completion = fields.IsScoring ? 0 : generations.Sum(generation => generation.GeneratedTokens);
         writer.WriteStartObject();
         writer.WriteNumber("prompt_tokens", prompt);
         writer.WriteNumber("completion_tokens", completion);

@@ -25,7 +25,9 @@ internal static class ChatMessages
             writer.WriteEndArray();
         }
 
-        var variables = fields.Object("chat_template_kwargs")?.All().ToDictionary(entry => entry.Name, entry => entry.Value) ?? [];
+        var variables = new Dictionary<string, JsonElement>();
+        foreach (var (name, value, _) in fields.Object("chat_template_kwargs")?.All() ?? [])
+            variables[name] = value;
         using var normalized = JsonDocument.Parse(buffer.WrittenMemory);
         return model.ApplyTemplate(normalized.RootElement, fields.Flag("add_generation_prompt") ?? true, variables);
     }
@@ -36,10 +38,11 @@ internal static class ChatMessages
             throw ApiException.BadRequest($"'{name}.role' is missing.", $"{name}.role");
         writer.WriteStartObject();
         writer.WriteString("role", role);
-        var hasCalls = message.Any("tool_calls") is not null;
+        if (message.Array("images") is { Count: > 0 })
+            throw ApiException.BadRequest($"'{name}' has images, but this model reads text only.", $"{name}.images");
         writer.WriteString("content", message.Any("content") switch
         {
-            null when role == "assistant" && hasCalls => "",
+            null when role == "assistant" => "",
             null => throw ApiException.BadRequest($"'{name}.content' is missing.", $"{name}.content"),
             { ValueKind: JsonValueKind.Array } => string.Concat(message.Array("content")!.Select(part => Part(new Fields(part.Value, part.Name + "."), part.Name))),
             { } value => Fields.Text(value, $"{name}.content"),

@@ -24,8 +24,11 @@ internal static class CompletionRoute
         var settings = GenerationFields.Read(fields, context, model, DefaultMaxTokens, fields.Integer("logprobs"));
         // Those who only want a prompt scored ask for no token: one is drawn all the same, and not shown.
         var isScoring = echo && settings.Options.MaxTokens == 0;
+        if (settings.Options.TopLogProbabilities is not null)
+            model.RequireTokenizer();
         settings = settings with
         {
+            IsScoring = isScoring,
             Options = settings.Options with
             {
                 MaxTokens = isScoring ? 1 : settings.Options.MaxTokens,
@@ -33,12 +36,12 @@ internal static class CompletionRoute
             },
         };
         var generations = settings.Start(model, prompts, context.RequestAborted);
-        var format = new Format(model, generations, prompts, settings, echo, isScoring);
+        var format = new Format(model, generations, prompts, settings, echo);
         await new Answer(context, model, settings, generations, format).SendAsync().ConfigureAwait(false);
     }
 
     private sealed class Format(
-        ServedModel model, IReadOnlyList<Generation> generations, IReadOnlyList<int[]> prompts, GenerationFields settings, bool echo, bool isScoring) : IAnswerFormat
+        ServedModel model, IReadOnlyList<Generation> generations, IReadOnlyList<int[]> prompts, GenerationFields settings, bool echo) : IAnswerFormat
     {
         private readonly int[] offsets = new int[generations.Count];
 
@@ -62,7 +65,7 @@ internal static class CompletionRoute
 
         private void WriteChoice(Utf8JsonWriter writer, int index, IReadOnlyList<TokenOutput> tokens, string text, bool withPrompt)
         {
-            if (isScoring)
+            if (settings.IsScoring)
                 (text, tokens) = ("", []);
             var prompt = prompts[index / settings.Choices];
             writer.WriteString("text", withPrompt && model.Tokenizer is { } tokenizer ? tokenizer.Decode(prompt) + text : text);

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Weft.Daemon.Errors;
+using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
 
@@ -23,9 +24,10 @@ internal static class EmbeddingsRoute
             var other => throw ApiException.BadRequest($"'encoding_format' is '{other}', but must be 'float' or 'base64'.", "encoding_format"),
         };
         var inputs = PromptField.Read(fields, "input", model);
-        var vectors = await EmbedAsync(model, inputs, Pooling(fields), context.RequestAborted).ConfigureAwait(false);
-        if (fields.Integer("dimensions") is { } dimensions && dimensions != vectors[0].Length)
-            throw ApiException.BadRequest($"'dimensions' is {dimensions}, but embeddings of '{model.Name}' have {vectors[0].Length}.", "dimensions");
+        var pooling = Pooling(fields);
+        if (fields.Integer("dimensions") is { } dimensions && dimensions != model.Facts.EmbeddingSize)
+            throw ApiException.BadRequest($"'dimensions' is {dimensions}, but embeddings of '{model.Name}' have {model.Facts.EmbeddingSize}.", "dimensions");
+        var vectors = await EmbedAsync(context, model, inputs, pooling).ConfigureAwait(false);
         await JsonResponse.WriteAsync(context, writer =>
         {
             writer.WriteStartObject();
@@ -54,20 +56,31 @@ internal static class EmbeddingsRoute
         }).ConfigureAwait(false);
     }
 
-    /// <summary>Embeds texts, all at a time as far as the engine has room.</summary>
-    public static async Task<float[][]> EmbedAsync(ServedModel model, IReadOnlyList<int[]> inputs, Pooling pooling, CancellationToken cancellation)
+    /// <summary>Embeds texts, as many at a time as the engine runs; the first that fails ends the others.</summary>
+    public static async Task<float[][]> EmbedAsync(HttpContext context, ServedModel model, IReadOnlyList<int[]> inputs, Pooling pooling)
     {
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var all = inputs.Select(input => model.Engine.EmbedAsync(input, pooling, failed.Token)).ToList();
+        if (inputs.FirstOrDefault(input => input.Length > model.Facts.ContextLength) is { } tooLong)
+        {
+            throw ApiException.BadRequest(
+                $"A text of 'input' has {tooLong.Length} tokens, which do not fit the context of {model.Facts.ContextLength}.", "input", "context_length_exceeded");
+        }
+
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        if (RequestTimeout.Read(context) is { } time)
+            timeout.CancelAfter(time);
+        var vectors = new float[inputs.Count][];
+        var window = new ParallelOptions { MaxDegreeOfParallelism = model.Engine.MaxSequences, CancellationToken = timeout.Token };
         try
         {
-            return await Task.WhenAll(all).ConfigureAwait(false);
+            await Parallel.ForAsync(0, inputs.Count, window, async (i, token) =>
+                vectors[i] = await model.Engine.EmbedAsync(inputs[i], pooling, token).ConfigureAwait(false)).ConfigureAwait(false);
         }
-        catch
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
         {
-            await failed.CancelAsync().ConfigureAwait(false);
-            throw;
+            throw new EngineException(EngineFault.Timeout, "the request's time is up");
         }
+
+        return vectors;
     }
 
     /// <summary>Writes a vector as an array of numbers.</summary>

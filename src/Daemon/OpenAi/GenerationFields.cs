@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Weft.Daemon.Errors;
+using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
 using Weft.Sampling;
@@ -14,10 +15,13 @@ namespace Weft.Daemon.OpenAi;
 /// <param name="IncludeUsage">A stream ends with what was used.</param>
 internal sealed record GenerationFields(GenerationOptions Options, int Choices, bool Stream, bool IncludeUsage)
 {
+    /// <summary>Only the prompt is wanted, with its log-probabilities: the one token that is drawn is not shown.</summary>
+    public bool IsScoring { get; init; }
+
     /// <summary>Most choices of one request, over all its prompts.</summary>
     public const int MostChoices = 128;
 
-    private const string TimeoutHeader = "X-Request-Timeout";
+    private const float LeastTopP = 1e-6f;
 
     /// <summary>
     /// Reads the fields that OpenAI documents, and those that vLLM and llama.cpp add. What is not given is as the checkpoint recommends, and
@@ -54,11 +58,12 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
             IgnoreEos = fields.Flag("ignore_eos") ?? false,
             TopLogProbabilities = topLogProbabilities,
             Priority = fields.Integer("priority") ?? 0,
-            Timeout = Timeout(context),
+            Timeout = RequestTimeout.Read(context),
             Sampling = new SamplingOptions
             {
                 Temperature = fields.Single("temperature") ?? defaults.Temperature ?? 1,
-                TopP = fields.Single("top_p") ?? defaults.TopP ?? 1,
+                // 0 is allowed by OpenAI and keeps the most probable token.
+                TopP = fields.Single("top_p") is 0 ? LeastTopP : fields.Single("top_p") ?? defaults.TopP ?? 1,
                 // −1 is how vLLM says that top-k is off.
                 TopK = Math.Max(fields.Integer("top_k") ?? defaults.TopK ?? 0, 0),
                 MinP = fields.Single("min_p") ?? 0,
@@ -66,7 +71,8 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
                 PresencePenalty = fields.Single("presence_penalty") ?? 0,
                 FrequencyPenalty = fields.Single("frequency_penalty") ?? 0,
                 LogitBias = LogitBias(fields),
-                Seed = (ulong?)fields.Long("seed"),
+                // Others take a negative seed for a random one.
+                Seed = fields.Long("seed") is >= 0 and var number ? (ulong)number : null,
             },
         };
         return new(options, choices, stream, streamOptions?.Flag("include_usage") ?? false);
@@ -132,14 +138,5 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
         }
 
         return bias;
-    }
-
-    private static TimeSpan? Timeout(HttpContext context)
-    {
-        if (context.Request.Headers[TimeoutHeader] is not [{ Length: > 0 } text])
-            return null;
-        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 1e6
-            ? TimeSpan.FromSeconds(seconds)
-            : throw ApiException.BadRequest($"The header {TimeoutHeader} is '{text}', but must be a number of seconds.");
     }
 }

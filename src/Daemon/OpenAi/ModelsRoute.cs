@@ -28,7 +28,7 @@ internal static class ModelsRoute
     /// <summary>One model; its name may hold slashes.</summary>
     public static Task GetAsync(HttpContext context, ModelDirectory models) =>
         context.Request.RouteValues["id"] is string name
-            ? JsonResponse.WriteAsync(context, writer => Write(writer, models.Find(name)))
+            ? JsonResponse.WriteAsync(context, writer => Write(writer, models.Find(Uri.UnescapeDataString(name))))
             : throw ApiException.NotFound("The model's id is missing.");
 
     private static void Write(Utf8JsonWriter writer, ServedModel model)

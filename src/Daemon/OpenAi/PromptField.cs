@@ -8,6 +8,8 @@ namespace Weft.Daemon.OpenAi;
 /// <summary>A field that holds a text, token ids, or an array of either.</summary>
 internal static class PromptField
 {
+    private const int MostTexts = 2048; // OpenAI's
+
     /// <summary>Reads it as token ids.</summary>
     /// <exception cref="ApiException">It is missing, empty or of a wrong type, or an id is none of the model's.</exception>
     public static List<int[]> Read(Fields fields, string name, ServedModel model)
@@ -16,17 +18,34 @@ internal static class PromptField
             throw ApiException.BadRequest($"'{name}' is missing.", name);
         if (value.ValueKind != JsonValueKind.Array)
             return [model.RequireTokenizer().Encode(Fields.Text(value, name))];
-        var items = fields.Array(name)!;
-        if (items.Count == 0)
+        if (value.GetArrayLength() == 0)
             throw ApiException.BadRequest($"'{name}' is an empty array.", name);
-        if (items[0].Value.ValueKind == JsonValueKind.Number)
-            return [[.. fields.Integers(name).Select(id => Checked(id, name, model))]];
+        if (value[0].ValueKind == JsonValueKind.Number)
+            return [Ids(value, name, name, model)];
+        if (value.GetArrayLength() > MostTexts)
+            throw ApiException.BadRequest($"'{name}' has {value.GetArrayLength()} texts, but at most {MostTexts} are taken at a time.", name);
+        var items = fields.Array(name)!;
         return [.. items.Select(item => item.Value.ValueKind == JsonValueKind.Array
-            ? item.Value.EnumerateArray().Select((id, i) => Checked(Fields.Integer(id, $"{item.Name}[{i}]"), name, model)).ToArray()
+            ? Ids(item.Value, item.Name, name, model)
             : model.RequireTokenizer().Encode(Fields.Text(item.Value, item.Name)))];
     }
 
-    private static int Checked(int id, string name, ServedModel model) => (uint)id < (uint)model.Facts.VocabularySize
-        ? id
-        : throw ApiException.BadRequest($"'{name}' has the token id {id}, but the ids of '{model.Name}' end at {model.Facts.VocabularySize - 1}.", name);
+    /// <summary>Token ids; more than the context holds are refused before they are read.</summary>
+    private static int[] Ids(JsonElement array, string place, string name, ServedModel model)
+    {
+        if (array.GetArrayLength() > model.Facts.ContextLength)
+        {
+            throw ApiException.BadRequest(
+                $"'{name}' has {array.GetArrayLength()} tokens, which do not fit the context of {model.Facts.ContextLength}.", name, "context_length_exceeded");
+        }
+
+        var ids = Fields.Integers(array, place);
+        foreach (var id in ids)
+        {
+            if ((uint)id >= (uint)model.Facts.VocabularySize)
+                throw ApiException.BadRequest($"'{name}' has the token id {id}, but the ids of '{model.Name}' end at {model.Facts.VocabularySize - 1}.", name);
+        }
+
+        return ids;
+    }
 }

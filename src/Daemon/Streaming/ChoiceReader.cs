@@ -14,9 +14,13 @@ internal sealed class ChoiceNews
     /// <summary>The generation ended.</summary>
     public bool Ended { get; set; }
 
+    /// <summary>Anything came: its prompt has been read.</summary>
+    public bool IsNew { get; set; }
+
     /// <summary>Forgets all but the end.</summary>
     public void Clear()
     {
+        IsNew = false;
         Text.Clear();
         Tokens.Clear();
     }
@@ -93,7 +97,7 @@ internal sealed class ChoiceReader : IDisposable
                 waits[i] = null;
             while (outputs.TryRead(out var output))
             {
-                any = true;
+                any = news.IsNew = true;
                 news.Text.Append(output.Text);
                 if (output.LogProbabilities is not null && !output.IsEnd)
                     news.Tokens.Add(output);
@@ -102,7 +106,7 @@ internal sealed class ChoiceReader : IDisposable
             if (!outputs.Completion.IsCompleted)
                 continue;
             outputs.Completion.GetAwaiter().GetResult();
-            news.Ended = any = true;
+            news.Ended = news.IsNew = any = true;
             open--;
         }
 

@@ -61,6 +61,19 @@ public sealed class Sampler
         }
     }
 
+    /// <summary>Starts again after tokens that are known: as if it had drawn those, and nothing else.</summary>
+    internal void Resume(ReadOnlySpan<int> prompt, ReadOnlySpan<int> generated)
+    {
+        Step = (ulong)generated.Length;
+        if (Penalties is null)
+            return;
+        Penalties.Clear();
+        foreach (var token in prompt)
+            Penalties.AddPrompt(token);
+        foreach (var token in generated)
+            Penalties.AddGenerated(token);
+    }
+
     /// <summary>Picks the next token and records it as generated. Allocates no memory.</summary>
     /// <param name="logits">[V], changed in place. −∞ forbids a token.</param>
     /// <returns>The token's id; with temperature 0 that of the largest logit, the lowest of equals.</returns>

@@ -38,7 +38,7 @@ public sealed record SamplingOptions
         OptionException.ThrowUnless(TopK >= 0, "top_k", TopK, "0 (off) or a positive number");
         OptionException.ThrowUnless(TopP is > 0 and <= 1, "top_p", TopP, "above 0 and at most 1 (off)");
         OptionException.ThrowUnless(MinP is >= 0 and <= 1, "min_p", MinP, "from 0 (off) to 1");
-        OptionException.ThrowUnless(RepetitionPenalty > 0 && float.IsFinite(RepetitionPenalty), "repetition_penalty", RepetitionPenalty, "a positive number (1 is off)");
+        OptionException.ThrowUnless(RepetitionPenalty is >= 0.01f and <= 100, "repetition_penalty", RepetitionPenalty, "from 0.01 to 100 (1 is off)");
         OptionException.ThrowUnless(PresencePenalty is >= -2 and <= 2, "presence_penalty", PresencePenalty, "from -2 to 2 (0 is off)");
         OptionException.ThrowUnless(FrequencyPenalty is >= -2 and <= 2, "frequency_penalty", FrequencyPenalty, "from -2 to 2 (0 is off)");
         foreach (var bias in LogitBias.Values)

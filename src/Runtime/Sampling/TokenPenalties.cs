@@ -15,6 +15,14 @@ internal sealed class TokenPenalties(SamplingOptions options, int vocabularySize
     public static bool AreAskedFor(SamplingOptions options) =>
         options is not { RepetitionPenalty: 1, PresencePenalty: 0, FrequencyPenalty: 0 };
 
+    /// <summary>Forgets every token.</summary>
+    public void Clear()
+    {
+        foreach (var token in Distinct)
+            (seen[token], generated[token]) = (false, 0);
+        distinctCount = 0;
+    }
+
     /// <summary>Records a token of the prompt.</summary>
     public void AddPrompt(int token)
     {

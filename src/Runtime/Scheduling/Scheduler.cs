@@ -134,12 +134,15 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
     private int Give(Request request, int most)
     {
         var count = Math.Min(Math.Min(most, tokensLeft), request.Missing);
-        if (request.WantsPromptLogits && request.Table.Length < request.PromptLength)
-            count = Math.Min(count, rowsLeft);
-        if (count <= 0 || rowsLeft == 0)
-            return 0;
         var first = request.Table.Length;
+        if (request.WantsPromptLogits && first < request.PromptLength)
+            count = Math.Min(count, rowsLeft);
+        else if (rowsLeft == 0 && count == request.Missing)
+            count--; // all but the token whose logits are wanted
+        if (count <= 0)
+            return 0;
         var ends = count == request.Missing;
+        // Tables share whole blocks alone, so none is ever to be copied.
         while (!request.Table.TryExtend(first + count, out _))
         {
             var last = running[^1];

@@ -41,6 +41,7 @@ public sealed class Engine : IDisposable
     private EngineStatistics statistics;
     private long ids;
     private long steps;
+    private long preemptions;
     private int waiting; // requests without a first step, those still in the queue of commands included
     private int started;
     private long nextDeadline = long.MaxValue;
@@ -139,7 +140,7 @@ public sealed class Engine : IDisposable
     }
 
     /// <summary>Takes no more requests and waits until those that it has are done.</summary>
-    /// <param name="patience">After this time they are cancelled.</param>
+    /// <param name="patience">After this time they are ended with an <see cref="EngineException"/>.</param>
     public async Task CloseAsync(TimeSpan patience)
     {
         lock (gate)
@@ -149,7 +150,7 @@ public sealed class Engine : IDisposable
         Dispose();
     }
 
-    /// <summary>Cancels what runs and stops.</summary>
+    /// <summary>Ends what runs, with an <see cref="EngineException"/>, and stops.</summary>
     public void Dispose()
     {
         lock (gate)
@@ -195,7 +196,7 @@ public sealed class Engine : IDisposable
         // A request that came before the gate closed is still in the queue.
         stopping = true;
         foreach (var request in live.Values.ToList())
-            End(request, FinishReason.Cancelled, null);
+            End(request, null, new EngineException(EngineFault.Closed, "the engine was closed before the request was done"));
         TakeCommands();
         ended.SetResult();
     }
@@ -210,8 +211,10 @@ public sealed class Engine : IDisposable
                 scheduler.Add(added);
                 nextDeadline = Math.Min(nextDeadline, added.Deadline);
                 metrics.PromptTokens.Add(added.PromptLength);
-                if (stopping || added.Generation.IsCancelled)
+                if (added.Generation.IsCancelled)
                     End(added, FinishReason.Cancelled, null);
+                else if (stopping)
+                    End(added, null, new EngineException(EngineFault.Closed, "the engine is closing"));
                 else if (broken is { } failure)
                     End(added, null, new EngineException(EngineFault.Failed, $"the engine has failed: {failure.Message}", failure));
             }
@@ -247,6 +250,9 @@ public sealed class Engine : IDisposable
             return true;
         }
 
+        if (scheduler.Preemptions > preemptions)
+            ForgetWhoGaveWay();
+        preemptions = scheduler.Preemptions;
         var record = records[steps++ % records.Length];
         record.Fill(shares);
         NoteStarts(record);
@@ -279,6 +285,19 @@ public sealed class Engine : IDisposable
             Interlocked.Decrement(ref waiting);
             started++;
             metrics.QueueTime.Record(time.TotalSeconds);
+        }
+    }
+
+    /// <summary>
+    /// The device keeps something for every sampler with penalties, and has room for as many as run: who gave way has none. When it comes
+    /// back its sampler starts from the tokens that are known, as if it had drawn those and no others.
+    /// </summary>
+    private void ForgetWhoGaveWay()
+    {
+        foreach (var request in live.Values.Where(request => request is { State: RequestState.Waiting, Generation.QueueTime: not null, MustResume: false }))
+        {
+            program.Forget(request.Sampler);
+            request.MustResume = true;
         }
     }
 
@@ -410,6 +429,7 @@ public sealed class Engine : IDisposable
         foreach (var request in involved)
             request.Undraw();
         scheduler.Restart();
+        ForgetWhoGaveWay();
         if (++failures >= MostFailures || exception.InnerException is CudaException { IsContextLost: true })
             broken = exception;
         if (involved.Count == 1)

@@ -22,6 +22,8 @@ internal sealed class EngineMetrics : IDisposable
         PromptTokens = meter.CreateCounter<long>("prompt_tokens", description: "Tokens of prompts.");
         GenerationTokens = meter.CreateCounter<long>("generation_tokens", description: "Tokens drawn.");
         RequestSuccess = meter.CreateCounter<long>("request_success", description: "Requests that ended, by reason.");
+        foreach (var reason in (string[])["stop", "length", "abort"])
+            RequestSuccess.Add(0, new KeyValuePair<string, object?>("finished_reason", reason));
         TimeToFirstToken = Seconds("time_to_first_token_seconds", "Time from a request's arrival to its first token.");
         InterTokenLatency = Seconds("inter_token_latency_seconds", "Time between two tokens of a request.");
         Duration = Seconds("e2e_request_latency_seconds", "Time from a request's arrival to its last token.");

@@ -8,6 +8,10 @@ public sealed record GenerationOptions
     /// <summary>Most alternatives that can be asked for beside a token.</summary>
     public const int MostTopLogProbabilities = 20;
 
+    // Every token looks for all of them.
+    private const int MostStops = 64;
+    private const int LongestStop = 1024;
+
     /// <summary>Most tokens to generate; what the context leaves if that is less.</summary>
     public int MaxTokens { get; init; } = 256;
 
@@ -53,6 +57,8 @@ public sealed record GenerationOptions
         OptionException.ThrowUnless(Priority is >= -1000 and <= 1000, "priority", Priority, "from -1000 to 1000");
         OptionException.ThrowUnless(Timeout is null || Timeout > TimeSpan.Zero, "timeout", Timeout, "a positive time");
         OptionException.ThrowUnless(!PromptLogProbabilities || TopLogProbabilities is not null, "top_logprobs", null, "given for those of the prompt");
+        OptionException.ThrowUnless(StopStrings.Count <= MostStops, "stop", StopStrings.Count, $"at most {MostStops} strings");
+        OptionException.ThrowUnless(StopStrings.All(stop => stop.Length is > 0 and <= LongestStop), "stop", "a string", $"of 1 to {LongestStop} characters");
         foreach (var token in StopTokens)
             OptionException.ThrowUnless((uint)token < (uint)vocabularySize, "stop_token_ids", token, $"the id of one of the model's {vocabularySize} tokens");
         foreach (var token in Sampling.LogitBias.Keys)

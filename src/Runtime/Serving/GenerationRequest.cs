@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Weft.KvCache;
 using Weft.Sampling;
 using Weft.Scheduling;
@@ -19,7 +20,7 @@ internal sealed class GenerationRequest : Request
         Generation = generation;
         Arrival = arrival;
         var options = generation.Options;
-        Deadline = options.Timeout is { } timeout ? arrival + (long)(timeout.TotalSeconds * Stopwatch.Frequency) : long.MaxValue;
+        Deadline = options.Timeout is { } timeout ? arrival + (long)Math.Min(timeout.TotalSeconds * Stopwatch.Frequency, long.MaxValue / 4.0) : long.MaxValue;
         WantsPromptLogits = options.PromptLogProbabilities || options.Pooling == Pooling.Mean;
         Pooler = options.Pooling is { } pooling ? new(pooling, model.FinalNorm) : null;
         ends = [.. options.StopTokens, .. options.IgnoreEos ? [] : model.EosTokens];
@@ -49,8 +50,19 @@ internal sealed class GenerationRequest : Request
     /// <summary>When it is given up.</summary>
     public long Deadline { get; }
 
+    /// <summary>It gave way, or a step of its failed: its sampler must start again from the tokens that are known.</summary>
+    public bool MustResume { get; set; }
+
     /// <summary>When its last token was drawn, in units of <see cref="Stopwatch"/>.</summary>
     public long LastToken { get; set; }
+
+    /// <summary>Brings its sampler to where it is: after the tokens that are known.</summary>
+    public void Resume()
+    {
+        MustResume = false;
+        var tokens = CollectionsMarshal.AsSpan(Tokens);
+        Sampler.Resume(tokens[..PromptLength], tokens[PromptLength..]);
+    }
 
     /// <summary>Takes a token that was drawn.</summary>
     /// <returns>Why the generation ends with it, or null.</returns>

@@ -42,6 +42,8 @@ internal sealed class StepRecord
         foreach (var share in shares)
         {
             var request = (GenerationRequest)share.Request;
+            if (request.MustResume)
+                request.Resume();
             entries.Add((request, share, Rows));
             Tokens += share.Count;
             Rows += share.Rows switch { LogitRows.All => share.Count, LogitRows.Last => 1, _ => 0 };

@@ -51,7 +51,7 @@ internal sealed class TestServer : IAsyncDisposable
         var engine = new Engine(program.ForEngine(blocks, context, Bard.Tokenizer), engineOptions ?? new() { ModelName = ModelName });
         GenerationDefaults defaults = new() { BosToken = 0, EosTokens = [2] };
         server.Open([new(ModelName, engine, Bard.Tokenizer, new ChatPrompter(ChatTemplate.Parse(Bard.Template), Bard.Tokenizer, defaults), defaults,
-            new(context, Bard.Tokenizer.VocabularySize, 5_000_000, 10_000_000, "bf16", "stub", Bard.Template, "", "Stub", new string('0', 64)))]);
+            new(context, Bard.Tokenizer.VocabularySize, 5_000_000, 10_000_000, "bf16", "stub", Bard.Template, "", "Stub", 2, new string('0', 64)))]);
         return new(server, engine);
     }
 

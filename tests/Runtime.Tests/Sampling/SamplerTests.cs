@@ -182,7 +182,7 @@ public sealed class SamplerTests
     public void An_option_out_of_range_is_named(SamplingOptions options, string name, string value) =>
         Assert.That(
             () => new Sampler(options, 10),
-            Throws.TypeOf<WeftException>().With.Message.Contains($"option {name} is {value}").And.Message.Contains("must be"));
+            Throws.TypeOf<OptionException>().With.Property("Option").EqualTo(name).And.Message.Contains($"{name} is {value}").And.Message.Contains("must be"));
 
     [Test]
     public void Sampling_allocates_no_memory()

@@ -155,14 +155,14 @@ public sealed class EngineTests
     }
 
     [Test]
-    public async Task Closing_cancels_what_outlasts_its_patience()
+    public async Task Closing_ends_what_outlasts_its_patience_with_an_error()
     {
         var program = new StubProgram(Vocabulary) { OnStep = _ => Thread.Sleep(5) };
         using var engine = new Engine(program.ForEngine(400, 6000));
         using var generation = engine.Start([5], new() { MaxTokens = 5000 });
         await engine.CloseAsync(TimeSpan.FromMilliseconds(100));
-        Assert.That(generation.Wait(), Has.Count.InRange(1, 200));
-        Assert.That(generation.FinishReason, Is.EqualTo(FinishReason.Cancelled));
+        Assert.That(() => generation.Wait(), Throws.TypeOf<EngineException>().With.Property("Fault").EqualTo(EngineFault.Closed));
+        Assert.That(generation.GeneratedTokens, Is.InRange(1, 200));
     }
 
     [Test]

@@ -24,22 +24,30 @@ internal sealed record RenderLimits
 /// </summary>
 internal sealed class Budget(RenderLimits limits)
 {
-    // A step is a few dozen nanoseconds of tree walking: about as long as it takes to copy 64 characters, search 256 or make 4 values.
-    private const int Step1 = 256;
-    private const int MadeCharacter = 4;
+    // Prices in 256ths of a step, which is some dozens of nanoseconds of tree walking: as much as making 40 characters, searching 256,
+    // or making two or three values takes.
+    private const int WholeStep = 256;
+    private const int Element = 96;
+    private const int Piece = 8;
+    private const int MadeCharacter = 6;
     private const int ReadCharacter = 1;
-    private const int Element = 64;
 
-    private long left = (long)limits.Steps * Step1;
+    // Templates copy and search each message a dozen times or so, which must not cost a long conversation the steps of its template.
+    private const int GivenCharacter = 128;
+
+    private long left = (long)limits.Steps * WholeStep;
     private int depth;
 
     /// <summary>The bounds.</summary>
     public RenderLimits Limits => limits;
 
+    /// <summary>A text of this length is given to the template, which may work on it.</summary>
+    public void Grant(int length) => left += (long)length * GivenCharacter;
+
     /// <summary>A node is evaluated, or a value inside a value looked at.</summary>
     public void Step()
     {
-        Spend(1, Step1);
+        Spend(1, WholeStep);
         CheckStack();
     }
 
@@ -53,6 +61,16 @@ internal sealed class Budget(RenderLimits limits)
             throw new TemplateFailure($"a text grows beyond {limits.TextLength} characters");
         Spend(length, MadeCharacter);
     }
+
+    /// <summary>A piece of this length is added to a text.</summary>
+    public void Append(long length)
+    {
+        Spend(1, Piece);
+        Spend(length, MadeCharacter);
+    }
+
+    /// <summary>Each character of a text of this length is looked at, for its case or its kind.</summary>
+    public void Characters(long length) => Spend(length, Element / 4);
 
     /// <summary>A text of this length is read.</summary>
     public void Scan(long length) => Spend(length, ReadCharacter);

@@ -37,6 +37,15 @@ internal sealed class TextBuilder(Budget budget)
         return this;
     }
 
+    /// <summary>Adds an escape: a backslash, a letter and hexadecimal digits.</summary>
+    public TextBuilder AppendEscape(char letter, int value, int digits)
+    {
+        Append('\\').Append(letter);
+        for (var shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+            Append("0123456789abcdef"[(value >> shift) & 15]);
+        return this;
+    }
+
     /// <inheritdoc/>
     public override string ToString() => text.ToString();
 
@@ -44,6 +53,6 @@ internal sealed class TextBuilder(Budget budget)
     {
         if (text.Length + more > budget.Limits.TextLength)
             throw new TemplateFailure($"a text grows beyond {budget.Limits.TextLength} characters");
-        budget.Text(more);
+        budget.Append(more);
     }
 }

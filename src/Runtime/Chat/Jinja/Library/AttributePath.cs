@@ -6,17 +6,17 @@ internal sealed class AttributePath
     private readonly Value[] parts;
 
     /// <summary>Takes an attribute apart; null and None read the value itself.</summary>
-    public AttributePath(Value? attribute) => parts = attribute switch
+    public AttributePath(Value? attribute, RenderState state) => parts = attribute switch
     {
         null or NoneValue => [],
-        StringValue text => [.. text.Text.Split('.').Select(Part)],
+        StringValue text => [.. Split(text.Text, '.', state).Select(Part)],
         _ => [attribute],
     };
 
     /// <summary>Takes an attribute apart that may name several, with commas between.</summary>
-    public static AttributePath[] Several(Value? attribute) => attribute is StringValue text
-        ? [.. text.Text.Split(',').Select(path => new AttributePath(new StringValue(path)))]
-        : [new AttributePath(attribute)];
+    public static AttributePath[] Several(Value? attribute, RenderState state) => attribute is StringValue text
+        ? [.. Split(text.Text, ',', state).Select(path => new AttributePath(new StringValue(path), state))]
+        : [new AttributePath(attribute, state)];
 
     /// <summary>The attribute of a value.</summary>
     /// <param name="value">The value.</param>
@@ -44,8 +44,15 @@ internal sealed class AttributePath
     {
         if (isCaseSensitive || value is not StringValue text)
             return value;
-        state.Budget.Elements(text.Text.Length / 4);
+        state.Budget.Characters(text.Text.Length);
         return text.With(CaseText.Lower(text.Text));
+    }
+
+    private static string[] Split(string text, char separator, RenderState state)
+    {
+        state.Budget.Text(text.Length);
+        state.Budget.Elements(4L * text.AsSpan().Count(separator));
+        return text.Split(separator);
     }
 
     private static Value Part(string part) => part.Length > 0 && part.All(char.IsAsciiDigit) && Int128.TryParse(part, out var index)

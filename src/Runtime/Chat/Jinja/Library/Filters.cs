@@ -9,7 +9,7 @@ internal delegate Value Filter(Value value, Arguments arguments, RenderState sta
 internal static class Filters
 {
     private static readonly FrozenDictionary<string, Filter> All =
-        TextFilters.All.Concat(ListFilters.All).Concat(SelectFilters.All).Concat(NumberFilters.All).ToFrozenDictionary();
+        TextFilters.All.Concat(ListFilters.All).Concat(SortFilters.All).Concat(SelectFilters.All).Concat(NumberFilters.All).ToFrozenDictionary();
 
     /// <summary>Whether there is a filter of that name.</summary>
     public static bool Exists(string name) => All.ContainsKey(name);

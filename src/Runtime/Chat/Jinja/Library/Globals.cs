@@ -25,7 +25,7 @@ internal static class Globals
     private static RangeValue Range(Arguments arguments, RenderState state)
     {
         var bound = arguments.Bind("range", 1, "start", "stop", "step");
-        var parts = Array.ConvertAll(bound, part => part is null ? (long?)null : Conversion.ToIndex(part));
+        var parts = Array.ConvertAll(bound, part => part is null ? (long?)null : Bound(part));
         var (start, stop) = parts[1] is { } end ? (parts[0]!.Value, end) : (0, parts[0]!.Value);
         var step = parts[2] ?? 1;
         if (step == 0)
@@ -35,6 +35,9 @@ internal static class Globals
             throw new TemplateFailure($"Range too big. The sandbox blocks ranges larger than MAX_RANGE ({state.Budget.Limits.RangeLength}).");
         return new(start, stop, step, (int)Int128.Max(length, 0));
     }
+
+    private static long Bound(Value value) => Conversion.ToIndex(value) is var bound and not (long.MinValue or long.MaxValue) ? bound
+        : throw new TemplateFailure("the bounds of a range have more than 64 bits");
 
     private static DictValue Dict(Arguments arguments, RenderState state)
     {
@@ -51,6 +54,8 @@ internal static class Globals
             return dict.Entries;
         return state.Iterate(value).Select((item, i) =>
         {
+            if (item.Elements(state) is null)
+                throw new TemplateFailure($"cannot convert dictionary update sequence element #{i} to a sequence");
             var pair = state.Iterate(item).Take(3).ToList();
             return pair.Count == 2 ? KeyValuePair.Create(pair[0], pair[1])
                 : throw new TemplateFailure($"dictionary update sequence element #{i} has length {item.Length ?? pair.Count}; 2 is required");

@@ -1,6 +1,6 @@
 namespace Weft.Chat.Jinja;
 
-/// <summary>Filters that count, arrange and cut what can be iterated.</summary>
+/// <summary>Filters that count, join, reverse and cut what can be iterated.</summary>
 internal static class ListFilters
 {
     /// <summary>The filters by name.</summary>
@@ -12,24 +12,22 @@ internal static class ListFilters
         ["count"] = Count,
         ["d"] = Default,
         ["default"] = Default,
-        ["dictsort"] = DictSort,
         ["first"] = First,
-        ["groupby"] = GroupBy,
         ["items"] = Items,
         ["join"] = Join,
         ["last"] = Last,
         ["length"] = Count,
-        ["list"] = (value, arguments, state) => new ListValue(ToList(value, arguments.Bind("list", 0).Length, state)),
-        ["max"] = (value, arguments, state) => Extreme("max", 1, value, arguments, state),
-        ["min"] = (value, arguments, state) => Extreme("min", -1, value, arguments, state),
+        ["list"] = ToList,
         ["reverse"] = Reverse,
         ["slice"] = Slice,
-        ["sort"] = Sort,
         ["sum"] = Sum,
-        ["unique"] = Unique,
     };
 
-    private static List<Value> ToList(Value value, int _, RenderState state) => [.. state.Iterate(value)];
+    private static ListValue ToList(Value value, Arguments arguments, RenderState state)
+    {
+        arguments.Bind("list", 0);
+        return new([.. state.Iterate(value)]);
+    }
 
     private static IteratorValue Batch(Value value, Arguments arguments, RenderState state)
     {
@@ -72,56 +70,10 @@ internal static class ListFilters
         return value is UndefinedValue || (bound[1] is { IsTrue: true } && !value.IsTrue) ? bound[0] ?? StringValue.Empty : value;
     }
 
-    private static ListValue DictSort(Value value, Arguments arguments, RenderState state)
-    {
-        var bound = arguments.Bind("dictsort", 0, "case_sensitive", "by", "reverse");
-        var by = bound[1] is null ? "key" : Conversion.RequireText(bound[1]!, "dictsort()");
-        if (by is not ("key" or "value"))
-            throw new TemplateFailure("You can only sort by either \"key\" or \"value\"");
-        if (value is UndefinedValue undefined)
-            throw undefined.Failure(state.Budget);
-        if (value is not DictValue dict)
-            throw new TemplateFailure($"'{value.TypeName}' object has no attribute 'items'");
-        var entries = dict.Entries.Select(entry => (Value)new TupleValue([entry.Key, entry.Value]));
-        return new(Sorting.By(entries, entry =>
-            AttributePath.Fold(((TupleValue)entry).Items[by == "key" ? 0 : 1], bound[0]?.IsTrue ?? false, state), bound[2]?.IsTrue ?? false, state));
-    }
-
     private static Value First(Value value, Arguments arguments, RenderState state)
     {
         arguments.Bind("first", 0);
         return state.Iterate(value).FirstOrDefault() ?? UndefinedValue.Because("No first item, sequence was empty.");
-    }
-
-    private static ListValue GroupBy(Value value, Arguments arguments, RenderState state)
-    {
-        var bound = arguments.Bind("groupby", 1, "attribute", "default", "case_sensitive");
-        var path = new AttributePath(bound[0]);
-        var isCaseSensitive = bound[2]?.IsTrue ?? false;
-        var groups = new List<Value>();
-        var members = new List<Value>();
-        Value? last = null;
-        foreach (var item in Sorting.By(state.Iterate(value), Key, isReversed: false, state))
-        {
-            var key = Key(item);
-            if (last is not null && !Comparison.AreEqual(last, key, state.Budget))
-                Close();
-            last = key;
-            members.Add(item);
-        }
-
-        if (last is not null)
-            Close();
-        return new(groups);
-
-        Value Key(Value item) => path.Key(item, isCaseSensitive, state, bound[1]);
-
-        // The group is named as its first member writes it.
-        void Close()
-        {
-            groups.Add(new GroupValue(path.Read(members[0], state, bound[1]), new(members)));
-            members = [];
-        }
     }
 
     private static IteratorValue Items(Value value, Arguments arguments, RenderState state)
@@ -144,7 +96,7 @@ internal static class ListFilters
     {
         var bound = arguments.Bind("join", 0, "d", "attribute");
         var separator = bound[0] is null ? "" : Conversion.ToText(bound[0]!, state).Text;
-        var path = new AttributePath(bound[1]);
+        var path = new AttributePath(bound[1], state);
         var output = new TextBuilder(state.Budget);
         var isFirst = true;
         foreach (var item in state.Iterate(value))
@@ -161,6 +113,8 @@ internal static class ListFilters
     private static Value Last(Value value, Arguments arguments, RenderState state)
     {
         arguments.Bind("last", 0);
+        if (value is StringValue or SequenceValue or RangeValue && value.Item(new IntValue(-1), state) is { } last)
+            return last;
         return Reversed(value, state).FirstOrDefault() ?? UndefinedValue.Because("No last item, sequence was empty.");
     }
 
@@ -182,7 +136,12 @@ internal static class ListFilters
             throw new TemplateFailure("argument must be iterable");
         // What Python cannot walk backwards becomes a list.
         return value is IteratorValue ? new ListValue([.. state.Iterate(value).ToList().AsEnumerable().Reverse()])
-            : new IteratorValue($"{value.TypeName}_reverseiterator", Reversed(value, state));
+            : new IteratorValue(value switch
+        {
+            ListValue => "list_reverseiterator",
+            DictValue => "dict_reversekeyiterator",
+            _ => "reversed",
+        }, Reversed(value, state));
     }
 
     private static IteratorValue Slice(Value value, Arguments arguments, RenderState state)
@@ -192,14 +151,14 @@ internal static class ListFilters
 
         IEnumerable<Value> Slices()
         {
-            var items = ToList(value, 0, state);
+            var items = state.Iterate(value).ToList();
             var count = Conversion.ToIndex(bound[0]!);
             if (count == 0)
                 throw new TemplateFailure("integer division or modulo by zero");
             var (size, longer) = (items.Count / count, items.Count % count);
             for (var (i, begin) = (0L, 0); i < count; i++)
             {
-                state.Budget.Step();
+                state.Budget.Elements(6);
                 var length = (int)size + (i < longer ? 1 : 0);
                 var slice = items.GetRange(begin, length);
                 begin += length;
@@ -210,57 +169,15 @@ internal static class ListFilters
         }
     }
 
-    private static ListValue Sort(Value value, Arguments arguments, RenderState state)
-    {
-        var bound = arguments.Bind("sort", 0, "reverse", "case_sensitive", "attribute");
-        var paths = AttributePath.Several(bound[2]);
-        var isCaseSensitive = bound[1]?.IsTrue ?? false;
-        return new(Sorting.By(state.Iterate(value), item =>
-            new ListValue([.. paths.Select(path => path.Key(item, isCaseSensitive, state))]), bound[0]?.IsTrue ?? false, state));
-    }
-
-    private static Value Extreme(string name, int sign, Value value, Arguments arguments, RenderState state)
-    {
-        var bound = arguments.Bind(name, 0, "case_sensitive", "attribute");
-        var path = new AttributePath(bound[1]);
-        Value? best = null;
-        Value? bestKey = null;
-        foreach (var item in state.Iterate(value))
-        {
-            var key = path.Key(item, bound[0]?.IsTrue ?? false, state);
-            if (bestKey is null || Comparison.Order(key, bestKey, sign > 0 ? ">" : "<", state.Budget) * sign > 0)
-                (best, bestKey) = (item, key);
-        }
-
-        return best ?? UndefinedValue.Because("No aggregated item, sequence was empty.");
-    }
-
     private static Value Sum(Value value, Arguments arguments, RenderState state)
     {
         var bound = arguments.Bind("sum", 0, "attribute", "start");
-        var path = new AttributePath(bound[0]);
+        var path = new AttributePath(bound[0], state);
         var total = bound[1] ?? IntValue.Zero;
         if (total is StringValue)
             throw new TemplateFailure("sum() can't sum strings [use ''.join(seq) instead]");
         foreach (var item in state.Iterate(value))
             total = Arithmetic.Add(total, path.Read(item, state), state);
         return total;
-    }
-
-    private static IteratorValue Unique(Value value, Arguments arguments, RenderState state)
-    {
-        var bound = arguments.Bind("unique", 0, "case_sensitive", "attribute");
-        return new("generator", Distinct());
-
-        IEnumerable<Value> Distinct()
-        {
-            var path = new AttributePath(bound[1]);
-            var seen = new HashSet<Value>(state.Keys);
-            foreach (var item in state.Iterate(value))
-            {
-                if (seen.Add(path.Key(item, bound[0]?.IsTrue ?? false, state)))
-                    yield return item;
-            }
-        }
     }
 }

@@ -29,7 +29,7 @@ internal static class NumberFilters
             throw undefined.Failure(state.Budget);
         if (value is StringValue text)
         {
-            state.Budget.Text(text.Text.Length);
+            state.Budget.Characters(text.Text.Length);
             return Conversion.ParseFloat(text.Text) is { } parsed ? new FloatValue(parsed) : otherwise;
         }
 
@@ -48,7 +48,7 @@ internal static class NumberFilters
         var real = (value as FloatValue)?.Number;
         if (value is StringValue text)
         {
-            state.Budget.Text(text.Text.Length);
+            state.Budget.Characters(text.Text.Length);
             if (radix is 0 or (>= 2 and <= 36) && Conversion.ParseInteger(text.Text, (int)radix) is { } parsed)
                 return new IntValue(parsed);
             real = Conversion.ParseFloat(text.Text);
@@ -83,7 +83,8 @@ internal static class NumberFilters
         var scale = Math.Pow(10, precision);
         if (!double.IsFinite(number * scale) || scale == 0)
             throw new TemplateFailure("the number is too large to be rounded");
-        return new(round(number * scale) / scale);
+        // Python's floor and ceil give ints, which have no negative zero.
+        return new((round(number * scale) + 0.0) / scale);
     }
 
     // Tens and hundreds: a half goes to the even one.

@@ -35,7 +35,7 @@ internal static class SelectFilters
             if (arguments.Named.FirstOrDefault(argument => argument.Key is not ("attribute" or "default")) is { Key: { } unknown })
                 throw new TemplateFailure($"Unexpected keyword argument '{unknown}'");
             var bound = arguments.Bind("map", 0, "attribute", "default");
-            var path = new AttributePath(bound[0]);
+            var path = new AttributePath(bound[0], state);
             return item => path.Read(item, state, bound[1]);
         }
 
@@ -55,7 +55,7 @@ internal static class SelectFilters
             yield break;
         if (byAttribute && arguments.Positional.Count == 0)
             throw new TemplateFailure("Missing parameter for attribute name");
-        var path = new AttributePath(byAttribute ? arguments.Positional[0] : null);
+        var path = new AttributePath(byAttribute ? arguments.Positional[0] : null, state);
         var test = arguments.Positional.Skip(byAttribute ? 1 : 0).FirstOrDefault();
         var rest = arguments.Skip(byAttribute ? 2 : 1);
         foreach (var item in state.Iterate(value))

@@ -29,7 +29,7 @@ internal static class SplitMethods
     {
         foreach (var part in parts)
         {
-            state.Budget.Elements(1);
+            state.Budget.Elements(2);
             yield return part;
         }
     }
@@ -54,7 +54,7 @@ internal static class SplitMethods
         yield return text[from..to];
     }
 
-    // Stretches of white space separate; the rest behind the last split keeps its own, except at its outer end.
+    // Stretches of white space separate; the rest behind the last split keeps its own.
     private static IEnumerable<string> SplitAtSpace(string text, long most, bool fromEnd)
     {
         var (from, to) = (0, text.Length);
@@ -66,7 +66,7 @@ internal static class SplitMethods
                 yield break;
             if (most-- <= 0)
             {
-                yield return PythonText.Strip(text[from..to], null, left: fromEnd, right: !fromEnd);
+                yield return text[from..to];
                 yield break;
             }
 
@@ -97,7 +97,7 @@ internal static class SplitMethods
         state.Budget.Text(text.Length);
         var at = fromEnd ? text.LastIndexOf(separator, StringComparison.Ordinal) : text.IndexOf(separator, StringComparison.Ordinal);
         if (at < 0)
-            return fromEnd ? new([StringValue.Empty, StringValue.Empty, self]) : new([self, StringValue.Empty, StringValue.Empty]);
+            return fromEnd ? new([self.With(""), self.With(""), self]) : new([self, self.With(""), self.With("")]);
         return new([self.With(text[..at]), self.With(separator), self.With(text[(at + separator.Length)..])]);
     }
 }

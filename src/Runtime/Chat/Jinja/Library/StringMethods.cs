@@ -19,8 +19,8 @@ internal static class StringMethods
         ["strip"] = (self, arguments, state) => Strip("strip", self, arguments, state, left: true, right: true),
         ["lstrip"] = (self, arguments, state) => Strip("lstrip", self, arguments, state, left: true, right: false),
         ["rstrip"] = (self, arguments, state) => Strip("rstrip", self, arguments, state, left: false, right: true),
-        ["removeprefix"] = (self, arguments, _) => RemovePrefix(self, Text(arguments.Bind("removeprefix", 1, "prefix")[0]!, "removeprefix()")),
-        ["removesuffix"] = (self, arguments, _) => RemoveSuffix(self, Text(arguments.Bind("removesuffix", 1, "suffix")[0]!, "removesuffix()")),
+        ["removeprefix"] = RemovePrefix,
+        ["removesuffix"] = RemoveSuffix,
         ["center"] = (self, arguments, state) => Pad("center", self, arguments, state),
         ["ljust"] = (self, arguments, state) => Pad("ljust", self, arguments, state),
         ["rjust"] = (self, arguments, state) => Pad("rjust", self, arguments, state),
@@ -41,7 +41,7 @@ internal static class StringMethods
     private static StringValue Cased(string name, Func<string, string> change, StringValue self, Arguments arguments, RenderState state)
     {
         arguments.Bind(name, 0);
-        state.Budget.Elements(self.Text.Length / 4);
+        state.Budget.Characters(self.Text.Length);
         return self.With(change(self.Text));
     }
 
@@ -56,11 +56,19 @@ internal static class StringMethods
         return self.With(PythonText.Strip(self.Text, (characters as StringValue)?.Text, left, right));
     }
 
-    private static StringValue RemovePrefix(StringValue self, string prefix) =>
-        self.Text.StartsWith(prefix, StringComparison.Ordinal) ? self.With(self.Text[prefix.Length..]) : self;
+    private static StringValue RemovePrefix(StringValue self, Arguments arguments, RenderState state)
+    {
+        var prefix = Text(arguments.Bind("removeprefix", 1, "prefix")[0]!, "removeprefix()");
+        state.Budget.Text(self.Text.Length);
+        return self.Text.StartsWith(prefix, StringComparison.Ordinal) ? self.With(self.Text[prefix.Length..]) : self;
+    }
 
-    private static StringValue RemoveSuffix(StringValue self, string suffix) =>
-        self.Text.EndsWith(suffix, StringComparison.Ordinal) ? self.With(self.Text[..^suffix.Length]) : self;
+    private static StringValue RemoveSuffix(StringValue self, Arguments arguments, RenderState state)
+    {
+        var suffix = Text(arguments.Bind("removesuffix", 1, "suffix")[0]!, "removesuffix()");
+        state.Budget.Text(self.Text.Length);
+        return self.Text.EndsWith(suffix, StringComparison.Ordinal) ? self.With(self.Text[..^suffix.Length]) : self;
+    }
 
     private static StringValue Pad(string name, StringValue self, Arguments arguments, RenderState state)
     {

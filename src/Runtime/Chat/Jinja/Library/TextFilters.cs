@@ -95,7 +95,7 @@ internal static class TextFilters
     // Words begin behind white space, dashes and opening brackets; str.title() begins them behind anything but a letter.
     private static StringValue Title(StringValue value, RenderState state)
     {
-        state.Budget.Elements(value.Text.Length / 4);
+        state.Budget.Characters(value.Text.Length);
         var output = new TextBuilder(state.Budget);
         var text = value.Text;
         for (var at = 0; at < text.Length;)
@@ -143,7 +143,7 @@ internal static class TextFilters
 
     private static IntValue WordCount(string text, RenderState state)
     {
-        state.Budget.Elements(text.Length / 16);
+        state.Budget.Characters(text.Length);
         var count = 0;
         var inWord = false;
         foreach (var rune in text.EnumerateRunes())

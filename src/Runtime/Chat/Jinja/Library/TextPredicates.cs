@@ -22,7 +22,7 @@ internal static class TextPredicates
     }.ToDictionary(predicate => predicate.Key, StringMethod (predicate) => (self, arguments, state) =>
     {
         arguments.Bind(predicate.Key, 0);
-        state.Budget.Elements(self.Text.Length / 16);
+        state.Budget.Characters(self.Text.Length);
         return BoolValue.Of(predicate.Value(self.Text));
     });
 

@@ -42,7 +42,7 @@ internal static class UrlText
             else if (b == ' ' && isQuery)
                 output.Append('+');
             else
-                output.Append($"%{b:X2}");
+                output.Append('%').Append("0123456789ABCDEF"[b >> 4]).Append("0123456789ABCDEF"[b & 15]);
         }
     }
 }

@@ -79,11 +79,11 @@ internal static class ValueTests
     private static bool IsCased(Value value, RenderState state, bool upper)
     {
         var text = Conversion.ToText(value, state).Text;
-        state.Budget.Elements(text.Length / 16);
+        state.Budget.Characters(text.Length);
         return CaseText.IsAll(text, upper);
     }
 
     // Equal numbers and texts are as good as one object: which of them Python shares is its own affair.
     private static bool IsSame(Value value, Value other, RenderState state) => ReferenceEquals(value, other) ||
-        (value is IntValue or FloatValue or StringValue or UndefinedValue && value.GetType() == other.GetType() && Comparison.AreEqual(value, other, state.Budget));
+        (value is IntValue or FloatValue or StringValue && value.GetType() == other.GetType() && Comparison.AreEqual(value, other, state.Budget));
 }

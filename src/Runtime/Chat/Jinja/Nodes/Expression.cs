@@ -31,9 +31,6 @@ internal sealed class NameExpression(NameReference reference) : Expression
 /// <summary>A list or tuple written in the template.</summary>
 internal sealed class SequenceExpression(IReadOnlyList<Expression> items, bool isTuple) : Expression
 {
-    /// <summary>The expressions of its items.</summary>
-    public IReadOnlyList<Expression> Items => items;
-
     /// <inheritdoc/>
     protected override Value Compute(Scope scope)
     {

@@ -46,17 +46,21 @@ internal sealed class ForStatement(int line) : Statement(line)
         var values = state.Iterate(iterable);
         var loop = new LoopValue(
             Test is null ? values : Selected(values, scope), Test is null ? iterable.Length : null, depth, IsRecursive ? Recurse : null, state);
+        var isElse = true;
         while (loop.MoveNext())
         {
             state.Budget.Step();
             var inner = scope.Open(Frame.Table);
             inner.Slots[LoopSlot] = loop;
             Frame.Target.Assign(loop.Current, inner);
-            if (Body.Run(inner) == Flow.Break)
+            var flow = Body.Run(inner);
+            // As in jinja2, else also runs where every round was cut short.
+            isElse &= flow != Flow.Next;
+            if (flow == Flow.Break)
                 break;
         }
 
-        if (!loop.HasRun)
+        if (isElse)
             Else.Run(scope.Open(ElseTable));
 
         Value Recurse(Value inside)

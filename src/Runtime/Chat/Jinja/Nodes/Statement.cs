@@ -63,13 +63,14 @@ internal sealed class TextStatement(int line, string text) : Statement(line)
     }
 }
 
-/// <summary><c>{{ value }}</c></summary>
-internal sealed class OutputStatement(int line, Expression value) : Statement(line)
+/// <summary><c>{{ value }}</c>, and <c>{% print %}</c> with several values.</summary>
+internal sealed class OutputStatement(int line, IReadOnlyList<Expression> values) : Statement(line)
 {
     /// <inheritdoc/>
     protected override Flow Execute(Scope scope)
     {
-        value.Evaluate(scope).Print(scope.State.Output);
+        foreach (var value in values)
+            value.Evaluate(scope).Print(scope.State.Output);
         return Flow.Next;
     }
 }

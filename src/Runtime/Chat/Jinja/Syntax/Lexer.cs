@@ -79,8 +79,9 @@ internal sealed class Lexer
     {
         var end = source.IndexOf("#}", from, StringComparison.Ordinal);
         if (end < 0)
-            TemplateSyntax.Fail(line, "the comment is not closed with '#}'");
-        EndTag(end + 2, end > from ? source[end - 1] : '\0', trimsLine: true);
+            EndOpen(from, "the comment is not closed with '#}'");
+        else
+            EndTag(end + 2, end > from ? source[end - 1] : '\0', trimsLine: true);
     }
 
     // What stands behind an end tag: '-' takes all white space with it; blocks and comments take one line break.
@@ -108,7 +109,15 @@ internal sealed class Lexer
             return;
         }
 
-        TemplateSyntax.Fail(line, "the raw block is not closed with '{% endraw %}'");
+        EndOpen(begin, "the raw block is not closed with '{% endraw %}'");
+    }
+
+    // As in jinja2, what nothing follows needs no end.
+    private void EndOpen(int from, string reason)
+    {
+        if (from < source.Length)
+            TemplateSyntax.Fail(line, reason);
+        Advance(from);
     }
 
     // Where the text of a raw block begins, or -1 when this tag is another. Unlike other blocks, its line break stays.

@@ -62,6 +62,22 @@ internal sealed class ParserState(List<Token> tokens)
         return Take();
     }
 
+    /// <summary>Reads items with commas between, one of which may be the last, up to a closing bracket.</summary>
+    public List<T> ReadItems<T>(string close, Func<T> readItem)
+    {
+        var items = new List<T>();
+        while (!TrySkip(close))
+        {
+            if (items.Count > 0)
+                Skip(",");
+            if (TrySkip(close))
+                break;
+            items.Add(readItem());
+        }
+
+        return items;
+    }
+
     /// <summary>Refuses the template because another token should be next.</summary>
     public void Unexpected(string wanted) => TemplateSyntax.Fail(Current.Line, $"{wanted} is expected, but {Current.Describe()} follows");
 

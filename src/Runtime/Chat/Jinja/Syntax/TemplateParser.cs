@@ -8,6 +8,7 @@ internal sealed class TemplateParser
 {
     private readonly ParserState state;
     private readonly ExpressionParser expressions;
+    private readonly FilterParser filters;
     private readonly TargetParser targets;
     private readonly MacroParser macros;
 
@@ -15,6 +16,7 @@ internal sealed class TemplateParser
     {
         state = new(Lexer.Read(source));
         expressions = new(state);
+        filters = new(state, expressions);
         targets = new(state);
         macros = new(state, expressions, ReadBody);
     }
@@ -56,7 +58,7 @@ internal sealed class TemplateParser
                     statements.Add(new TextStatement(token.Line, token.Text));
                     break;
                 case TokenKind.VariableBegin:
-                    statements.Add(new OutputStatement(token.Line, expressions.ReadTuple()));
+                    statements.Add(new OutputStatement(token.Line, [expressions.ReadTuple()]));
                     state.Take(TokenKind.VariableEnd, "'}}'");
                     break;
                 default:
@@ -93,7 +95,7 @@ internal sealed class TemplateParser
             case "generation":
                 return macros.ReadGeneration(token.Line);
             case "print":
-                return new OutputStatement(token.Line, expressions.ReadTuple());
+                return ReadPrint(token.Line);
             case "break" or "continue":
                 if (state.Loops == 0)
                     TemplateSyntax.Fail(token.Line, $"'{token.Text}' stands outside of a loop");
@@ -107,30 +109,21 @@ internal sealed class TemplateParser
     {
         var missed = state.Missed;
         var branches = new List<(Expression, Block)>();
-        var end = ReadBranch();
-        var body = state.Table.EndBranch();
-        state.Table.BeginBranch();
-        while (end == "elif")
-        {
-            end = ReadBranch();
-            state.Table.Merge(state.Table.EndBranch());
-        }
-
-        var middle = state.Table.EndBranch();
-        state.Table.BeginBranch();
-        var otherwise = end == "else" ? ReadBody("endif").Body : new Block([]);
-        state.Table.Merge(body, middle, state.Table.EndBranch());
-        state.Forgive(missed);
-        return new(line, branches, otherwise);
-
-        string ReadBranch()
+        string end;
+        do
         {
             var test = expressions.ReadTuple(allowConditional: false);
-            state.Table.BeginBranch();
-            var (block, next) = ReadBody("elif", "else", "endif");
-            branches.Add((test, block));
-            return next;
+            state.Table.Branches++;
+            (var body, end) = ReadBody("elif", "else", "endif");
+            state.Table.Branches--;
+            branches.Add((test, body));
         }
+        while (end == "elif");
+        state.Table.Branches++;
+        var otherwise = end == "else" ? ReadBody("endif").Body : new Block([]);
+        state.Table.Branches--;
+        state.Forgive(missed);
+        return new(line, branches, otherwise);
     }
 
     private ForStatement ReadFor(int line)
@@ -139,7 +132,7 @@ internal sealed class TemplateParser
         var pattern = targets.Read(allowAttributes: false);
         if (!state.TrySkipName("in"))
             state.Unexpected("'in'");
-        var iterable = expressions.ReadTuple(allowConditional: false);
+        var iterable = expressions.ReadTuple(allowConditional: false, end: "recursive");
         var missed = state.Missed;
         var testFrame = new LoopFrame(new(outer), null!);
         testFrame = testFrame with { Target = pattern.Bind(testFrame.Table, isParameter: true) };
@@ -181,7 +174,7 @@ internal sealed class TemplateParser
             return new SetStatement(line, pattern.Bind(state.Table, isParameter: false), value);
         }
 
-        var filter = state.TrySkip("|") ? expressions.ReadBlockFilters() : null;
+        var filter = state.TrySkip("|") ? filters.ReadBlockFilters() : null;
         var target = pattern.Bind(state.Table, isParameter: false);
         var table = new SymbolTable(state.Table);
         return new SetBlockStatement(line, target, table, filter, ReadInner(table, "endset"));
@@ -203,9 +196,22 @@ internal sealed class TemplateParser
         return new(line, table, values, ReadInner(table, "endwith"));
     }
 
+    private OutputStatement ReadPrint(int line)
+    {
+        var values = new List<Expression>();
+        while (state.Current.Kind != TokenKind.BlockEnd)
+        {
+            if (values.Count > 0)
+                state.Skip(",");
+            values.Add(expressions.Read());
+        }
+
+        return new(line, values);
+    }
+
     private FilterStatement ReadFilter(int line)
     {
-        var filter = expressions.ReadBlockFilters();
+        var filter = filters.ReadBlockFilters();
         var table = new SymbolTable(state.Table);
         return new(line, table, filter, ReadInner(table, "endfilter"));
     }

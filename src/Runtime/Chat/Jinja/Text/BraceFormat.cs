@@ -29,8 +29,8 @@ internal sealed class BraceFormat
                 output.Append(c);
             else if (at + 1 < format.Length && format[at + 1] == c)
                 output.Append(format[at++]);
-            else if (c == '}')
-                throw new TemplateFailure("Single '}' encountered in format string");
+            else if (c == '}' || at + 1 == format.Length)
+                throw new TemplateFailure($"Single '{c}' encountered in format string");
             else
                 at = WriteField(format, at + 1, depth, output);
         }
@@ -118,7 +118,7 @@ internal sealed class BraceFormat
         isManual |= isNumber;
         var index = !isNumber ? automatic++ : int.TryParse(name, out var number) ? number : int.MaxValue;
         return index < arguments.Positional.Count ? arguments.Positional[index]
-            : throw new TemplateFailure($"Replacement index {index} out of range for positional args tuple");
+            : throw new TemplateFailure("tuple index out of range");
     }
 
     private static Value Key(string name) => name.All(char.IsAsciiDigit) && int.TryParse(name, out var index) ? new IntValue(index) : new StringValue(name);
@@ -127,7 +127,7 @@ internal sealed class BraceFormat
     {
         if (conversion == 's')
             return Conversion.ToText(value, state);
-        if (conversion is not ('r' or 'a'))
+        if (conversion != 'r')
             throw new TemplateFailure($"Unknown conversion specifier {conversion}");
         var output = new TextBuilder(state.Budget);
         value.Represent(output);

@@ -19,6 +19,8 @@ internal static class CaseText
     /// <summary>str.upper()</summary>
     public static string Upper(string text)
     {
+        if (Ascii.IsValid(text))
+            return text.ToUpperInvariant();
         var result = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
             AppendUpper(rune, result);
@@ -28,6 +30,8 @@ internal static class CaseText
     /// <summary>str.lower()</summary>
     public static string Lower(string text)
     {
+        if (Ascii.IsValid(text))
+            return text.ToLowerInvariant();
         var result = new StringBuilder(text.Length);
         for (var at = 0; at < text.Length; at += CodePoints.LengthAt(text, at))
             AppendLower(text, at, result);

@@ -46,7 +46,8 @@ internal static class FloatText
     /// <param name="value">The number.</param>
     /// <param name="precision">Digits.</param>
     /// <param name="keepZeros">Whether zeros at the end stay.</param>
-    public static string General(double value, int precision, bool keepZeros)
+    /// <param name="needsDecimal">Whether a decimal must follow the point, as in str.format without a type; that leaves a digit less before it.</param>
+    public static string General(double value, int precision, bool keepZeros, bool needsDecimal = false)
     {
         if (Special(value) is { } special)
             return special;
@@ -55,8 +56,8 @@ internal static class FloatText
         var sign = double.IsNegative(value) ? "-" : "";
         if (!keepZeros)
             digits = digits.TrimEnd('0') is { Length: > 0 } trimmed ? trimmed : "0";
-        if (exponent >= -4 && exponent < precision)
-            return sign + Place(digits, exponent, keepZeros ? Math.Max(precision - exponent - 1, 0) : 0);
+        if (exponent >= -4 && exponent < precision - (needsDecimal ? 1 : 0))
+            return sign + Place(digits, exponent, keepZeros ? Math.Max(precision - exponent - 1, 0) : needsDecimal ? 1 : 0);
         return sign + digits[..1] + (digits.Length > 1 ? "." + digits[1..] : "") + Exponent(exponent, 'e');
     }
 

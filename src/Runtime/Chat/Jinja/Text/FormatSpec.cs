@@ -10,7 +10,7 @@ internal readonly record struct FormatSpec
 
     private char? Align { get; init; }
 
-    private char Sign { get; init; }
+    private char? Sign { get; init; }
 
     private bool Alternate { get; init; }
 
@@ -32,6 +32,12 @@ internal readonly record struct FormatSpec
         }
 
         var spec = Parse(specification, value);
+        if (spec.Grouping is { } separator && spec.Type is not (null or 'd' or 'e' or 'E' or 'f' or 'F' or 'g' or 'G' or '%') &&
+            !(separator == '_' && spec.Type is 'b' or 'o' or 'x' or 'X'))
+        {
+            throw new TemplateFailure($"Cannot specify '{separator}' with '{spec.Type}'.");
+        }
+
         if (value is StringValue text)
             spec.WriteText(text, output);
         else if (value is FloatValue || (spec.Type is { } type && "eEfFgG%".Contains(type) && value is IntValue or BoolValue))
@@ -45,9 +51,10 @@ internal readonly record struct FormatSpec
     private static FormatSpec Parse(string text, Value value)
     {
         var at = 0;
-        var spec = new FormatSpec { Fill = new(' '), Sign = '-' };
+        var spec = new FormatSpec { Fill = new(' ') };
         var first = CodePoints.LengthAt(text, 0);
-        if (first < text.Length && text[first] is '<' or '>' or '=' or '^' && Rune.TryGetRuneAt(text, 0, out var fill))
+        var hasFill = first < text.Length && text[first] is '<' or '>' or '=' or '^';
+        if (hasFill && Rune.TryGetRuneAt(text, 0, out var fill))
             (spec, at) = (spec with { Fill = fill, Align = text[first] }, first + 1);
         else if (text[0] is '<' or '>' or '=' or '^')
             (spec, at) = (spec with { Align = text[0] }, 1);
@@ -55,8 +62,8 @@ internal readonly record struct FormatSpec
             spec = spec with { Sign = text[at++] };
         if (Skip('#'))
             spec = spec with { Alternate = true };
-        if (Skip('0'))
-            spec = spec with { Fill = spec.Align is null ? new('0') : spec.Fill, Align = spec.Align ?? (value is StringValue ? '<' : '=') };
+        if (!hasFill && Skip('0'))
+            spec = spec with { Fill = new('0'), Align = spec.Align ?? (value is StringValue ? '<' : '=') };
         spec = spec with { Width = Digits() ?? 0 };
         if (at < text.Length && text[at] is ',' or '_')
             spec = spec with { Grouping = text[at++] };
@@ -88,7 +95,7 @@ internal readonly record struct FormatSpec
 
     private void WriteText(StringValue value, TextBuilder output)
     {
-        if (Type is not (null or 's') || Align == '=' || Grouping is not null || Sign != '-' || Alternate)
+        if (Type is not (null or 's') || Align == '=' || Grouping is not null || Sign is not null || Alternate)
             throw Unknown("str");
         var text = Precision < value.Length ? value.Text[..CodePoints.ToOffset(value, Precision.Value)] : value.Text;
         NumberFormat.Pad("", text, Width, Align ?? '<', Fill, output);
@@ -109,7 +116,7 @@ internal readonly record struct FormatSpec
         if (Type == 'X')
             digits = digits.ToUpperInvariant();
         var prefix = SignOf(number < 0) + (Alternate && radix != 10 ? $"0{Type}" : "");
-        WriteNumber(prefix, digits, radix == 10 ? 3 : 4, output);
+        WriteNumber(prefix, digits, "", radix == 10 ? 3 : 4, output);
     }
 
     private void WriteFloat(Value value, RenderState state, TextBuilder output)
@@ -119,44 +126,31 @@ internal readonly record struct FormatSpec
             throw Unknown(value.TypeName);
         var digits = Type switch
         {
-            null when Precision is null => FloatText.Shortest(Math.Abs(number)),
-            null => WithPoint(NumberFormat.Float(number, 'g', Precision.Value, Alternate, state.Budget)),
+            null when Precision is null => NumberFormat.WithPoint(FloatText.Shortest(Math.Abs(number)), Alternate),
+            null => NumberFormat.Float(number, 'g', Precision.Value, Alternate, state.Budget, needsDecimal: true),
             '%' => NumberFormat.Float(number * 100, 'f', Precision ?? 6, Alternate, state.Budget) + "%",
             'n' => NumberFormat.Float(number, 'g', Precision ?? 6, Alternate, state.Budget),
             _ => NumberFormat.Float(number, Type.Value, Precision ?? 6, Alternate, state.Budget),
         };
-        WriteNumber(SignOf(double.IsNegative(number)), digits, 3, output);
+        var whole = digits.AsSpan().IndexOfAnyExceptInRange('0', '9') is var end and >= 0 ? end : digits.Length;
+        WriteNumber(SignOf(double.IsNegative(number) && !double.IsNaN(number)), digits[..whole], digits[whole..], 3, output);
     }
 
-    private static string WithPoint(string text) => text.AsSpan().ContainsAny('.', 'e', 'n') ? text : text + ".0";
-
-    private void WriteNumber(string prefix, string digits, int groups, TextBuilder output)
+    private void WriteNumber(string prefix, string whole, string rest, int group, TextBuilder output)
     {
         if (Grouping is { } separator)
         {
-            digits = NumberFormat.Group(digits, separator, groups);
-            if (Align == '=' && Fill.Value == '0')
-                digits = PadGrouped(prefix, digits, groups, separator, output.Budget);
+            // Zeros that fill the width are grouped too, and no separator may come first.
+            output.Budget.Text(Width);
+            var space = Align == '=' && Fill.Value == '0' ? Width - prefix.Length - rest.Length : 0;
+            var zeros = space - (space / (group + 1)) + (space > 0 && space % (group + 1) == 0 ? 1 : 0);
+            whole = NumberFormat.Group(whole.PadLeft(Math.Max(zeros, 0), '0'), separator, group);
         }
 
-        NumberFormat.Pad(prefix, digits, Width, Align ?? '>', Fill, output);
+        NumberFormat.Pad(prefix, whole + rest, Width, Align ?? '>', Fill, output);
     }
 
-    // Zeros that fill the width are grouped too, and no separator may come first.
-    private string PadGrouped(string prefix, string digits, int groups, char separator, Budget budget)
-    {
-        budget.Text(Width);
-        var end = digits.AsSpan().IndexOfAny('.', 'e', '%');
-        var whole = digits[..(end < 0 ? digits.Length : end)].Replace(separator.ToString(), "", StringComparison.Ordinal);
-        var rest = end < 0 ? "" : digits[end..];
-        var space = Width - prefix.Length - rest.Length;
-        var most = space - (space / (groups + 1));
-        if (space > 0 && space % (groups + 1) == 0)
-            most++;
-        return NumberFormat.Group(whole.PadLeft(Math.Max(most, whole.Length), '0'), separator, groups) + rest;
-    }
+    private string SignOf(bool isNegative) => isNegative ? "-" : Sign is '+' or ' ' ? Sign.Value.ToString() : "";
 
-    private string SignOf(bool isNegative) => isNegative ? "-" : Sign == '-' ? "" : Sign.ToString();
-
-    private TemplateFailure Unknown(string typeName) => new($"Unknown format code '{Type ?? Align ?? Sign}' for object of type '{typeName}'");
+    private TemplateFailure Unknown(string typeName) => new($"Unknown format code '{Type ?? Align ?? Sign ?? '#'}' for object of type '{typeName}'");
 }

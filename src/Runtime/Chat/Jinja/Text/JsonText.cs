@@ -113,26 +113,18 @@ internal sealed class JsonText
         var done = 0;
         for (var at = 0; at < text.Length; at++)
         {
-            if (Escape(text[at]) is not { } escape)
+            var c = text[at];
+            var known = "\"\\\n\r\t\f\b".IndexOf(c, StringComparison.Ordinal);
+            if (known < 0 && c >= ' ' && (c <= '~' || !AsciiOnly))
                 continue;
-            output.Append(text.AsSpan(done, at - done)).Append(escape);
+            output.Append(text.AsSpan(done, at - done));
+            if (known >= 0)
+                output.Append('\\').Append("\"\\nrtfb"[known]);
+            else
+                output.AppendEscape('u', c, 4);
             done = at + 1;
         }
 
         output.Append(text.AsSpan(done)).Append('"');
     }
-
-    private string? Escape(char c) => c switch
-    {
-        '"' => "\\\"",
-        '\\' => "\\\\",
-        '\n' => "\\n",
-        '\r' => "\\r",
-        '\t' => "\\t",
-        '\f' => "\\f",
-        '\b' => "\\b",
-        < ' ' => $"\\u{(int)c:x4}",
-        > '~' when AsciiOnly => $"\\u{(int)c:x4}",
-        _ => null,
-    };
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -7,15 +6,14 @@ namespace Weft.Chat.Jinja;
 /// <summary>Digits and padding, as both of Python's format languages need them.</summary>
 internal static class NumberFormat
 {
-    private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789abcdefABCDEF");
-
     /// <summary>The absolute value of a float in one of the forms e, f and g.</summary>
     /// <param name="value">The number; its sign is left out.</param>
     /// <param name="form">e, E, f, F, g or G.</param>
     /// <param name="precision">Decimals, or digits for g.</param>
     /// <param name="alternate">Whether g keeps zeros, and a point always stands.</param>
     /// <param name="budget">Pays for the digits.</param>
-    public static string Float(double value, char form, int precision, bool alternate, Budget budget)
+    /// <param name="needsDecimal">Whether a decimal must follow the point in g.</param>
+    public static string Float(double value, char form, int precision, bool alternate, Budget budget, bool needsDecimal = false)
     {
         // Exact decimals of floats take numbers of a thousand digits.
         budget.Elements(32 + (precision / 4));
@@ -25,11 +23,18 @@ internal static class NumberFormat
         {
             'e' => FloatText.Scientific(value, precision),
             'f' => FloatText.Fixed(value, precision),
-            _ => FloatText.General(value, precision, alternate),
+            _ => FloatText.General(value, precision, alternate, needsDecimal),
         };
-        if (alternate && double.IsFinite(value) && !text.Contains('.', StringComparison.Ordinal))
-            text = text.IndexOf('e', StringComparison.Ordinal) is var e and >= 0 ? text.Insert(e, ".") : text + ".";
+        text = WithPoint(text, alternate);
         return char.IsUpper(form) ? text.ToUpperInvariant() : text;
+    }
+
+    /// <summary>The digits with a point, where one must stand even though no decimal follows it.</summary>
+    public static string WithPoint(string digits, bool isRequired)
+    {
+        if (!isRequired || digits.AsSpan().ContainsAny('.', 'n'))
+            return digits;
+        return digits.IndexOf('e', StringComparison.Ordinal) is var e and >= 0 ? digits.Insert(e, ".") : digits + ".";
     }
 
     /// <summary>The absolute value of an int in base 2, 8, 10 or 16, without a prefix.</summary>
@@ -48,13 +53,17 @@ internal static class NumberFormat
         return text.ToString();
     }
 
-    /// <summary>Puts separators between groups of the digits before the point.</summary>
+    /// <summary>Puts separators between groups of digits.</summary>
     public static string Group(string digits, char separator, int size)
     {
-        var end = digits.AsSpan().IndexOfAnyExcept(Digits);
-        var text = new StringBuilder(digits);
-        for (var at = (end < 0 ? digits.Length : end) - size; at > 0; at -= size)
-            text.Insert(at, separator);
+        var text = new StringBuilder(digits.Length + (digits.Length / size));
+        for (var at = 0; at < digits.Length; at++)
+        {
+            if (at > 0 && (digits.Length - at) % size == 0)
+                text.Append(separator);
+            text.Append(digits[at]);
+        }
+
         return text.ToString();
     }
 

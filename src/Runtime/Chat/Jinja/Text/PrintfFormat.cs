@@ -21,7 +21,7 @@ internal sealed class PrintfFormat
         output = new(state.Budget);
         values = argument is TupleValue tuple ? tuple.Items : [argument];
         names = argument as DictValue;
-        mayBeUnused = argument is DictValue or ListValue or RangeValue;
+        mayBeUnused = argument is DictValue or ListValue or RangeValue or UndefinedValue;
     }
 
     /// <summary>The format with its values: a tuple's items, a dict's items by name, or the one value.</summary>
@@ -81,7 +81,7 @@ internal sealed class PrintfFormat
     {
         switch (type)
         {
-            case 's' or 'r' or 'a':
+            case 's' or 'r':
                 Pad("", Cut(Printed(value, type == 's'), spec.Precision), spec with { Zero = false });
                 break;
             case 'c':
@@ -100,7 +100,7 @@ internal sealed class PrintfFormat
                     throw undefined.Failure(state.Budget);
                 if (!Arithmetic.TryFloat(value, out var real))
                     throw new TemplateFailure($"must be real number, not {value.TypeName}");
-                var sign = double.IsNegative(real) ? "-" : spec.Sign;
+                var sign = double.IsNegative(real) && !double.IsNaN(real) ? "-" : spec.Sign;
                 Pad(sign, NumberFormat.Float(real, type, spec.Precision ?? 6, spec.Alternate, state.Budget), spec);
                 break;
             default:
@@ -158,6 +158,8 @@ internal sealed class PrintfFormat
             depth += Take() switch { '(' => 1, ')' => -1, _ => 0 };
         }
 
+        if (values is [UndefinedValue undefined])
+            throw undefined.Failure(state.Budget);
         if (names is null)
             throw new TemplateFailure("format requires a mapping");
         var name = format[begin..(position - 1)];

@@ -68,34 +68,37 @@ internal static class PythonText
     {
         var quote = text.Contains('\'') && !text.Contains('"') ? '"' : '\'';
         output.Append(quote);
+        var done = 0;
         for (var at = 0; at < text.Length;)
         {
             var length = CodePoints.LengthAt(text, at);
-            var c = text[at];
-            if (c == quote || c == '\\')
-                output.Append('\\').Append(c);
-            else if (c is >= ' ' and <= '~')
-                output.Append(c);
-            else if ("\n\r\t".IndexOf(c, StringComparison.Ordinal) is var escape and >= 0)
-                output.Append('\\').Append("nrt"[escape]);
-            else if (IsPrintable(text, at))
-                output.Append(text.AsSpan(at, length));
-            else
-                Escape(length == 2 ? char.ConvertToUtf32(c, text[at + 1]) : c, output);
+            if (text[at] == quote || text[at] == '\\' || !IsPrintable(text, at))
+            {
+                output.Append(text.AsSpan(done, at - done));
+                Escape(text, at, length, output);
+                done = at + length;
+            }
+
             at += length;
         }
 
-        output.Append(quote);
+        output.Append(text.AsSpan(done)).Append(quote);
     }
 
-    private static bool IsPrintable(string text, int at) => CharUnicodeInfo.GetUnicodeCategory(text, at) is not (
+    private static bool IsPrintable(string text, int at) => text[at] is >= ' ' and <= '~' || CharUnicodeInfo.GetUnicodeCategory(text, at) is not (
         UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or
         UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
 
-    private static void Escape(int codePoint, TextBuilder output) => output.Append(codePoint switch
+    private static void Escape(string text, int at, int length, TextBuilder output)
     {
-        <= 0xff => $"\\x{codePoint:x2}",
-        <= 0xffff => $"\\u{codePoint:x4}",
-        _ => $"\\U{codePoint:x8}",
-    });
+        var codePoint = length == 2 ? char.ConvertToUtf32(text[at], text[at + 1]) : text[at];
+        if ("\n\r\t\\'\"".IndexOf(text[at], StringComparison.Ordinal) is var known and >= 0)
+            output.Append('\\').Append("nrt\\'\""[known]);
+        else if (codePoint <= 0xff)
+            output.AppendEscape('x', codePoint, 2);
+        else if (codePoint <= 0xffff)
+            output.AppendEscape('u', codePoint, 4);
+        else
+            output.AppendEscape('U', codePoint, 8);
+    }
 }

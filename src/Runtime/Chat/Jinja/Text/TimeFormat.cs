@@ -56,7 +56,6 @@ internal static class TimeFormat
             'n' => ("\n", '\0'),
             'p' => (time.Hour < 12 ? "AM" : "PM", '\0'),
             'P' => (time.Hour < 12 ? "am" : "pm", '\0'),
-            's' => (((DateTimeOffset)time).ToUnixTimeSeconds().ToString(invariant), '\0'),
             'S' => Number(time.Second, 2),
             't' => ("\t", '\0'),
             'u' => ((((int)time.DayOfWeek + 6) % 7 + 1).ToString(invariant), '\0'),

@@ -34,7 +34,7 @@ internal static class Access
         if (value is UndefinedValue undefined)
             throw undefined.Failure(state.Budget);
         if (value is not (StringValue or SequenceValue or RangeValue))
-            return UndefinedValue.Because($"'{value.Description}' cannot be sliced");
+            throw new TemplateFailure(value is DictValue ? "unhashable type: 'slice'" : $"'{value.TypeName}' object is not subscriptable");
         var slice = SliceIndices.Create(start, stop, step, value.Length!.Value);
         state.Budget.Elements(slice.Count);
         switch (value)
@@ -70,6 +70,7 @@ internal static class Access
     {
         var text = value.Text;
         state.Budget.Text(value.IsPlain ? slice.Count : text.Length);
+        state.Budget.Characters(value.IsPlain && slice.Step == 1 ? 0 : text.Length);
         if (value.IsPlain)
         {
             return value.With(slice.Step == 1

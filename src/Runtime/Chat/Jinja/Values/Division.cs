@@ -35,7 +35,10 @@ internal static class FloatDivision
     {
         if (b == 0)
             throw new TemplateFailure("float floor division by zero");
-        var quotient = (a - Remainder(a, b)) / b;
+        var remainder = a % b;
+        var quotient = (a - remainder) / b;
+        if (remainder != 0 && (remainder < 0) != (b < 0))
+            quotient--;
         if (quotient == 0)
             return Math.CopySign(0, a / b);
         var floor = Math.Floor(quotient);

@@ -16,12 +16,18 @@ internal static class JsonValues
             JsonValueKind.Object => new DictValue(element.EnumerateObject().Select(member =>
                 KeyValuePair.Create<Value, Value>(new StringValue(Text(() => member.Name)), Read(member.Value, state))), state),
             JsonValueKind.Array => new ListValue([.. element.EnumerateArray().Select(item => Read(item, state))]),
-            JsonValueKind.String => new StringValue(Text(() => element.GetString()!)),
+            JsonValueKind.String => Given(Text(() => element.GetString()!), state),
             JsonValueKind.Number => Number(element.GetRawText()),
             JsonValueKind.True => BoolValue.True,
             JsonValueKind.False => BoolValue.False,
             _ => NoneValue.Instance,
         };
+    }
+
+    private static StringValue Given(string text, RenderState state)
+    {
+        state.Budget.Grant(text.Length);
+        return new(text);
     }
 
     private static string Text(Func<string> read)

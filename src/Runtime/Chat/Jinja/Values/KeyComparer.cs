@@ -27,8 +27,8 @@ internal sealed class KeyComparer(Budget budget) : IEqualityComparer<Value>
                 foreach (var item in tuple.Items)
                     hash.Add(GetHashCode(item));
                 return hash.ToHashCode();
-            case FloatValue number when !Arithmetic.TryInteger(number.Number, out _):
-                return number.Number.GetHashCode();
+            case FloatValue number:
+                return Arithmetic.TryInteger(number.Number, out var whole) ? HashCode.Combine(whole) : number.Number.GetHashCode();
             case UndefinedValue:
                 return 0;
             case ListValue or DictValue:

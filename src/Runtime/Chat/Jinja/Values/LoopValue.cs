@@ -32,9 +32,6 @@ internal sealed class LoopValue : Value
     /// <summary>The value of this round.</summary>
     public Value Current => current!;
 
-    /// <summary>Whether there was a round.</summary>
-    public bool HasRun => index >= 0;
-
     /// <inheritdoc/>
     public override string TypeName => "LoopContext";
 

@@ -37,15 +37,9 @@ internal sealed class MacroValue(MacroDefinition macro, Scope scope) : Value
     }
 
     /// <inheritdoc/>
-    public override void Represent(TextBuilder output)
-    {
-        if (macro.Name is null)
-            output.Append("<Macro anonymous>");
-        else
-            PythonText.Quote(macro.Name, output.Append("<Macro "));
-        if (macro.Name is not null)
-            output.Append('>');
-    }
+    public override void Represent(TextBuilder output) => output.Append(macro.Name is null ? "<Macro anonymous>" : $"<Macro {Quoted}>");
+
+    private string Quoted => macro.Name is null ? "None" : $"'{macro.Name}'";
 
     private void Bind(Arguments arguments, Scope inner)
     {
@@ -61,7 +55,7 @@ internal sealed class MacroValue(MacroDefinition macro, Scope scope) : Value
         if (macro.VarArgsSlot is { } more)
             inner.Slots[more] = new TupleValue([.. arguments.Positional.Skip(values.Count)]);
         else if (arguments.Positional.Count > values.Count)
-            throw new TemplateFailure($"macro '{macro.Name}' takes not more than {values.Count} argument(s)");
+            throw new TemplateFailure($"macro {Quoted} takes not more than {values.Count} argument(s)");
         // A default can read the parameters before it.
         for (var i = 0; i < values.Count; i++)
         {
@@ -72,8 +66,8 @@ internal sealed class MacroValue(MacroDefinition macro, Scope scope) : Value
     }
 
     private string Unwanted(List<KeyValuePair<string, Value>> named) => named.Any(argument => argument.Key == "caller")
-        ? $"macro '{macro.Name}' was invoked with two values for the special caller argument. This is most likely a bug."
-        : $"macro '{macro.Name}' takes no keyword argument '{named[0].Key}'";
+        ? $"macro {Quoted} was invoked with two values for the special caller argument. This is most likely a bug."
+        : $"macro {Quoted} takes no keyword argument '{named[0].Key}'";
 
     private Value? Take(List<KeyValuePair<string, Value>> named, string name)
     {

@@ -8,6 +8,8 @@ internal sealed class StringValue(string text, bool isMarkup = false) : Value
     /// <summary>The empty text.</summary>
     public static readonly StringValue Empty = new("");
 
+    private static readonly StringValue[] AsciiCharacters = [.. Enumerable.Range(0, 128).Select(c => new StringValue(((char)c).ToString()))];
+
     private int codePoints = -1;
 
     /// <summary>The text.</summary>
@@ -54,7 +56,7 @@ internal sealed class StringValue(string text, bool isMarkup = false) : Value
         for (var at = 0; at < text.Length;)
         {
             var length = CodePoints.LengthAt(text, at);
-            yield return With(text.Substring(at, length));
+            yield return char.IsAscii(text[at]) ? AsciiCharacters[text[at]] : new StringValue(text.Substring(at, length));
             at += length;
         }
     }

@@ -1,0 +1,156 @@
+namespace Weft.Runtime.Tests.Chat;
+
+/// <summary>Tests, methods and global functions. What is expected is what jinja2 3.1 gives.</summary>
+[TestFixture]
+public sealed class JinjaLibraryTests
+{
+    [TestCase("{{ [x is defined,y is defined,s is defined,l is defined,d is defined,n is defined,t is defined,f is defined,e is defined,missing is defined] }}",
+        "[True, True, True, True, True, True, True, True, True, False]")]
+    [TestCase("{{ [x is undefined,y is undefined,s is undefined,l is undefined,d is undefined,n is undefined,t is undefined,f is undefined,e is undefined,missing is undefined] }}",
+        "[False, False, False, False, False, False, False, False, False, True]")]
+    [TestCase("{{ [x is none,y is none,s is none,l is none,d is none,n is none,t is none,f is none,e is none,missing is none] }}",
+        "[False, False, False, False, False, True, False, False, False, False]")]
+    [TestCase("{{ [x is string,y is string,s is string,l is string,d is string,n is string,t is string,f is string,e is string,missing is string] }}",
+        "[False, False, True, False, False, False, False, False, True, False]")]
+    [TestCase("{{ [x is number,y is number,s is number,l is number,d is number,n is number,t is number,f is number,e is number,missing is number] }}",
+        "[True, True, False, False, False, False, True, True, False, False]")]
+    [TestCase("{{ [x is integer,y is integer,s is integer,l is integer,d is integer,n is integer,t is integer,f is integer,e is integer,missing is integer] }}",
+        "[True, False, False, False, False, False, False, False, False, False]")]
+    [TestCase("{{ [x is float,y is float,s is float,l is float,d is float,n is float,t is float,f is float,e is float,missing is float] }}",
+        "[False, True, False, False, False, False, False, False, False, False]")]
+    [TestCase("{{ [x is boolean,y is boolean,s is boolean,l is boolean,d is boolean,n is boolean,t is boolean,f is boolean,e is boolean,missing is boolean] }}",
+        "[False, False, False, False, False, False, True, True, False, False]")]
+    [TestCase("{{ [x is true,y is true,s is true,l is true,d is true,n is true,t is true,f is true,e is true,missing is true] }}",
+        "[False, False, False, False, False, False, True, False, False, False]")]
+    [TestCase("{{ [x is false,y is false,s is false,l is false,d is false,n is false,t is false,f is false,e is false,missing is false] }}",
+        "[False, False, False, False, False, False, False, True, False, False]")]
+    [TestCase("{{ [x is mapping,y is mapping,s is mapping,l is mapping,d is mapping,n is mapping,t is mapping,f is mapping,e is mapping,missing is mapping] }}",
+        "[False, False, False, False, True, False, False, False, False, False]")]
+    [TestCase("{{ [x is iterable,y is iterable,s is iterable,l is iterable,d is iterable,n is iterable,t is iterable,f is iterable,e is iterable,missing is iterable] }}",
+        "[False, False, True, True, True, False, False, False, True, True]")]
+    [TestCase("{{ [x is sequence,y is sequence,s is sequence,l is sequence,d is sequence,n is sequence,t is sequence,f is sequence,e is sequence,missing is sequence] }}",
+        "[False, False, True, True, True, False, False, False, True, True]")]
+    [TestCase("{{ [x is callable,y is callable,s is callable,l is callable,d is callable,n is callable,t is callable,f is callable,e is callable,missing is callable] }}",
+        "[False, False, False, False, False, False, False, False, False, True]")]
+    [TestCase("{{ 4 is even }} {{ 3 is odd }} {{ 9 is divisibleby 3 }}", "True True True")]
+    [TestCase("{{ 9 is divisibleby(4) }} {{ 2.0 is even }} {{ -1 is odd }}", "False True True")]
+    [TestCase("{{ 'abc' is lower }} {{ 'ABC' is upper }} {{ 'aBC' is upper }} {{ '1' is lower }}", "True True False False")]
+    [TestCase("{{ 1 is eq 1 }} {{ 1 is equalto(2) }} {{ 1 is ne 2 }} {{ 1 is lt 2 }}", "True False True True")]
+    [TestCase("{{ 1 is le 1 }} {{ 1 is gt 2 }} {{ 1 is ge 1 }} {{ 1 is lessthan 3 }}", "True False True True")]
+    [TestCase("{{ 1 is greaterthan 0 }}", "True")]
+    [TestCase("{{ 1 is in [1, 2] }} {{ 'a' is in 'abc' }} {{ 3 is not in [1] }}", "True True True")]
+    [TestCase("{{ none is sameas none }} {{ true is sameas true }} {{ 1 is sameas true }}", "True True False")]
+    [TestCase("{{ 'upper' is filter }} {{ 'nope' is filter }} {{ 'even' is test }} {{ 'nope' is test }}", "True False True False")]
+    [TestCase("{{ x is not string }} {{ x is not none }} {{ not x is none }}", "True True True")]
+    [TestCase("{{ 'a'|e is escaped }} {{ 'a' is escaped }}", "True False")]
+    [TestCase("{{ range(3) is sequence }} {{ range(3) is iterable }}", "True True")]
+    [TestCase("{{ d.items() is sequence }} {{ (l|map('string')) is iterable }}", "False True")]
+    [TestCase("{{ (l|map('string')) is sequence }}", "False")]
+    [TestCase("{{ x is defined and x is number }} {{ x is defined or y }}", "True True")]
+    [TestCase("{{ x is divisibleby 5 and true }}", "True")]
+    [TestCase("{{ d.b is sequence }} {{ d.b is string }} {{ d is sequence }} {{ s is sequence }}", "True False True True")]
+    [TestCase("{{ raise_exception is callable }} {{ d.get is callable }} {{ namespace is callable }}", "True True True")]
+    [TestCase("{% if x is string %}s{% elif x is integer %}i{% endif %}", "i")]
+    [TestCase("{{ true is integer }} {{ true is number }} {{ 1.0 is integer }}", "False True False")]
+    [TestCase("{{ 1 is eq(1) and 2 is eq(2) }}", "True")]
+    [TestCase("{{ 'a' is eq 'a' }} {{ 'a' is eq 'b' }} {{ [1] is eq [1] }}", "True False True")]
+    [TestCase("{{ ms|selectattr('role', 'equalto', 'user')|list|length }}", "2")]
+    [TestCase("{{ (1 is defined) ~ 'x' }}", "Truex")]
+    [TestCase("{{ x is gt 3 }} {{ x is gt y }}", "True True")]
+    [TestCase("{{ 5 is eq 5.0 }}", "True")]
+    [TestCase("{{ none is none }}{{ none is defined }}{{ none is undefined }}", "TrueTrueFalse")]
+    public void Tests_tell_what_a_value_is(string template, string expected) => Assert.That(Rendering.Render(template), Is.EqualTo(expected));
+
+    [TestCase("{{ ' a '.strip() }}| {{ ' a '.lstrip() }}| {{ ' a '.rstrip() }}|", "a| a |  a|")]
+    [TestCase("{{ 'xyaxy'.strip('yx') }} {{ 'xa'.lstrip('x') }} {{ 'ax'.rstrip('x') }}", "a a a")]
+    [TestCase("{{ ' a '.strip(none) }}| {{ '🙂a🙂'.strip('🙂') }}", "a| a")]
+    [TestCase("{{ 'a b  c'.split() }} {{ 'a,b,,c'.split(',') }}", "['a', 'b', 'c'] ['a', 'b', '', 'c']")]
+    [TestCase("{{ 'a,b,c'.split(',', 1) }} {{ 'a b c'.split(none, 1) }}", "['a', 'b,c'] ['a', 'b c']")]
+    [TestCase("{{ ' a  b '.split(maxsplit=1) }} {{ ''.split() }} {{ ''.split(',') }}", "['a', 'b '] [] ['']")]
+    [TestCase("{{ 'a<sep>b'.split('<sep>') }} {{ 'abc'.split('x') }}", "['a', 'b'] ['abc']")]
+    [TestCase("{{ 'a,b'.split(sep=',', maxsplit=-1) }}", "['a', 'b']")]
+    [TestCase("{{ 'a,b,c'.rsplit(',', 1) }} {{ 'a b c '.rsplit(none, 1) }}", "['a,b', 'c'] ['a b', 'c']")]
+    [TestCase("{{ 'a b c'.rsplit() }} {{ 'aXbXc'.rsplit('X') }}", "['a', 'b', 'c'] ['a', 'b', 'c']")]
+    [TestCase("{{ '  a  b  '.rsplit(none, 0) }} {{ '  a  b  '.split(none, 0) }}", "['  a  b'] ['a  b  ']")]
+    [TestCase("{{ 'a\\nb\\r\\nc\\rd'.splitlines() }} {{ 'a\\nb\\n'.splitlines(true) }}", "['a', 'b', 'c', 'd'] ['a\\n', 'b\\n']")]
+    [TestCase("{{ ''.splitlines() }} {{ 'a\\x0bb\\u2028c'.splitlines() }}", "[] ['a', 'b', 'c']")]
+    [TestCase("{{ '\\n\\n'.splitlines() }}", "['', '']")]
+    [TestCase("{{ 'abc'.startswith('a') }} {{ 'abc'.startswith(('x', 'a')) }}", "True True")]
+    [TestCase("{{ 'abc'.endswith('c') }} {{ 'abc'.endswith(('x', 'y')) }}", "True False")]
+    [TestCase("{{ 'abc'.startswith('b', 1) }} {{ 'abc'.startswith('') }}", "True True")]
+    [TestCase("{{ 'abc'.endswith('b', 0, 2) }} {{ ''.startswith('a') }}", "True False")]
+    [TestCase("{{ 'abc'.startswith('', 4) }} {{ 'abc'.startswith('', 3) }}", "False True")]
+    [TestCase("{{ 'aBc'.upper() }} {{ 'aBc'.lower() }}", "ABC abc")]
+    [TestCase("{{ 'hello wORLD it\\'s'.title() }} {{ 'hELLO'.capitalize() }}", "Hello World It'S Hello")]
+    [TestCase("{{ 'aBc'.swapcase() }}", "AbC")]
+    [TestCase("{{ 'aaa'.replace('a', 'b') }} {{ 'aaa'.replace('a', 'b', 2) }}", "bbb bba")]
+    [TestCase("{{ 'aaa'.replace('', '-') }} {{ ''.replace('', 'x') }}", "-a-a-a- x")]
+    [TestCase("{{ 'aaa'.replace('a', 'b', -1) }} {{ 'aaa'.replace('a', '', 0) }}", "bbb aaa")]
+    [TestCase("{{ 'abcabc'.find('c') }} {{ 'abcabc'.rfind('c') }}", "2 5")]
+    [TestCase("{{ 'abc'.find('z') }} {{ 'abc'.find('b', 2) }} {{ 'abc'.find('') }}", "-1 -1 0")]
+    [TestCase("{{ 'abc'.rfind('') }} {{ '🙂b'.find('b') }} {{ 'abc'.find('b', -2) }}", "3 1 1")]
+    [TestCase("{{ 'abc'.find('', 4) }} {{ 'abc'.index('b') }} {{ 'abcb'.rindex('b') }}", "-1 1 3")]
+    [TestCase("{{ 'banana'.count('an') }} {{ 'aaa'.count('aa') }}", "2 1")]
+    [TestCase("{{ 'abc'.count('') }} {{ 'banana'.count('a', 2) }}", "4 2")]
+    [TestCase("{{ 'banana'.count('a', 2, 4) }}", "1")]
+    [TestCase("{{ ','.join(['a', 'b']) }} {{ ''.join('abc') }} {{ '-'.join([]) }}|", "a,b abc |")]
+    [TestCase("{{ ', '.join({'a': 1}) }} {{ '.'.join(words|map('upper')) }}", "a B.A.C.A.B")]
+    [TestCase("{{ '{} {}'.format(1, 'a') }} {{ '{1}{0}'.format(1, 2) }} {{ '{a}{b[0]}{c.x}'.format(a=1, b=[2], c={'x': 3}) }} {{ '{{}}'.format() }} {{ '{:>5}|{:<5}|{:^5}|{:*^7}'.format('a', 'b', 'c', 'd') }} {{ '{!r} {!s}'.format('a', 'b') }}",
+        "1 a 21 123 {}     a|b    |  c  |***d*** 'a' b")]
+    [TestCase("{{ '{:05d} {:,} {:+d} {:x} {:X} {:#x} {:b} {:o} {:c} {: d}'.format(42, 1234567, 5, 255, 255, 255, 5, 8, 65, 3) }}",
+        "00042 1,234,567 +5 ff FF 0xff 101 10 A  3")]
+    [TestCase("{{ '{:.2f} {:8.3f} {:e} {:g} {:%} {:.1%} {:,.2f} {:.3} {:010.2f} {:G}'.format(3.14159, 2.5, 12345.678, 0.00001, 0.5, 0.255, 1234567.891, 3.14159, -2.5, 1e20) }}",
+        "3.14    2.500 1.234568e+04 1e-05 50.000000% 25.5% 1,234,567.89 3.14 -000002.50 1E+20")]
+    [TestCase("{{ '{:.3}|{:5.2}|{:<{w}}|{:{f}^{w}}'.format('abcdef', 'xyz', 'a', 'b', w=4, f='-') }}", "abc|xy   |a   |-b--")]
+    [TestCase("{{ '{:d} {:5} {}'.format(true, true, true) }}", "1     1 True")]
+    [TestCase("{{ '{} {} {}'.format(none, [1], 1.0) }}", "None [1] 1.0")]
+    [TestCase("{{ '{:_} {:_x} {:08,}'.format(1234567, 1048576, 1234) }}", "1_234_567 10_0000 0,001,234")]
+    [TestCase("{{ '123'.isdigit() }} {{ '12a'.isdigit() }} {{ ''.isdigit() }}", "True False False")]
+    [TestCase("{{ 'abc'.isalpha() }} {{ 'ab1'.isalpha() }} {{ 'ab1'.isalnum() }}", "True False True")]
+    [TestCase("{{ ' \\t'.isspace() }} {{ ''.isspace() }} {{ 'ABC'.isupper() }}", "True False True")]
+    [TestCase("{{ 'A1'.isupper() }} {{ '1'.isupper() }} {{ 'abc'.islower() }}", "True False True")]
+    [TestCase("{{ 'é中'.isalpha() }} {{ '²'.isdigit() }} {{ '½'.isnumeric() }}", "True True True")]
+    [TestCase("{{ '٣'.isdecimal() }} {{ 'Ab Cd'.istitle() }} {{ 'é'.isascii() }}", "True True False")]
+    [TestCase("{{ 'prefix-x'.removeprefix('prefix-') }}", "x")]
+    [TestCase("{{ 'x-suffix'.removesuffix('-suffix') }} {{ 'x'.removeprefix('y') }}", "x x")]
+    [TestCase("{{ 'x'.removesuffix('') }}", "x")]
+    [TestCase("{{ '42'.zfill(5) }} {{ '-42'.zfill(5) }} {{ '+1'.zfill(4) }}", "00042 -0042 +001")]
+    [TestCase("{{ 'abc'.zfill(2) }} {{ 'a'.ljust(3) }}| {{ 'a'.rjust(3) }}|", "abc a  |   a|")]
+    [TestCase("{{ 'a'.ljust(3, '.') }} {{ 'a'.rjust(3, '🙂') }} {{ 'ab'.center(5) }}|", "a.. 🙂🙂a   ab |")]
+    [TestCase("{{ 'abc'.center(6, '*') }} {{ 'ab'.center(7, '*') }}", "*abc** ***ab**")]
+    [TestCase("{{ 'a=b=c'.partition('=') }} {{ 'abc'.partition('=') }}", "('a', '=', 'b=c') ('abc', '', '')")]
+    [TestCase("{{ 'a=b=c'.rpartition('=') }} {{ 'abc'.rpartition('=') }}", "('a=b', '=', 'c') ('', '', 'abc')")]
+    [TestCase("{{ 'a.b'.split('.')[-1] }} {{ ('x' * 3).replace('x', 'y').upper() }}", "b YYY")]
+    [TestCase("{{ 'content</think>answer'.split('</think>')[0].rstrip('\\n').split('<think>')[-1].lstrip('\\n') }}", "content")]
+    [TestCase("{{ '%s and %s' % ('a', 1) }} {{ '%d%%' % 50 }}", "a and 1 50%")]
+    [TestCase("{{ '%5s|%-5s|%05d|%+d|% d' % ('a', 'b', 42, 5, 5) }}", "    a|b    |00042|+5| 5")]
+    [TestCase("{{ '%x %X %o %#x %e %g %G %c %r' % (255, 255, 8, 255, 1234.5, 0.0001, 1e10, 'z', 'q') }}",
+        "ff FF 10 0xff 1.234500e+03 0.0001 1E+10 z 'q'")]
+    [TestCase("{{ '%.3s|%*d|%.*f' % ('abcdef', 5, 42, 2, 3.14159) }}", "abc|   42|3.14")]
+    [TestCase("{{ '%(a)s-%(b)d' % {'a': 'x', 'b': 2} }}", "x-2")]
+    [TestCase("{{ '%s' % [1, 2] }} {{ '%s' % ((1, 2),) }} {{ '%s' % none }}", "[1, 2] (1, 2) None")]
+    [TestCase("{{ '%d' % 3.9 }} {{ '%i' % true }} {{ '%s' % missing }}|", "3 1 |")]
+    [TestCase("{{ '%.0f %.0f %.0f' % (0.5, 1.5, 2.5) }} {{ '%f' % 1e15 }}", "0 2 2 1000000000000000.000000")]
+    [TestCase("{{ '%10.4f|' % 3.14159 }} {{ '%-10d|' % 5 }} {{ '%#o %#g' % (8, 1.0) }}", "    3.1416| 5         | 0o10 1.00000")]
+    [TestCase("{{ '%.3d' % 5 }}", "005")]
+    [TestCase("{{ 'abc'.title().upper() }} {{ 'a'.upper.missing is defined }}", "ABC False")]
+    [TestCase("{{ '{0[0]}{0[-1]}'.format([1,2]) }}|{{ '{0[a]}'.format({'a': 5}) }}", "1|5")]
+    [TestCase("{{ 'ab'.join(['1']) }} {{ 'ab'.format() }}", "1 ab")]
+    public void Text_has_the_methods_of_Pythons_str(string template, string expected) => Assert.That(Rendering.Render(template), Is.EqualTo(expected));
+
+    [TestCase("{{ range(3)|list }} {{ range(1, 4)|list }} {{ range(3, 0, -1)|list }}", "[0, 1, 2] [1, 2, 3] [3, 2, 1]")]
+    [TestCase("{{ range(0) | list }} {{ range(3) }}", "[] range(0, 3)")]
+    [TestCase("{{ dict(a=1, b=2) }} {{ dict({'a': 1}, b=2) }} {{ dict([('a', 1)]) }}", "{'a': 1, 'b': 2} {'a': 1, 'b': 2} {'a': 1}")]
+    [TestCase("{{ dict() }} {{ dict(d, **{'q': 1}) }}", "{} {'a': 1, 'b': [1, 2], 'items': 'I', 'q': 1}")]
+    [TestCase("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }}{{ c.reset() }}{{ c.current }}", "ababNonea")]
+    [TestCase("{% set j = joiner() %}{{ j() }}a{{ j() }}b{{ j() }}c{% set k = joiner('|') %}{{ k() }}x{{ k() }}", "a, b, cx|")]
+    [TestCase("{{ strftime_now('%Y-%m-%d %H:%M:%S %d %b %Y %B %A %a %j %p %I %y %% %-d %-m %e %U %W %w %u %V %G %F %T %D %R %c %x %X %f %C %h %n%t|%Z|%z|') }}",
+        "2024-07-26 13:05:09 26 Jul 2024 July Friday Fri 208 PM 01 24 % 26 7 26 29 30 5 5 30 2024 2024-07-26 13:05:09 07/26/24 13:05 Fri Jul 26 13:05:09 2024 07/26/24 13:05:09 001234 20 Jul \n\t|||")]
+    [TestCase("{{ strftime_now('%d %b %Y') }} {{ strftime_now('%B %d, %Y') }}", "26 Jul 2024 July 26, 2024")]
+    [TestCase("{{ strftime_now('%-I:%M %p %^a %_d %k %l %P %r %g') }}", "1:05 PM FRI 26 13  1 pm 01:05:09 PM 24")]
+    [TestCase("{{ namespace().x is defined }} {{ namespace(a=1).a }}", "False 1")]
+    [TestCase("{{ list is defined }}", "False")]
+    [TestCase("{{ dict is callable }} {{ messages is defined }} {{ tools is none }}", "True True True")]
+    [TestCase("{{ documents is none }} {{ add_generation_prompt }}", "True False")]
+    public void Global_functions_can_be_called(string template, string expected) => Assert.That(Rendering.Render(template), Is.EqualTo(expected));
+}
