@@ -39,9 +39,17 @@ public sealed class FaultTests
     public async Task A_full_queue_is_429_with_a_time_to_try_again()
     {
         using var gate = new SemaphoreSlim(0);
-        await using var server = await TestServer.WithStubAsync(program => program.OnStep = _ => gate.Wait(), engineOptions: new() { MaxWaiting = 2 }, maxSequences: 1);
+        using var begun = new SemaphoreSlim(0);
+        await using var server = await TestServer.WithStubAsync(
+            program => program.OnStep = _ =>
+            {
+                begun.Release();
+                gate.Wait();
+            },
+            engineOptions: new() { MaxWaiting = 2 },
+            maxSequences: 1);
         var first = server.PostJsonAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""");
-        Assert.That(() => server.Engine.Statistics.Waiting, Is.Zero.After(2000, 5));
+        await begun.WaitAsync();
         var waiting = Enumerable.Range(0, 2).Select(_ => server.PostJsonAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""")).ToList();
         Assert.That(() => server.Engine.Statistics.Waiting, Is.EqualTo(2).After(2000, 5));
         using var refused = await server.PostAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""");
