@@ -32,6 +32,18 @@ public sealed class EmbeddingTests
     }
 
     [Test]
+    public async Task Many_texts_take_turns_and_one_that_is_too_long_stops_them_at_once()
+    {
+        var texts = string.Join(',', Enumerable.Range(0, 1500).Select(i => $"\"{i}\""));
+        var (_, json) = await server.PostJsonAsync("/v1/embeddings", $$"""{"input":[{{texts}}]}""");
+        Assert.That(json.GetProperty("data").GetArrayLength(), Is.EqualTo(1500));
+        var steps = server.Engine.Statistics.Steps;
+        var (status, error) = await server.PostJsonAsync("/v1/embeddings", $$"""{"input":["{{new string('x', 3000)}}",{{texts}}]}""");
+        Assert.That(((int)status, error.GetProperty("error").GetProperty("code").GetString()), Is.EqualTo((400, "context_length_exceeded")));
+        Assert.That(server.Engine.Statistics.Steps, Is.EqualTo(steps));
+    }
+
+    [Test]
     public async Task OpenAIs_client_gets_vectors()
     {
         var client = new OpenAIClient(new System.ClientModel.ApiKeyCredential("any"), new() { Endpoint = new Uri(server.Server.Address + "/v1") }).GetEmbeddingClient("bard");

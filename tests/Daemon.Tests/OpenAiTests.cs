@@ -131,6 +131,26 @@ public sealed class OpenAiTests
     }
 
     [Test]
+    public async Task Streamed_prompts_come_whole_with_their_log_probabilities()
+    {
+        var longer = string.Join(',', Enumerable.Range(10, 200));
+        for (var round = 0; round < 10; round++)
+        {
+            var events = await server.StreamAsync("/v1/completions", $$"""{"prompt":[[5,6,7],[{{longer}}]],"max_tokens":3,"echo":true,"logprobs":0,"stream":true}""");
+            var counts = new int[2];
+            foreach (var text in events.SkipLast(1))
+            {
+                using var chunk = JsonDocument.Parse(text);
+                var choice = chunk.RootElement.GetProperty("choices")[0];
+                if (choice.GetProperty("logprobs") is { ValueKind: JsonValueKind.Object } scores)
+                    counts[choice.GetProperty("index").GetInt32()] += scores.GetProperty("tokens").GetArrayLength();
+            }
+
+            Assert.That(counts, Is.EqualTo(new[] { 6, 203 }));
+        }
+    }
+
+    [Test]
     public async Task Models_are_listed_and_found_by_name()
     {
         var list = (await server.GetJsonAsync("/v1/models")).GetProperty("data");
@@ -168,6 +188,12 @@ public sealed class OpenAiTests
         yield return Case(Completions, """{"prompt":[[]]}""", 400, "prompt", "empty");
         yield return Case(Completions, $$"""{"prompt":[{{string.Join(',', new int[1000])}}]}""", 400, "prompt", "1000");
         yield return Case(Completions, """{"prompt":"\ud800"}""", 400, "prompt", "surrogate");
+        yield return Case(Completions, """{"\ud800":1,"prompt":"a"}""", 400, null, "surrogate");
+        yield return Case(Completions, """{"prompt":"a","logit_bias":{"\ud800":1}}""", 400, null, "surrogate");
+        yield return Case(Chat, """{"messages":[{"role":"user","content":"a","name":"\ud800"}]}""", 400, null, "surrogate");
+        yield return Case(Chat, """{"messages":[{"role":"user","content":"a","images":["x"]}]}""", 400, "messages[0].images", "text only");
+        yield return Case(Completions, """{"prompt":"a","repetition_penalty":1e-38}""", 400, "repetition_penalty", "from 0.01");
+        yield return Case(Completions, $$"""{"prompt":"a","stop":[{{string.Join(',', Enumerable.Range(0, 65).Select(i => $"\"{i}\""))}}]}""", 400, "stop", "at most 64");
         yield return Case(Completions, """{"model":"other","prompt":"a"}""", 404, "model", "'other' does not exist");
         yield return Case(Completions, """{"model":7,"prompt":"a"}""", 400, "model", "must be a string, but is the number 7");
         yield return Case(Completions, """{"prompt":"a","temperature":"hot"}""", 400, "temperature", "must be a number, but is a string");

@@ -144,6 +144,9 @@ public sealed partial class OperationsTests
         Assert.That(allowed.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
         Assert.That(allowed.Headers.GetValues("Access-Control-Allow-Origin"), Is.EqualTo(new[] { "https://example.org" }));
         Assert.That(allowed.Headers.GetValues("Access-Control-Allow-Headers").Single(), Does.Contain("authorization"));
+        using var error = await Send(HttpMethod.Post, "https://example.org");
+        Assert.That(error.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        Assert.That(error.Headers.Contains("Access-Control-Allow-Origin"), Is.True, "a page can read the error");
         using var refused = await Send(HttpMethod.Options, "https://example.com");
         Assert.That(refused.Headers.Contains("Access-Control-Allow-Origin"), Is.False);
     }
@@ -155,6 +158,7 @@ public sealed partial class OperationsTests
         using var own = await server.Client.GetAsync("/version");
         Assert.That(own.Headers.GetValues("X-Request-Id").Single(), Does.Match("^req-[0-9a-f]{24}$"));
         Assert.That(await own.Content.ReadAsStringAsync(), Is.EqualTo("""{"version":"1.2.3"}"""));
+        Assert.That((await server.GetJsonAsync("/nothing.txt")).GetProperty("error").GetProperty("code").GetString(), Is.EqualTo("not_found"));
         using var request = new HttpRequestMessage(HttpMethod.Get, "/nothing");
         request.Headers.Add("X-Request-Id", "mine-7");
         using var answer = await server.Client.SendAsync(request);
@@ -208,6 +212,17 @@ public sealed partial class OperationsTests
         using var client = new HttpClient(handler);
         Assert.That(await client.GetStringAsync("http://weft/version"), Does.Contain("version"));
         Assert.That(() => DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, [], new(), default), Throws.TypeOf<WeftException>().With.Message.Contains("another program"));
+    }
+
+    [Test]
+    public void A_file_in_the_place_of_a_socket_is_left_as_it_is()
+    {
+        var path = Path.Combine(Bard.Folder, "precious.txt");
+        File.WriteAllText(path, "precious");
+        Assert.That(
+            () => DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, [], new(), default),
+            Throws.TypeOf<WeftException>().With.Message.Contains("is a file and no socket"));
+        Assert.That(File.ReadAllText(path), Is.EqualTo("precious"));
     }
 
     [Test]

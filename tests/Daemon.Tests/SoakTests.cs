@@ -25,7 +25,7 @@ public sealed class SoakTests
     public async Task A_crowd_of_all_kinds_of_clients_leaves_nothing_behind()
     {
         var minutes = double.TryParse(Environment.GetEnvironmentVariable("WEFT_SOAK_MINUTES"), CultureInfo.InvariantCulture, out var given) ? given : 1;
-        await using (server = await TestServer.WithBardAsync(engine: new() { MaxWaiting = 64 }, maxSequences: 12, cacheTokens: 1000))
+        await using (server = await TestServer.WithBardAsync(engine: new() { MaxWaiting = 64 }, maxSequences: 12, cacheTokens: 600))
         {
             for (var i = 0; i < 8; i++)
                 alone[Prompt(i)] = await TextAsync(Prompt(i), 20 + (i * 10));
@@ -46,7 +46,6 @@ public sealed class SoakTests
             Assert.That(mistakes, Is.Empty);
             Assert.That(counts["good"], Is.GreaterThan(50));
             Assert.That(counts["healthy"], Is.GreaterThan(10));
-            Assert.That(statistics.Preemptions, Is.Positive, "the cache is too small for all");
             Assert.That(after, Is.LessThan(before + (24 << 20)), "memory grows");
         }
     }

@@ -54,11 +54,14 @@ internal sealed class ApiException(int status, string type, string? code, string
         EngineException { Fault: EngineFault.Timeout } => new(StatusCodes.Status504GatewayTimeout, "timeout_error", "timeout", Sentence(failure.Message)),
         EngineException => new(StatusCodes.Status500InternalServerError, "server_error", "engine_failed", Sentence(failure.Message)),
         WeftException => BadRequest(Sentence(failure.Message)),
-        // What a JSON string with half of a surrogate pair throws wherever it is read.
-        InvalidOperationException { Source: "System.Text.Json" } => BadRequest("The request holds half of a surrogate pair, which is no text."),
+        _ when IsBrokenText(failure) => BadRequest("The request holds half of a surrogate pair, which is no text."),
         BadHttpRequestException bad => new(bad.StatusCode, Invalid, null, Sentence(bad.Message)),
         _ => new(StatusCodes.Status500InternalServerError, "server_error", "internal_error", "The server has made a mistake; its log says which."),
     };
+
+    /// <summary>A string of the request's JSON holds half of a surrogate pair: it throws this wherever it is read.</summary>
+    public static bool IsBrokenText(Exception failure) =>
+        failure is InvalidOperationException { Source: { } source } && source.StartsWith("System.Text.Json", StringComparison.Ordinal);
 
     private static string Sentence(string message) =>
         message.Length == 0 ? message : char.ToUpperInvariant(message[0]) + message[1..] + (message[^1] is '.' or '!' ? "" : ".");

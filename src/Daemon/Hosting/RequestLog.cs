@@ -90,7 +90,8 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
     {
         // Escaped: a path may hold what a terminal obeys.
         var (method, path, status) = (context.Request.Method, context.Request.Path.ToUriComponent(), Status(context));
-        if (notes.Failure is { } failure and not (ApiException or OptionException or InvalidOperationException { Source: "System.Text.Json" } or EngineException { Fault: not EngineFault.Failed } or BadHttpRequestException))
+        if (notes.Failure is { } failure and not (ApiException or OptionException or EngineException { Fault: not EngineFault.Failed } or BadHttpRequestException)
+            && !ApiException.IsBrokenText(failure))
         {
             // What is foreseen says all in a sentence; of a mistake of ours the place is wanted.
             if (failure is WeftException { InnerException: null or WeftException })

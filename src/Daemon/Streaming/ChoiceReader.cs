@@ -106,6 +106,7 @@ internal sealed class ChoiceReader : IDisposable
             if (!outputs.Completion.IsCompleted)
                 continue;
             outputs.Completion.GetAwaiter().GetResult();
+            waits[i] = null; // or waiting for the others would end at once, again and again
             news.Ended = news.IsNew = any = true;
             open--;
         }

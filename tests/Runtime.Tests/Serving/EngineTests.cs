@@ -130,6 +130,35 @@ public sealed class EngineTests
     }
 
     [Test]
+    public void A_failed_step_changes_no_seeded_draw([Values] bool runsAhead)
+    {
+        List<IReadOnlyList<int>> Draw(int failing)
+        {
+            var steps = 0;
+            var program = new StubProgram(Vocabulary, 64, 16, 20, runsAhead)
+            {
+                OnStep = _ =>
+                {
+                    if (++steps == failing)
+                        throw new InvalidOperationException("once");
+                },
+            };
+            using var engine = new Engine(program.ForEngine(200, 320));
+            // Drawn on the host, where the stub has logits.
+            var generations = Enumerable.Range(0, 2).Select(i => engine.Start([5, 6, i], new()
+            {
+                MaxTokens = 40,
+                TopLogProbabilities = 0,
+                IgnoreEos = true,
+                Sampling = new() { Temperature = 2, Seed = 7, RepetitionPenalty = 1.3f, FrequencyPenalty = 0.5f },
+            })).ToList();
+            return generations.ConvertAll(generation => generation.Wait());
+        }
+
+        Assert.That(Draw(10), Is.EqualTo(Draw(-1)));
+    }
+
+    [Test]
     public void A_device_that_only_fails_is_given_up_with_its_reason()
     {
         using var engine = new Engine(new StubProgram(Vocabulary) { OnStep = _ => throw new WeftException("the device is gone") }.ForEngine(60, 320));
