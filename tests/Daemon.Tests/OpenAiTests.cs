@@ -136,7 +136,7 @@ public sealed class OpenAiTests
         var longer = string.Join(',', Enumerable.Range(10, 200));
         for (var round = 0; round < 10; round++)
         {
-            var events = await server.StreamAsync("/v1/completions", $$"""{"prompt":[[5,6,7],[{{longer}}]],"max_tokens":3,"echo":true,"logprobs":0,"stream":true}""");
+            var events = await server.StreamAsync("/v1/completions", $$"""{"prompt":[[5,6,7],[{{longer}}]],"max_tokens":3,"temperature":0,"ignore_eos":true,"echo":true,"logprobs":0,"stream":true}""");
             var counts = new int[2];
             foreach (var text in events.SkipLast(1))
             {

@@ -103,7 +103,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     /// <summary>Waits until the engine has nothing left.</summary>
     public void ShouldBecomeIdle() =>
-        Assert.That(() => Engine.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(5000, 5), "the engine still has requests");
+        Assert.That(() => Engine.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(20_000, 5), "the engine still has requests");
 
     public async ValueTask DisposeAsync()
     {
