@@ -93,8 +93,14 @@ internal sealed class ChoiceReader : IDisposable
             var (news, outputs) = (News[i], generations[i].Outputs);
             if (news.Ended)
                 continue;
-            if (waits[i] is { IsCompleted: true })
+            // A channel's Completion may stay open when its last item is read while it is closed; what a wait says is sure.
+            var isAtEnd = false;
+            if (waits[i] is { IsCompleted: true } wait)
+            {
                 waits[i] = null;
+                isAtEnd = !wait.GetAwaiter().GetResult();
+            }
+
             while (outputs.TryRead(out var output))
             {
                 any = news.IsNew = true;
@@ -103,10 +109,8 @@ internal sealed class ChoiceReader : IDisposable
                     news.Tokens.Add(output);
             }
 
-            if (!outputs.Completion.IsCompleted)
+            if (!isAtEnd)
                 continue;
-            outputs.Completion.GetAwaiter().GetResult();
-            waits[i] = null; // or waiting for the others would end at once, again and again
             news.Ended = news.IsNew = any = true;
             open--;
         }
