@@ -11,8 +11,8 @@ namespace Weft;
 
 /// <summary>
 /// Serves many generations with one model at a time: a thread of its own plans a step over all of them, submits it, and gives each its token.
-/// Where the device runs ahead, the next step is submitted before the last one's tokens are known. What a request gets does not depend on
-/// what runs beside it. The model belongs to the engine until the engine is disposed.
+/// Where the device runs ahead, the next step is submitted before the last one's tokens are known. On the processor what a
+/// request gets does not depend on what runs beside it; on CUDA it still does. The model belongs to the engine until the engine is disposed.
 /// </summary>
 /// <remarks>All members are safe to use from any thread.</remarks>
 public sealed class Engine : IDisposable
