@@ -1,7 +1,7 @@
 // y[n, h] = softmax(score(q[n, h], k[t, g]) over the positions t that n sees) · v[t, g], for many queries a sequence.
 //   q  [N, q_stride] T, head h at h·D        y [N, y_stride] T
 //   keys, values [blocks, G, 16, D] T through block_tables [B, max_blocks]; the step's own keys and values are there already
-//   tiles [count] {sequence, first token of the step}: a tile has up to 64 rows, row r = token first + r / (H/G), head g·(H/G) + r % (H/G),
+//   tiles [count] {sequence, first token of the step} of tokens up to prompt_ends [B]: a tile has up to 64 rows, row r = token first + r / (H/G), head g·(H/G) + r % (H/G),
 //   so that a group's heads share every key and value that is loaded.
 // A block owns one tile and one key/value head; a warp 16 of its rows. Keys and values pass in tiles of KeyTile positions through Stages
 // buffers of shared memory (FlashAttention-2, Dao 2023, arXiv 2307.08691): scores and weights never leave registers.
@@ -19,7 +19,7 @@ struct AttentionPrefillParams {
   const void* values;
   void* y;
   const int2* tiles;
-  const int* sequence_starts;
+  const int* prompt_ends;
   const int* positions;
   const int* block_tables;
   ScoreParams score;
@@ -154,7 +154,7 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
   const int2 tile = p.tiles[blockIdx.x];
   const int group = blockIdx.y;
   const int group_heads = p.query_heads / p.key_heads;
-  const int end = p.sequence_starts[tile.x + 1];
+  const int end = p.prompt_ends[tile.x];
   const int tokens = min(p.tile_tokens, end - tile.y);
   const int rows = tokens * group_heads;
   const int* table = p.block_tables + static_cast<size_t>(tile.x) * p.max_blocks;

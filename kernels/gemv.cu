@@ -6,7 +6,8 @@
 // batch, float32 sums. What a lane loads is its fragment: the matrix unit sums over k in any order, so lane (g, t) may give it the 8
 // neighbouring elements k = 8t … 8t + 7 of rows g and g + 8 where its layout says {2t, 2t + 1, 2t + 8, 2t + 9} of two chunks, as long as x
 // does the same. No weight is converted and none goes through shared memory.
-// A row's result depends on its own x only, in one order whatever N, Sets and the grid are. docs/kernels.md has the bytes.
+// A row's result depends on its own x only, in one order whatever N, Sets and the grid are; gemm.cu keeps to it for more rows.
+// docs/kernels.md has the bytes.
 #include "common/product_output.cuh"
 #include "common/row_norm.cuh"
 
@@ -17,6 +18,7 @@ struct GemvParams {
   const void* weight;
   const float* bias;         // [M] or null
   const float* norm_weight;  // [K], RmsInput only
+  const int* drawn;          // [N] whether a row's token was drawn, RmsInput only
   void* y;
   int rows;     // N ≤ 8
   int outputs;  // M; when gated, rows m and M + m of W make output m
@@ -49,20 +51,13 @@ struct PlainInput {
 
   template <typename T>
   __device__ static uint4 load(const GemvParams& p, int n, int k) {
-    uint4 x = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.x) + static_cast<size_t>(n) * p.x_stride + k);
-    const int count = p.inner - k;
-    if (count < kVec) {
-      unsigned pairs[4] = {x.x, x.y, x.z, x.w};
-#pragma unroll
-      for (int i = 0; i < 4; ++i) pairs[i] &= (2 * i < count ? 0xffffu : 0u) | (2 * i + 1 < count ? 0xffff0000u : 0u);
-      x = make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
-    }
-    return x;
+    const uint4 x = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.x) + static_cast<size_t>(n) * p.x_stride + k);
+    return p.inner - k < kVec ? first_of8(x, p.inner - k) : x;
   }
 };
 
-// Rows of the residual stream, normed. Rounding them to T would cost a model's logits a tenth of their accuracy in bf16, so they are staged
-// as the sum of two T, which is exact to twice the bits, and multiplied twice: the matrix units have nothing else to do.
+// Rows of the residual stream, normed and rounded as the norm's own kernel does it, to the last bit: more rows than these take that way. Those
+// of two parts are multiplied twice: the matrix units have nothing else to do.
 struct RmsInput {
   static constexpr bool kStaged = true;
 
@@ -107,13 +102,10 @@ struct RmsInput {
         load_row(p, n, c, x);
 #pragma unroll
         for (int i = 0; i < kVec; ++i) x[i] = x[i] * scales[n] * (weight[i] + p.norm_offset);
-        const uint4 high = pack8<T>(x);
-        float rounded[kVec];
-        unpack8<T>(high, rounded);
-#pragma unroll
-        for (int i = 0; i < kVec; ++i) x[i] -= rounded[i];
-        *reinterpret_cast<uint4*>(staged + n * stride + c) = high;
-        store8(staged + (p.rows + n) * stride + c, x);
+        *reinterpret_cast<uint4*>(staged + n * stride + c) = round8<T>(x);
+        if constexpr (NormedParts<T>::kCount == 2) {
+          *reinterpret_cast<uint4*>(staged + (p.rows + n) * stride + c) = p.drawn[n] ? pack8<T>(x) : make_uint4(0, 0, 0, 0);
+        }
       }
     }
     __syncthreads();
@@ -209,7 +201,7 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) 
         const int next = at + kDepth * kGemvStep;
         if constexpr (Input::kStaged) {
 #pragma unroll
-          for (int part = 0; part < 2; ++part) {
+          for (int part = 0; part < NormedParts<T>::kCount; ++part) {
             uint4 staged_x = make_uint4(0, 0, 0, 0);
             if (takes(at)) staged_x = *reinterpret_cast<const uint4*>(staged + (part * p.rows + g) * stride + at);
             multiply<T>(sums, w[d], staged_x);

@@ -1,6 +1,7 @@
 // y[n, c] = norm(x[n])[c] · (w[c] + offset) + b[c].
 //   x   [N, x_stride] X, the residual stream or activations; with a Delta, x += delta first and the sum is written back
 //   y   [N, y_stride] Y; Quantized stores int8 with a scale a row, |y| ≤ 127 · scale
+//   low [N, y_stride] Y, or null: what rounding to Y lost, of rows whose token was drawn
 // One block a row. The row stays in shared memory, so that global memory is read once.
 #include "common/row_norm.cuh"
 
@@ -12,7 +13,9 @@ struct NormParams {
   const float* weight;  // null: 1; 16-byte aligned, as the bias
   const float* bias;    // null: 0
   void* y;
-  float* scales;  // [N], Quantized only
+  void* low;
+  const int* drawn;  // [N], with low
+  float* scales;     // [N], Quantized only
   int width;
   int x_stride;
   int delta_stride;
@@ -91,6 +94,15 @@ __global__ void __launch_bounds__(kNormThreads) norm(NormParams p) {
     for (int i = 0; i < kVec; ++i) {
       y[i] = (y[i] - mean) * scale * (p.weight ? weight[i] + p.weight_offset : 1.0f) + bias[i];
       largest = fmaxf(largest, c + i < p.width ? fabsf(y[i]) : 0.0f);
+    }
+    if constexpr (sizeof(Y) == 2) {
+      if (p.low && p.drawn[blockIdx.x]) {
+        float lost[kVec];
+#pragma unroll
+        for (int i = 0; i < kVec; ++i) lost[i] = y[i];
+        round8<Y>(lost);
+        store8(static_cast<Y*>(p.low) + static_cast<size_t>(blockIdx.x) * p.y_stride + c, p.width - c, lost);
+      }
     }
     if constexpr (sizeof(Y) > 1) {
       store8(static_cast<Y*>(p.y) + static_cast<size_t>(blockIdx.x) * p.y_stride + c, p.width - c, y);

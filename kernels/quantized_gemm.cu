@@ -3,8 +3,9 @@
 //   W tiles of codes, scales and zero points (common/codes.cuh)      x [N, x_stride] T, K a multiple of 8      y [N, y_stride] T or float32
 // A block owns Columns rows of x and 128 rows of W (when gated 64 of gate and the 64 of up beside them), a warp 2 · 16 of those. x passes
 // in tiles of 64 or 32 columns through three stages of shared memory; a warp multiplies 32 columns with tensor cores (Input says with
-// which instruction), code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone. Few blocks are made
-// more by splitting K: each leaves its sums, and the last to come adds them in order, so results do not depend on who that is.
+// which instruction), code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone. Tiles are added up in
+// quantized_gemv's order, those of each of its eight warps and then the eight sums, so that with mma.sync a row's result is the same to the
+// last bit alone and in any batch. Few blocks are made more by sharing out those eight: each leaves its sums, and the last to come adds them.
 #include "common/codes.cuh"
 #include "common/product_output.cuh"
 
@@ -15,7 +16,7 @@ struct QuantizedGemmParams {
   QuantizedWeight weight;
   const float* bias;  // [M] or null
   void* y;
-  float* partial;      // [splits, N, M], gate then up when gated; not used by one split
+  float* partial;      // [8, N, M], gate then up when gated; not used by one split
   unsigned* counters;  // [grid.y, grid.x] zeros, left as zeros
   int rows;            // N
   int outputs;         // M; when gated, of gate alone
@@ -31,6 +32,17 @@ constexpr int kGemmSets = 2;  // row blocks of a warp
 constexpr int kGemmStages = 3;
 constexpr int kGemmScaled = 2;  // steps of 32 columns, the smallest group, share a scale
 constexpr int kGemmBlocks = 2;  // of a multiprocessor
+constexpr int kGemmPhases = 8;  // warps of quantized_gemv
+
+// Tiles in quantized_gemv's order: those of a phase, then those of the next.
+struct TileWalk {
+  int tile;
+  int tiles;
+
+  __device__ int phase() const { return tile % kGemmPhases; }
+  __device__ bool ends_phase() const { return tile + kGemmPhases >= tiles; }
+  __device__ void advance() { tile = ends_phase() ? phase() + 1 : tile + kGemmPhases; }
+};
 
 // A tile of a warp's row block with what its codes mean, brought a tile ahead.
 template <int Bits>
@@ -144,9 +156,12 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   const int g = lane / 4;
   const int first_row = blockIdx.y * Columns;
   const int splits = gridDim.z;
-  const int tiles_each = (p.weight.tiles + splits - 1) / splits;
-  const int begin = blockIdx.z * tiles_each;
-  const int end = min(begin + tiles_each, p.weight.tiles);
+  const int tiles = p.weight.tiles;
+  const int phases = min(kGemmPhases, tiles);
+  const int first_phase = blockIdx.z * (kGemmPhases / splits);
+  const int end_phase = min(first_phase + kGemmPhases / splits, phases);
+  int steps = 0;
+  for (int phase = first_phase; phase < end_phase; ++phase) steps += (tiles - phase + kGemmPhases - 1) / kGemmPhases;
   const int own = blockIdx.x * kGemmWarps + threadIdx.x / kWarpSize;
   const int last = (p.outputs + kTileRows - 1) / kTileRows - 1;
 
@@ -168,30 +183,43 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
       }
     }
   };
-  const auto stage_of = [&](int tile) { return staged + (tile - begin) % kGemmStages * Rows::kStageElements; };
+  const auto stage_of = [&](int step) { return staged + step % kGemmStages * Rows::kStageElements; };
 
   // Weights do not depend on the launch before: the first are under way while it finishes.
+  TileWalk walk{first_phase, tiles};
   GemmTile<Bits> next[kGemmSets];
-  if (begin < end) load(begin, next);
+  if (steps > 0) load(first_phase, next);
   ptx::wait_for_previous_launch();
   ptx::allow_next_launch();
 
+  TileWalk ahead = walk;
 #pragma unroll
   for (int i = 0; i < kGemmStages - 1; ++i) {
-    if (begin + i < end) Rows::fill(stage_of(begin + i), p, first_row, (begin + i) * Rows::kTileColumns);
+    if (i < steps) Rows::fill(stage_of(i), p, first_row, ahead.tile * Rows::kTileColumns);
     ptx::cp_async_commit();
+    ahead.advance();
   }
+
+  const size_t width = Output::kGated ? 2 * p.outputs : p.outputs;
+  const size_t part_size = width * p.rows;
+  constexpr int kResultSets = Output::kGated ? 1 : kGemmSets;  // gate and up meet in one result
   float sums[kGemmSets][kFragments][4] = {};
-  for (int tile = begin; tile < end; ++tile) {
+  float totals[kGemmSets][kFragments][4] = {};
+  for (int step = 0; step < steps; ++step) {
     GemmTile<Bits> now[kGemmSets];
 #pragma unroll
     for (int s = 0; s < kGemmSets; ++s) now[s] = next[s];
-    if (tile + 1 < end) load(tile + 1, next);
+    const bool ends_phase = walk.ends_phase();
+    const int phase = walk.phase();
+    walk.advance();
+    if (step + 1 < steps) load(walk.tile, next);
     ptx::cp_async_wait<kGemmStages - 2>();
     Rows::publish();
     __syncthreads();
-    const int ahead = tile + kGemmStages - 1;
-    if (ahead < end) Rows::fill(stage_of(ahead), p, first_row, ahead * Rows::kTileColumns);
+    if (step + kGemmStages - 1 < steps) {
+      Rows::fill(stage_of(step + kGemmStages - 1), p, first_row, ahead.tile * Rows::kTileColumns);
+      ahead.advance();
+    }
     ptx::cp_async_commit();
 
 #pragma unroll
@@ -205,7 +233,7 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
         for (int step = 0; step < kGemmScaled; ++step) unpacker.unpack(words, i * kGemmScaled + step, a[s][step]);
       }
       float part[kGemmSets][kFragments][4] = {};
-      Rows::multiply(part, a, stage_of(tile), i * kGemmScaled);
+      Rows::multiply(part, a, stage_of(step), i * kGemmScaled);
 #pragma unroll
       for (int s = 0; s < kGemmSets; ++s) {
 #pragma unroll
@@ -215,9 +243,28 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
         }
       }
     }
+
+    if (!ends_phase) continue;
+    if (splits > 1) {
+      float* own_part = p.partial + phase * part_size;
+      for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
+        own_part[n * width + m] = sums[s][f][j];
+        if constexpr (Output::kGated) own_part[n * width + p.outputs + m] = sums[1][f][j];
+      });
+    }
+#pragma unroll
+    for (int s = 0; s < kGemmSets; ++s) {
+#pragma unroll
+      for (int f = 0; f < kFragments; ++f) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          totals[s][f][j] += sums[s][f][j];
+          sums[s][f][j] = 0.0f;
+        }
+      }
+    }
   }
 
-  constexpr int kResultSets = Output::kGated ? 1 : kGemmSets;  // gate and up meet in one result
   const auto store = [&](int n, int m, float value, float up) {
     if (p.bias) {
       value += p.bias[m];
@@ -227,18 +274,11 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   };
   if (splits == 1) {
     for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
-      store(n, m, sums[s][f][j], Output::kGated ? sums[1][f][j] : 0.0f);
+      store(n, m, totals[s][f][j], Output::kGated ? totals[1][f][j] : 0.0f);
     });
     return;
   }
 
-  const size_t width = Output::kGated ? 2 * p.outputs : p.outputs;
-  const size_t part_size = width * p.rows;
-  float* own_part = p.partial + blockIdx.z * part_size;
-  for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
-    own_part[n * width + m] = sums[s][f][j];
-    if constexpr (Output::kGated) own_part[n * width + p.outputs + m] = sums[1][f][j];
-  });
   // The last block of these rows to come here finds all parts written.
   __threadfence();
   __syncthreads();
@@ -251,8 +291,8 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   if (threadIdx.x == 0) *counter = 0;
   for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int, int, int) {
     float value = 0.0f, up = 0.0f;
-    for (int z = 0; z < splits; ++z) {
-      const float* source = p.partial + z * part_size + n * width + m;
+    for (int phase = 0; phase < phases; ++phase) {
+      const float* source = p.partial + phase * part_size + n * width + m;
       value += source[0];
       if constexpr (Output::kGated) up += source[p.outputs];
     }

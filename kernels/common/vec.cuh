@@ -22,6 +22,14 @@ __device__ inline uint4 pack8(const float (&values)[kVec]) {
                     pack2<T>(values[6], values[7]));
 }
 
+// The first `count` of eight 16-bit values, and zeros after them.
+__device__ inline uint4 first_of8(uint4 v, int count) {
+  unsigned pairs[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) pairs[i] &= (2 * i < count ? 0xffffu : 0u) | (2 * i + 1 < count ? 0xffff0000u : 0u);
+  return make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]);
+}
+
 template <typename T>
 __device__ inline void load8(const T* source, float (&values)[kVec]) {
   unpack8<T>(*reinterpret_cast<const uint4*>(source), values);

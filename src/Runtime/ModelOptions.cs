@@ -33,6 +33,13 @@ public sealed record ModelOptions
     /// <summary>Most sequences in one step: how many generations an engine runs at a time.</summary>
     public int MaxSequences { get; init; } = 1;
 
+    /// <summary>
+    /// A request's tokens do not depend on what else is computed beside it. On a GPU that takes one order of sums whatever the batch; without it, many
+    /// rows are multiplied by cuBLAS, which is faster for long prompts, and a cached prefix may hold tokens that another request drew. The CPU
+    /// is always invariant.
+    /// </summary>
+    public bool BatchInvariant { get; init; } = true;
+
     internal void Validate()
     {
         if (Threads is < 0 or > 1024)

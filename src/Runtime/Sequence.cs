@@ -1,5 +1,4 @@
 using Weft.KvCache;
-using Weft.Sampling;
 
 namespace Weft;
 
@@ -50,13 +49,15 @@ public sealed class Sequence : IDisposable
         if (logits.Length < (long)needed * width)
             throw new ArgumentException($"{needed} rows of {width} logits do not fit a span of {logits.Length}", nameof(logits));
         var chunk = rows == LogitRows.All ? Math.Min(model.MaxTokensPerStep, model.MaxLogitRows) : model.MaxTokensPerStep;
+        // Nobody says where tokens come from: a single one after others is taken for one that was drawn.
+        var drawn = tokens.Length == 1 && Length > 0 ? 1 : 0;
         while (tokens.Length > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var now = tokens[..Math.Min(chunk, tokens.Length)];
             tokens = tokens[now.Length..];
             var wanted = rows == LogitRows.Last && tokens.Length > 0 ? LogitRows.None : rows;
-            var step = Submit(now, wanted, null);
+            var step = Submit(now, wanted, drawn);
             if (wanted == LogitRows.None)
                 continue;
             var count = model.Program.Receive(step).Length;
@@ -74,32 +75,26 @@ public sealed class Sequence : IDisposable
     /// <inheritdoc/>
     public void Dispose() => table.Dispose();
 
-    /// <summary>Submits a step of this sequence alone.</summary>
-    /// <param name="tokens">At most what one step takes.</param>
-    /// <param name="rows">Which rows of logits to compute.</param>
-    /// <param name="sampler">Draws from each of them; null for logits on the host.</param>
-    /// <returns>The step's number.</returns>
-    /// <exception cref="WeftException">The cache is full.</exception>
-    internal long Submit(ReadOnlySpan<int> tokens, LogitRows rows, Sampler? sampler) => TrySubmit(tokens, rows, sampler) ?? throw new WeftException(
-        $"the key/value cache is full: {tokens.Length} more tokens do not fit beside the {Length} of this sequence and those of others");
-
-    /// <summary><see cref="Submit"/>, but null when the cache is full.</summary>
-    internal long? TrySubmit(ReadOnlySpan<int> tokens, LogitRows rows, Sampler? sampler)
+    private long Submit(ReadOnlySpan<int> tokens, LogitRows rows, int drawn)
     {
         var first = table.Length;
         if (!table.TryExtend(first + tokens.Length, out var copy))
-            return null;
+        {
+            throw new WeftException(
+                $"the key/value cache is full: {tokens.Length} more tokens do not fit beside the {Length} of this sequence and those of others");
+        }
+
         var program = model.Program;
         if (copy is { } request)
             program.CopyBlock(request);
         program.Batch.Clear();
-        program.Batch.Add(tokens, first, table, rows, sampler);
+        program.Batch.Add(tokens, first, table, rows, drawn);
         return program.Submit();
     }
 
     /// <summary>Checks ids and that they fit the context.</summary>
     /// <exception cref="WeftException">They do not.</exception>
-    internal void Validate(ReadOnlySpan<int> tokens)
+    private void Validate(ReadOnlySpan<int> tokens)
     {
         var vocabulary = model.Header.Model.VocabularySize;
         foreach (var token in tokens)

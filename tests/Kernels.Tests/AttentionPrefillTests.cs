@@ -64,7 +64,7 @@ public sealed class AttentionPrefillTests
         using var pq = device.Upload(Values.Strided(Values.Encode(q, type), width, stride, ushort.MaxValue));
         using var y = device.Poisoned<ushort>(positions.Length * stride);
         using var pt = device.Upload(tiles);
-        using var ps = device.Upload(starts.ToArray());
+        using var ps = device.Upload(starts.Skip(1).ToArray());
         using var pp = device.Upload(positions);
         using var uploaded = scores.Upload(device);
         device.Run(
@@ -77,7 +77,7 @@ public sealed class AttentionPrefillTests
                 Values = cache.ValuesArray.Address,
                 Y = y.Address,
                 Tiles = pt.Address,
-                SequenceStarts = ps.Address,
+                PromptEnds = ps.Address,
                 Positions = pp.Address,
                 BlockTables = cache.Table.Address,
                 Score = uploaded.Parameters,

@@ -108,15 +108,18 @@ public sealed class QuantizedTests
     }
 
     [Test]
-    public void A_row_has_the_same_bits_in_every_batch([ValueSource(nameof(Types))] DataType type, [Values(1, 2, 3)] int seed)
+    public void A_row_has_the_same_bits_in_every_batch(
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(128, 1024)] int k, [Values(1, 132)] int multiprocessors)
     {
-        var device = TestDevice.Open((ulong)seed);
-        var matrix = new QuantizedMatrix(40, 1024, DataType.Int4, new() { GroupSize = 128, ZeroPoints = true });
+        var device = TestDevice.Open((ulong)multiprocessors);
+        var matrix = new QuantizedMatrix(40, k, codes, new() { GroupSize = 64, ZeroPoints = true });
         using var weight = new DeviceMatrix(device, matrix);
-        var x = Values.Random(new Random(4), 8 * 1024);
-        var alone = Multiply(device, type, matrix, weight, x, 1);
-        foreach (var rows in (int[])[2, 3, 8])
-            Assert.That(Multiply(device, type, matrix, weight, x, rows)[..40], Is.EqualTo(alone), $"{rows} rows");
+        var x = Values.Random(new Random(4), 150 * k);
+        var alone = new List<float>();
+        for (var row = 0; row < 150; row += 8)
+            alone.AddRange(Multiply(device, type, matrix, weight, x[(row * k)..], Math.Min(8, 150 - row), multiprocessors));
+        foreach (var rows in (int[])[1, 3, 9, 17, 40, 65, 150])
+            Assert.That(Multiply(device, type, matrix, weight, x, rows, multiprocessors), Is.EqualTo(alone[..(rows * 40)]), $"{rows} rows");
     }
 
     [Test]
@@ -217,12 +220,12 @@ public sealed class QuantizedTests
             $"{type} {output} {m}×{k}, groups of {matrix.Layout.Quantization.GroupSize}, {rows} rows");
     }
 
-    private static float[] Multiply(TestDevice device, DataType type, QuantizedMatrix matrix, DeviceMatrix weight, float[] x, int rows)
+    private static float[] Multiply(TestDevice device, DataType type, QuantizedMatrix matrix, DeviceMatrix weight, float[] x, int rows, int multiprocessors = Multiprocessors)
     {
         var (m, k) = (matrix.Layout.Rows, matrix.Layout.Columns);
         using var px = device.Upload(Values.Encode(x, type));
         using var y = device.Poisoned<float>(rows * m);
-        Run(device, type, matrix, null, GemvOutput.StoreFloat, Multiprocessors, device.Context.Device.ComputeCapability, new()
+        Run(device, type, matrix, null, GemvOutput.StoreFloat, multiprocessors, QuantizedGemmKernel.InvariantCapability, new()
         {
             X = px.Address, Weight = weight.Weight, Y = y.Address, Rows = rows, Outputs = m, Inner = k, XStride = k, YStride = m,
         });
@@ -266,7 +269,9 @@ public sealed class QuantizedTests
                 YStride = p.YStride,
             });
         Assert.That(counters.Download(), Has.All.Zero);
-        Assert.That(QuantizedGemmKernel.PartialBytes(shape, p.Rows, matrix.Layout.Rows), Is.LessThanOrEqualTo((long)matrix.Layout.Rows * p.Inner * sizeof(ushort)));
+        Assert.That(
+            QuantizedGemmKernel.PartialBytes(shape, p.Rows, matrix.Layout.Rows),
+            Is.LessThanOrEqualTo(QuantizedGemmKernel.MostPartialBytes(matrix.Layout.Rows, p.Inner, bits, gate is not null, multiprocessors)));
     }
 
     /// <summary>A matrix's parts in memory of their own, so that reading beyond one is caught.</summary>

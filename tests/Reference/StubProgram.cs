@@ -43,6 +43,8 @@ internal sealed class StubProgram : StepProgram
 
     public override bool RunsAhead => runsAhead;
 
+    public override bool TellsDrawnApart => false;
+
     /// <summary>Called with the batch of every step; what it throws is the step's failure.</summary>
     public Action<StepBatch>? OnStep { get; set; }
 

@@ -57,7 +57,13 @@ public sealed class TinyModel : IDisposable
     }
 
     /// <summary>Writes a model of this description with random weights of the given type; matrices keep values near one in size, times a scale.</summary>
-    public static TinyModel Create(ModelDescription description, DataType type = DataType.BFloat16, int seed = 1, double scale = 1)
+    /// <param name="description">What it is.</param>
+    /// <param name="type">Of matrices; where quantized, of those that stay numbers.</param>
+    /// <param name="seed">Of the numbers.</param>
+    /// <param name="scale">Of the numbers in matrices.</param>
+    /// <param name="quantization">Makes the layers' matrices 4-bit codes.</param>
+    public static TinyModel Create(
+        ModelDescription description, DataType type = DataType.BFloat16, int seed = 1, double scale = 1, Quantization? quantization = null)
     {
         var model = new TinyModel(description);
         var requirements = TensorSchema.Of(description).ToList();
@@ -67,12 +73,22 @@ public sealed class TinyModel : IDisposable
             Generation = new GenerationDefaults { EosTokens = [2] },
             Provenance = new Provenance { Architecture = "random", Converter = "tests", Sources = [] },
             Tensors = [.. requirements.Select(r => new TensorEntry(
-                r.Name, r.IsVector ? DataType.Float32 : type, TensorLayout.RowMajor, r.Shape, 0, 0, 0))],
+                r.Name, r.IsVector ? DataType.Float32 : IsQuantized(r) ? DataType.Int4 : type, IsQuantized(r) ? TensorLayout.Tiles : TensorLayout.RowMajor,
+                r.Shape, 0, 0, 0, IsQuantized(r) ? quantization : null))],
         };
         var random = new Random(seed);
         using var writer = WeftWriter.Create(model.Path, header);
         foreach (var tensor in header.Tensors)
         {
+            if (tensor.Quantization is not null)
+            {
+                var matrix = new QuantizedMatrix(tensor.Shape[0], tensor.Shape[1], tensor.DataType, tensor.Quantization);
+                model.Weights[tensor.Name] = matrix.Weights.ToArray();
+                writer.Begin(tensor.Name);
+                writer.Append(matrix.Bytes);
+                continue;
+            }
+
             var count = tensor.Shape.Aggregate(1, (a, b) => a * b);
             var spread = tensor.Shape.Count == 1 ? 0.2 : scale * 1.2 / Math.Sqrt(tensor.Shape[^1]);
             var mean = tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal) ? 1.0 : 0.0;
@@ -84,6 +100,8 @@ public sealed class TinyModel : IDisposable
 
         writer.Complete(header);
         return model;
+
+        bool IsQuantized(TensorRequirement tensor) => quantization is not null && !tensor.IsVector && tensor.Name.StartsWith("layers.", StringComparison.Ordinal);
     }
 
     /// <inheritdoc/>

@@ -34,6 +34,12 @@ internal abstract class StepProgram : IDisposable
     /// <summary>A step runs while the host goes on: the next may be submitted before this one is received, with tokens it draws.</summary>
     public abstract bool RunsAhead { get; }
 
+    /// <summary>
+    /// Keys and values of a token that was drawn are other bits than those of the same token in a prompt, so a request whose tokens may not depend on
+    /// others has to say for each which it is, whenever it is computed; and one cannot stand for the other.
+    /// </summary>
+    public abstract bool TellsDrawnApart { get; }
+
     /// <summary>The step submitted last.</summary>
     public long LastStep { get; protected set; }
 

@@ -16,6 +16,7 @@ internal readonly record struct PrefixPosition(int Blocks, long Contents);
 /// <remarks>
 /// Tokens are compared, not only hashed: no prompt can be made that finds another's block. What stands for "all tokens before" is the number
 /// of the previous block's contents, which is never used twice; so what followed a block that was overwritten is never found again.
+/// Where tokens that were drawn are told apart from a prompt's (<see cref="Backends.StepProgram.TellsDrawnApart"/>), so are the blocks that hold them.
 /// <para>Not thread-safe.</para>
 /// </remarks>
 internal sealed class PrefixCache
@@ -42,14 +43,18 @@ internal sealed class PrefixCache
     public int Count => blocks.Count;
 
     /// <summary>Fills an empty table with the blocks that hold the beginning of <paramref name="tokens"/>.</summary>
-    public PrefixPosition Match(ReadOnlySpan<int> tokens, BlockTable table)
+    /// <param name="tokens">A sequence's.</param>
+    /// <param name="prompt">How many of them, the first, are its prompt's.</param>
+    /// <param name="table">Receives the blocks.</param>
+    public PrefixPosition Match(ReadOnlySpan<int> tokens, int prompt, BlockTable table)
     {
         var position = default(PrefixPosition);
-        while (tokens.Length >= BlockSize && lookup.TryGetValue(new(position.Contents, tokens[..BlockSize]), out var block))
+        while (tokens.Length >= BlockSize && lookup.TryGetValue(new(position.Contents, tokens[..BlockSize], prompt), out var block))
         {
             table.Adopt(block);
             position = new(position.Blocks + 1, contents.Number(block));
             tokens = tokens[BlockSize..];
+            prompt -= BlockSize;
         }
 
         return position;
@@ -57,18 +62,19 @@ internal sealed class PrefixCache
 
     /// <summary>Makes the whole blocks of a sequence known.</summary>
     /// <param name="tokens">Tokens whose keys and values are computed.</param>
+    /// <param name="prompt">How many of them, the first, are its prompt's.</param>
     /// <param name="table">Where they are.</param>
     /// <param name="position">How far this was done before.</param>
-    public PrefixPosition Add(ReadOnlySpan<int> tokens, BlockTable table, PrefixPosition position)
+    public PrefixPosition Add(ReadOnlySpan<int> tokens, int prompt, BlockTable table, PrefixPosition position)
     {
         for (var end = (position.Blocks + 1) * BlockSize; end <= tokens.Length; end += BlockSize)
         {
-            var chunk = tokens[(end - BlockSize)..end];
+            var chunk = new Wanted(position.Contents, tokens[(end - BlockSize)..end], prompt - (end - BlockSize));
             // Another sequence may have computed the same in a block of its own: that one is found from now on, too.
-            if (!lookup.TryGetValue(new(position.Contents, chunk), out var block))
+            if (!lookup.TryGetValue(chunk, out var block))
             {
                 block = new BlockId(table.Blocks[position.Blocks]);
-                contents.Set(block, ++last, position.Contents, chunk);
+                contents.Set(block, ++last, chunk);
                 blocks.Add(block);
                 pool.Keep(block);
             }
@@ -88,11 +94,14 @@ internal sealed class PrefixCache
     }
 
     /// <summary>A block that is looked for.</summary>
-    private readonly ref struct Wanted(long before, ReadOnlySpan<int> tokens)
+    private readonly ref struct Wanted(long before, ReadOnlySpan<int> tokens, int prompt)
     {
         public long Before { get; } = before;
 
         public ReadOnlySpan<int> Tokens { get; } = tokens;
+
+        /// <summary>How many of the tokens, the first, are a prompt's.</summary>
+        public int Prompt { get; } = Math.Clamp(prompt, 0, BlockSize);
     }
 
     /// <summary>What every block holds; blocks are equal when that is.</summary>
@@ -101,21 +110,24 @@ internal sealed class PrefixCache
         private readonly int[] tokens = new int[blocks * BlockSize];
         private readonly long[] numbers = new long[blocks];
         private readonly long[] before = new long[blocks];
+        private readonly byte[] prompts = new byte[blocks];
 
         public long Number(BlockId block) => numbers[block.Value];
 
-        public void Set(BlockId block, long number, long previous, ReadOnlySpan<int> chunk)
+        public void Set(BlockId block, long number, Wanted chunk)
         {
             numbers[block.Value] = number;
-            before[block.Value] = previous;
-            chunk.CopyTo(Tokens(block));
+            before[block.Value] = chunk.Before;
+            prompts[block.Value] = (byte)chunk.Prompt;
+            chunk.Tokens.CopyTo(Tokens(block));
         }
 
         public bool Equals(BlockId x, BlockId y) => x == y || Equals(As(x), y);
 
         public int GetHashCode([DisallowNull] BlockId block) => GetHashCode(As(block));
 
-        public bool Equals(Wanted wanted, BlockId block) => before[block.Value] == wanted.Before && wanted.Tokens.SequenceEqual(Tokens(block));
+        public bool Equals(Wanted wanted, BlockId block) =>
+            before[block.Value] == wanted.Before && prompts[block.Value] == wanted.Prompt && wanted.Tokens.SequenceEqual(Tokens(block));
 
         public int GetHashCode(Wanted wanted)
         {
@@ -127,7 +139,7 @@ internal sealed class PrefixCache
 
         public BlockId Create(Wanted wanted) => throw new NotSupportedException();
 
-        private Wanted As(BlockId block) => new(before[block.Value], Tokens(block));
+        private Wanted As(BlockId block) => new(before[block.Value], Tokens(block), prompts[block.Value]);
 
         private Span<int> Tokens(BlockId block) => tokens.AsSpan(block.Value * BlockSize, BlockSize);
     }

@@ -27,7 +27,10 @@ internal readonly record struct StepLimits(int Tokens, int Sequences, int LogitR
 /// line never gives way, so something always finishes; and whoever arrives later than that is behind for good, so nobody starves.
 /// <para>Not thread-safe.</para>
 /// </remarks>
-internal sealed class Scheduler(BlockPool pool, StepLimits limits)
+/// <param name="pool">The cache's blocks.</param>
+/// <param name="limits">Sizes of a step.</param>
+/// <param name="tellsDrawnApart"><see cref="Backends.StepProgram.TellsDrawnApart"/>.</param>
+internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDrawnApart)
 {
     /// <summary>A step of priority is worth having arrived this much earlier: 10 seconds.</summary>
     public const long PriorityTicks = 10 * TimeSpan.TicksPerSecond;
@@ -116,7 +119,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
         if (request.State == RequestState.Running)
         {
             var known = CollectionsMarshal.AsSpan(request.Tokens)[..Math.Min(request.Tokens.Count, request.Table.Length)];
-            request.Position = cache.Add(known, request.Table, request.Position);
+            request.Position = cache.Add(known, PromptOf(request), request.Table, request.Position);
         }
     }
 
@@ -159,6 +162,9 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
         return count;
     }
 
+    // Tokens that count as a prompt's.
+    private int PromptOf(Request request) => tellsDrawnApart ? request.PromptLength : int.MaxValue;
+
     private static int RowCount(Share share) => share.Rows switch
     {
         LogitRows.All => share.Count,
@@ -194,7 +200,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits)
     {
         // The last token is computed in any case: its logits are wanted.
         if (!request.WantsPromptLogits)
-            request.Position = cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], request.Table);
+            request.Position = cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], PromptOf(request), request.Table);
         if (running.Count > 0 && Needs(request) + running.Sum(Needs) + running.Count > pool.FreeCount)
         {
             request.Table.Truncate(0);

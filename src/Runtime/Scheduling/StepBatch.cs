@@ -24,6 +24,7 @@ public sealed class StepBatch
         Positions = Pinned(maxTokens);
         Slots = Pinned(maxTokens);
         SequenceStarts = Pinned(maxSequences + 1);
+        PromptEnds = Pinned(maxSequences);
         BlockTables = Pinned(maxSequences * maxBlocks);
         LogitRows = Pinned(maxLogitRows);
         Samplers = new Sampler?[maxLogitRows];
@@ -65,6 +66,12 @@ public sealed class StepBatch
     /// <summary>[B + 1] first token of each sequence; the last entry is N.</summary>
     internal int[] SequenceStarts { get; }
 
+    /// <summary>
+    /// [B] end of each sequence's tokens that are a prompt's; the rest, to its end, were drawn. The two may be computed in different ways, and a
+    /// token always in the same.
+    /// </summary>
+    internal int[] PromptEnds { get; }
+
     /// <summary>[B, MaxBlocks] cache blocks of each sequence, in order.</summary>
     internal int[] BlockTables { get; }
 
@@ -91,8 +98,9 @@ public sealed class StepBatch
     /// <param name="firstPosition">Position of the first.</param>
     /// <param name="table">The sequence's blocks, already long enough for them.</param>
     /// <param name="rows">Which of them need logits.</param>
-    /// <param name="sampler">Draws a token from each of those; null for logits on the host.</param>
-    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, Sampler? sampler = null)
+    /// <param name="drawn">How many of them, the last, were drawn and are no part of a prompt.</param>
+    /// <param name="sampler">Draws a token from each of those that need logits; null for logits on the host.</param>
+    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null)
     {
         tokens.CopyTo(TokenIds.AsSpan(TokenCount));
         table.Blocks.CopyTo(BlockTables.AsSpan(SequenceCount * MaxBlocks, MaxBlocks));
@@ -111,6 +119,7 @@ public sealed class StepBatch
             TokenCount++;
         }
 
+        PromptEnds[SequenceCount] = TokenCount - drawn;
         SequenceStarts[++SequenceCount] = TokenCount;
     }
 

@@ -61,7 +61,9 @@ internal sealed class StepRecord
             var known = CollectionsMarshal.AsSpan(request.Tokens);
             var tokens = share.First < known.Length ? known.Slice(share.First, share.Count) : [StepBatch.DrawnBy(request.DrawnRow)];
             batch.ReadHidden |= request.Pooler is not null;
-            batch.Add(tokens, share.First, request.Table, share.Rows, request.HostSampler is null ? request.Sampler : null);
+            // Where it makes no difference what they are, several tokens go together as a prompt's do.
+            var drawn = program.TellsDrawnApart ? share.First + share.Count - Math.Max(share.First, request.PromptLength) : share.Count == 1 ? 1 : 0;
+            batch.Add(tokens, share.First, request.Table, share.Rows, Math.Clamp(drawn, 0, share.Count), request.HostSampler is null ? request.Sampler : null);
         }
 
         Submitted = Stopwatch.GetTimestamp();

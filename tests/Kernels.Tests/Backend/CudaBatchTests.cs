@@ -118,7 +118,7 @@ public sealed class CudaBatchTests
             {
                 var first = tables[i].Length;
                 Assert.That(tables[i].TryExtend(first + tokens[i].Length, out var copy) && copy is null);
-                model.Program.Batch.Add(tokens[i], first, tables[i], LogitRows.Last, samplers?[i]);
+                model.Program.Batch.Add(tokens[i], first, tables[i], LogitRows.Last, tokens[i].Length == 1 ? 1 : 0, samplers?[i]);
                 History[i].AddRange(tokens[i]);
             }
 

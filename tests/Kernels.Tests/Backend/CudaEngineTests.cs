@@ -34,6 +34,19 @@ public sealed class CudaEngineTests
     }
 
     [Test]
+    public void Tokens_do_not_depend_on_what_else_runs([Values] bool isQuantized)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(
+            TinyModel.Describe(headSize: 32, hidden: 64, vocabulary: 160), DataType.BFloat16, quantization: isQuantized ? new() { GroupSize = 32, ZeroPoints = true } : null);
+        using var model = Load(tiny, 208);
+        using var engine = new Engine(model);
+        var requests = RandomLoad.Run(engine, 160, 90, 40, 6);
+        Assert.That(requests.Select(request => request.Together), Is.EqualTo(requests.Select(request => request.Alone)));
+        Assert.That(engine.Statistics.Preemptions, Is.Positive);
+    }
+
+    [Test]
     public async Task Embeddings_match_the_definition([Values] Pooling pooling)
     {
         _ = TestDevice.Open();

@@ -137,7 +137,7 @@ public sealed unsafe class AttentionTests
                 var first = table.Length;
                 var count = tokens.Length / Width;
                 Assert.That(table.TryExtend(first + count, out _), Is.True);
-                batch.Add(new int[count], first, table, LogitRows.None);
+                batch.Add(new int[count], first, table, LogitRows.None, drawn: 0);
             }
 
             foreach (var operation in operations)

@@ -34,7 +34,7 @@ public sealed unsafe class NormTests
         var batch = new StepBatch(tokens, 1, 4, 1);
         using var table = new BlockTable(new BlockPool(8), 64);
         Assert.That(table.TryExtend(tokens, out _), Is.True);
-        batch.Add(new int[tokens], 0, table, LogitRows.None);
+        batch.Add(new int[tokens], 0, table, LogitRows.None, drawn: 0);
         using var context = new ProgramContext(batch, 1, 1, 1);
         Operation operation = set switch
         {

@@ -6,7 +6,7 @@ namespace Weft.Runtime.Tests.Scheduling;
 
 /// <summary>
 /// The scheduler, the block tables and the prefix cache under random arrivals, cancellations and step failures, with a device of one number a
-/// slot: the slot of position t holds a hash of tokens 0 to t. A step checks that all positions before its own hold what they should, so a
+/// slot: the slot of position t holds a hash of tokens 0 to t, and where that is told apart, of which were drawn. A step checks that all positions before its own hold what they should, so a
 /// block that is shared wrongly, overwritten too early or not filled is found at once; and the next token is a function of that hash, so a
 /// sequence that gave way and came back must continue as if nothing had happened.
 /// </summary>
@@ -17,9 +17,9 @@ public sealed class SchedulerSimulationTests
 
     [Test]
     public void Nothing_leaks_nobody_starves_and_every_block_is_accounted_for(
-        [Values(1, 2, 3)] int seed, [Values(10, 23, 200)] int blocks, [Values] bool runsAhead)
+        [Values(1, 2, 3)] int seed, [Values(10, 23, 200)] int blocks, [Values] bool runsAhead, [Values] bool tellsDrawnApart)
     {
-        var simulation = new Simulation(seed, blocks, runsAhead);
+        var simulation = new Simulation(seed, blocks, runsAhead, tellsDrawnApart);
         simulation.Run(200_000);
         Assert.That(simulation.Events, Is.GreaterThan(200_000));
         Assert.That(simulation.Finished, Is.GreaterThan(500));
@@ -32,7 +32,7 @@ public sealed class SchedulerSimulationTests
     public void A_request_of_higher_priority_starts_before_those_that_wait()
     {
         var pool = new BlockPool(10);
-        var scheduler = new Scheduler(pool, new(32, 1, 16));
+        var scheduler = new Scheduler(pool, new(32, 1, 16), tellsDrawnApart: false);
         var requests = Enumerable.Range(0, 4)
             .Select(i => new Request([1, 2, 3], 1, new BlockTable(pool, Context), i - (i == 3 ? Scheduler.PriorityTicks : 0), i)).ToList();
         requests.ForEach(scheduler.Add);
@@ -50,7 +50,7 @@ public sealed class SchedulerSimulationTests
     public void A_long_prompt_takes_no_more_of_a_step_than_what_others_can_bear()
     {
         var pool = new BlockPool(20);
-        var scheduler = new Scheduler(pool, new(64, 4, 16));
+        var scheduler = new Scheduler(pool, new(64, 4, 16), tellsDrawnApart: false);
         var writer = new Request([1, 2, 3], 50, new BlockTable(pool, Context), 0, 0);
         scheduler.Add(writer);
         Assert.That(scheduler.Plan(8), Has.Count.EqualTo(1));
@@ -70,19 +70,22 @@ public sealed class SchedulerSimulationTests
         private readonly BlockPool pool;
         private readonly ulong[] slots;
         private readonly bool runsAhead;
+        private readonly bool tellsDrawnApart;
+        private readonly Queue<int[]> answered = [];
         private readonly int[][] systemPrompts;
         private readonly List<(Request Request, int MaxTokens, long Deadline)> live = [];
         private (List<Share> Shares, List<(Request Request, int Token)> Drawn)? pending;
         private long next;
         private long step;
 
-        public Simulation(int seed, int blocks, bool runsAhead)
+        public Simulation(int seed, int blocks, bool runsAhead, bool tellsDrawnApart)
         {
             random = new(seed);
             pool = new(blocks);
             slots = new ulong[blocks * BlockPool.BlockSize];
             this.runsAhead = runsAhead;
-            Scheduler = new(pool, new(MaxTokens, MaxSequences, MaxSequences + 3));
+            this.tellsDrawnApart = tellsDrawnApart;
+            Scheduler = new(pool, new(MaxTokens, MaxSequences, MaxSequences + 3), tellsDrawnApart);
             systemPrompts = [.. Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, random.Next(20, 70)).Select(_ => random.Next(100)).ToArray())];
         }
 
@@ -118,7 +121,9 @@ public sealed class SchedulerSimulationTests
             Events++;
             // A cache smaller than the context serves what fits it.
             var longest = Math.Min(Context, pool.TotalCount * BlockPool.BlockSize);
-            var system = random.Next(4) is var choice && choice < systemPrompts.Length ? systemPrompts[choice] : [];
+            // A system prompt, the next turn of a chat, or nothing that was there before.
+            var system = random.Next(5) is var choice && choice < systemPrompts.Length ? systemPrompts[choice]
+                : choice == systemPrompts.Length && answered.Count > 0 ? answered.ElementAt(random.Next(answered.Count)) : [];
             var prompt = system.Concat(Enumerable.Range(0, random.Next(1, 60)).Select(_ => random.Next(100))).Take(longest - 1).ToArray();
             var maxTokens = random.Next(1, Math.Min(50, longest - prompt.Length) + 1);
             var priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0;
@@ -185,7 +190,7 @@ public sealed class SchedulerSimulationTests
                 for (var position = share.First; position < share.First + share.Count; position++)
                 {
                     var token = position < request.Tokens.Count ? request.Tokens[position] : pending!.Value.Drawn.Single(d => d.Request == request).Token;
-                    slots[request.Table.Slot(position)] = Hash(position == 0 ? 0 : slots[request.Table.Slot(position - 1)], token);
+                    slots[request.Table.Slot(position)] = Hash(request, position, position == 0 ? 0 : slots[request.Table.Slot(position - 1)], token);
                     Events++;
                 }
 
@@ -205,7 +210,7 @@ public sealed class SchedulerSimulationTests
             var hash = 0UL;
             for (var position = 0; position < Math.Min(request.Table.Length, request.Tokens.Count); position++)
             {
-                hash = Hash(hash, request.Tokens[position]);
+                hash = Hash(request, position, hash, request.Tokens[position]);
                 if (slots[request.Table.Slot(position)] != hash)
                     Assert.Fail($"position {position} of request {request.Id} holds another sequence's keys");
             }
@@ -238,10 +243,13 @@ public sealed class SchedulerSimulationTests
             {
                 if (i >= request.PromptLength && request.Tokens[i] != Next(hash))
                     Assert.Fail($"request {request.Id} went astray at token {i}");
-                hash = Hash(hash, request.Tokens[i]);
+                hash = Hash(request, i, hash, request.Tokens[i]);
             }
 
             Finished++;
+            answered.Enqueue([.. request.Tokens]);
+            if (answered.Count > 20)
+                answered.Dequeue();
             live.RemoveAll(entry => entry.Request == request);
             Scheduler.Remove(request);
         }
@@ -265,7 +273,11 @@ public sealed class SchedulerSimulationTests
             Assert.That(pool.FreeCount, Is.EqualTo(pool.TotalCount - held.Count));
         }
 
-        private static ulong Hash(ulong before, int token) => ((before ^ (ulong)(token + 1)) * 0x9E3779B97F4A7C15) >> 3;
+        private ulong Hash(Request request, int position, ulong before, int token)
+        {
+            var kind = tellsDrawnApart && position >= request.PromptLength ? 1000UL : 0;
+            return ((before ^ ((ulong)(token + 1) + kind)) * 0x9E3779B97F4A7C15) >> 3;
+        }
 
         private static int Next(ulong hash) => (int)(hash % 97);
     }

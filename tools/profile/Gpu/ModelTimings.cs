@@ -60,7 +60,7 @@ internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTr
         var input = new StepBatch(isTrial ? 64 : 2048, batch, BlockPool.BlocksFor(Positions), Math.Max(batch, 16));
         var weights = new RandomWeights(shape.Name, model);
         using var program = CudaBackend.Compile(
-            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), weights, input, new CudaOptions(0, Type, blocks, Positions));
+            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), weights, input, new CudaOptions(0, Type, blocks, Positions, BatchInvariant: true));
         var run = new Run(program, pool, batch, model.VocabularySize, Positions);
         if (batch == 1)
         {
@@ -128,7 +128,7 @@ internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTr
             var start = Stopwatch.GetTimestamp();
             Extend(sequence, tokens);
             program.Batch.Clear();
-            program.Batch.Add(prompt, 0, tables[sequence], LogitRows.Last, samplers[sequence]);
+            program.Batch.Add(prompt, 0, tables[sequence], LogitRows.Last, drawn: 0, samplers[sequence]);
             var step = program.Submit();
             var host = Stopwatch.GetElapsedTime(start);
             program.Receive(step);
@@ -143,7 +143,7 @@ internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTr
         {
             Extend(0, tokens);
             program.Batch.Clear();
-            program.Batch.Add([.. Enumerable.Range(0, tokens).Select(_ => random.Next(vocabulary))], 0, tables[0], LogitRows.Last, samplers[0]);
+            program.Batch.Add([.. Enumerable.Range(0, tokens).Select(_ => random.Next(vocabulary))], 0, tables[0], LogitRows.Last, drawn: 0, samplers[0]);
             var times = program.SubmitTimed();
             program.Receive(program.LastStep);
             tables[0].Truncate(0);
@@ -158,7 +158,7 @@ internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTr
             {
                 var position = tables[sequence].Length;
                 Extend(sequence, position + 1);
-                program.Batch.Add([1], position, tables[sequence], LogitRows.Last, samplers[sequence]);
+                program.Batch.Add([1], position, tables[sequence], LogitRows.Last, drawn: 1, samplers[sequence]);
             }
 
             var times = program.SubmitTimed();
@@ -180,7 +180,7 @@ internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTr
                 {
                     var position = tables[sequence].Length;
                     Extend(sequence, position + 1);
-                    program.Batch.Add([before is null ? 1 : StepBatch.DrawnBy(sequence)], position, tables[sequence], LogitRows.Last, samplers[sequence]);
+                    program.Batch.Add([before is null ? 1 : StepBatch.DrawnBy(sequence)], position, tables[sequence], LogitRows.Last, drawn: 1, samplers[sequence]);
                 }
 
                 var submitted = program.Submit();

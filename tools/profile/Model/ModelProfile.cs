@@ -115,7 +115,7 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
     {
         var batch = model.Program.Batch;
         batch.Clear();
-        batch.Add(tokens, position, table, LogitRows.Last, new Sampler(new(), model.Header.Model.VocabularySize));
+        batch.Add(tokens, position, table, LogitRows.Last, drawn: tokens.Length == 1 ? 1 : 0, new Sampler(new(), model.Header.Model.VocabularySize));
         var times = model.Program.SubmitTimed();
         model.Program.Receive(model.Program.LastStep);
         return times;

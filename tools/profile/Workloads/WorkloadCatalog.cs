@@ -28,7 +28,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
     {
         var cache = new CacheLayout(batch, context);
         yield return Embedding(batch);
-        foreach (var workload in (batch <= GemvKernel.MostRows ? DenseProducts(batch) : []).Concat(QuantizedProducts(batch)))
+        foreach (var workload in DenseProducts(batch).Append(Dense("head", batch, model.Vocabulary, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat))
+            .Concat(QuantizedProducts(batch)))
             yield return workload;
 
         yield return Norm(batch);
@@ -43,6 +44,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
     {
         var cache = new CacheLayout(1, tokens);
         yield return Embedding(tokens);
+        foreach (var workload in DenseProducts(tokens))
+            yield return workload;
         yield return Norm(tokens);
         yield return RotaryCacheWrite(cache, tokens);
         yield return AttentionPrefill(cache, target.ComputeCapability, "attention_prefill");
@@ -75,11 +78,10 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
 
     private IEnumerable<Workload> DenseProducts(int rows) =>
     [
-        Gemv("qkv", rows, jointWidth, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat),
-        Gemv("output", rows, model.Hidden, queryWidth, GemvInput.PlainInput, GemvOutput.Accumulate),
-        Gemv("gate+up", rows, model.Intermediate, model.Hidden, GemvInput.RmsInput, null),
-        Gemv("down", rows, model.Hidden, model.Intermediate, GemvInput.PlainInput, GemvOutput.Accumulate),
-        Gemv("head", rows, model.Vocabulary, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat),
+        Dense("qkv", rows, jointWidth, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat),
+        Dense("output", rows, model.Hidden, queryWidth, GemvInput.PlainInput, GemvOutput.Accumulate),
+        Dense("gate+up", rows, model.Intermediate, model.Hidden, GemvInput.RmsInput, null),
+        Dense("down", rows, model.Hidden, model.Intermediate, GemvInput.PlainInput, GemvOutput.Accumulate),
     ];
 
     /// <summary>Products with 4-bit weights, of as many rows as our own kernels take; on 9.0 beside what <c>wgmma</c> gains over <c>mma.sync</c>.</summary>
@@ -99,6 +101,44 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         ];
 
     /// <summary>Without an output it is gated.</summary>
+    private Workload Dense(string name, int n, int m, int k, GemvInput input, GemvOutput? output) =>
+        n <= GemvKernel.MostRows ? Gemv(name, n, m, k, input, output) : Gemm(name, n, m, k, input, output);
+
+    private Workload Gemm(string name, int n, int m, int k, GemvInput input, GemvOutput? output)
+    {
+        var parts = GemvKernel.Parts(type, input);
+        var shape = GemmKernel.Shape(n, parts, m, output is null, target.Multiprocessors);
+        var matrixRows = output is null ? 2 * m : m;
+        var (weights, inputBytes) = ((long)matrixRows * k * Half, (long)n * k * Half);
+        return Workload.Of<GemmParams>(
+            output is null ? "gemm, gated" : "gemm", $"{model.Name} {name} {n}×{matrixRows}×{k}",
+            output is { } to ? GemmKernel.Instance(type, n, parts, to) : GemmKernel.Gated(type, n, parts, Models.Activation.Silu),
+            shape, weights + inputBytes + OutputBytes(n, m, output), 2.0 * n * matrixRows * k, 0, operands =>
+            {
+                var y = operands.Zeros((long)n * m * sizeof(float));
+                var partial = operands.Zeros(Math.Max(sizeof(float), GemmKernel.PartialBytes(shape, n, matrixRows)));
+                var counters = operands.Zeros((long)sizeof(int) * GemmKernel.Counters(matrixRows));
+                // As of a prompt, whose rows have one part.
+                var drawn = operands.Zeros((long)n * sizeof(int));
+                return turn => new GemmParams
+                {
+                    X = operands.Random(inputBytes, turn),
+                    Low = y,
+                    Drawn = drawn,
+                    Weight = operands.Random(weights, turn),
+                    Y = y,
+                    Partial = partial,
+                    Counters = counters,
+                    Rows = n,
+                    Outputs = m,
+                    Inner = k,
+                    XStride = k,
+                    WStride = k,
+                    YStride = m,
+                };
+            }) with { Peer = new("product", n, matrixRows, k) };
+    }
+
     private Workload Gemv(string name, int n, int m, int k, GemvInput input, GemvOutput? output)
     {
         // The residual stream is normed by a launch of its own where a block cannot hold it.
@@ -118,11 +158,13 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             {
                 var y = operands.Zeros((long)n * m * sizeof(float));
                 var norm = operands.Random((long)k * sizeof(float), 0);
+                var drawn = operands.Upload<int>([.. Enumerable.Repeat(1, n)]);
                 return turn => new GemvParams
                 {
                     X = operands.Random(inputBytes, turn),
                     Weight = operands.Random(weights, turn),
                     NormWeight = norm,
+                    Drawn = drawn,
                     Y = y,
                     Rows = n,
                     Outputs = m,
@@ -315,7 +357,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             AttentionPrefillKernel.Shape(tiles.Length, model.KeyHeads, model.HeadSize, computeCapability),
             (4.0 * tokens * model.KeyHeads * model.HeadSize) + (4.0 * tokens * queryWidth), 2.0 * tokens * tokens * queryWidth, 0, operands =>
             {
-                var (list, starts) = (operands.Upload<AttentionTile>(tiles), operands.Upload(0, tokens));
+                var (list, ends) = (operands.Upload<AttentionTile>(tiles), operands.Upload(tokens));
                 var (positions, tables) = (operands.Upload<int>(cache.LastPositions(tokens)), operands.Upload<int>(cache.Tables()));
                 var y = operands.Zeros((long)tokens * queryWidth * Half);
                 return turn => new AttentionPrefillParams
@@ -325,7 +367,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
                     Values = operands.Random(cache.Bytes(model), (2 * turn) + 1),
                     Y = y,
                     Tiles = list,
-                    SequenceStarts = starts,
+                    PromptEnds = ends,
                     Positions = positions,
                     BlockTables = tables,
                     Score = Scale,

@@ -61,6 +61,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     public override bool RunsAhead => false;
 
+    public override bool TellsDrawnApart => false;
+
     public override long Submit()
     {
         foreach (var (_, operation) in operations)

@@ -98,11 +98,11 @@ internal static class CudaBackend
         var model = weights.Model;
         var layout = new ValueLayout(graph, type);
         var matrices = DeviceWeights.CountBytes(graph, weights, type);
-        var workspace = DeviceWeights.CountWorkspace(graph, weights, type);
+        var workspace = DeviceWeights.CountWorkspace(graph, weights, type, batch.MaxTokens, context.Device.Multiprocessors, options.BatchInvariant);
         var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
         var decode = DecodeWorkspace.CountBytes(model, batch, options.MaxPositions);
         var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize)
-            + workspace.Numbers + workspace.Ordered + workspace.Counters + decode.Partial + decode.Counters + CudaBlas.CountBytes(context.Device);
+            + workspace.Numbers + workspace.Input + workspace.Counters + decode.Partial + decode.Counters + CudaBlas.CountBytes(context.Device);
         var (free, _) = context.MemoryInfo();
         var need = matrices + cache + working;
         var figures = $"needs {Size(need)} on the GPU (weights {Size(matrices)}, cache {Size(cache)}, working memory {Size(working)}) and {Size(free)} are free";

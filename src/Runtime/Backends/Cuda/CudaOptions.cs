@@ -7,4 +7,5 @@ namespace Weft.Backends.Cuda;
 /// <param name="ActivationType">16-bit type of weights, activations and cache; null takes the weights' own where the device can.</param>
 /// <param name="CacheBlocks">Blocks of the cache.</param>
 /// <param name="MaxPositions">Longest sequence.</param>
-internal sealed record CudaOptions(int Ordinal, DataType? ActivationType, int CacheBlocks, int MaxPositions);
+/// <param name="BatchInvariant">A token's bits do not depend on what else is in the step: every number of rows is added up in one order, by our own kernels.</param>
+internal sealed record CudaOptions(int Ordinal, DataType? ActivationType, int CacheBlocks, int MaxPositions, bool BatchInvariant);

@@ -68,9 +68,9 @@ internal sealed class CudaProgram : StepProgram
             hidden = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Hidden)));
             hiddenOffset = plan.Offset(graph.Hidden);
             var weights = resources.Add(new DeviceWeights(context, stream, source, type));
-            shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, value => arena.Address + (nuint)plan.Offset(value));
+            shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, options.BatchInvariant, value => arena.Address + (nuint)plan.Offset(value));
             operations = new GraphBinder(
-                shared, weights, cache, Rotary, Workspace(model, options), QuantizedWorkspace(graph, source, type), drawn, counts, tokensPerTile).Bind(graph);
+                shared, weights, cache, Rotary, Workspace(model, options), ProductWorkspace(graph, source, type, rows, options.BatchInvariant), drawn, counts, tokensPerTile).Bind(graph);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
             WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
@@ -100,6 +100,8 @@ internal sealed class CudaProgram : StepProgram
     public override long WorkingBytes { get; }
 
     public override bool RunsAhead => true;
+
+    public override bool TellsDrawnApart => shared.IsBatchInvariant;
 
     public override long Submit()
     {
@@ -275,16 +277,16 @@ internal sealed class CudaProgram : StepProgram
         var memory = resources.Add(CudaDeviceMemory.Allocate(context, partial));
         var counts = resources.Add(CudaDeviceMemory.Allocate(context, counters));
         counts.FillAsync(0, stream);
-        return new(memory.Address, counts.Address);
+        return new(memory.Address, counts.Address, DecodeWorkspace.CountPlaces(Batch));
     }
 
-    private QuantizedWorkspace QuantizedWorkspace(StepGraph graph, IModelWeights source, DataType type)
+    private ProductWorkspace ProductWorkspace(StepGraph graph, IModelWeights source, DataType type, int rows, bool isBatchInvariant)
     {
-        var (numbers, ordered, counters) = DeviceWeights.CountWorkspace(graph, source, type);
-        if (numbers == 0)
-            return default;
-        var zeros = resources.Add(CudaDeviceMemory.Allocate(context, counters));
-        zeros.FillAsync(0, stream);
-        return new(resources.Add(CudaDeviceMemory.Allocate(context, numbers)).Address, resources.Add(CudaDeviceMemory.Allocate(context, ordered)).Address, zeros.Address);
+        var (numbers, input, counters) = DeviceWeights.CountWorkspace(graph, source, type, rows, context.Device.Multiprocessors, isBatchInvariant);
+        var zeros = Allocate(counters);
+        zeros?.FillAsync(0, stream);
+        return new(Allocate(numbers)?.Address ?? 0, Allocate(input)?.Address ?? 0, zeros?.Address ?? 0);
+
+        CudaDeviceMemory? Allocate(long bytes) => bytes == 0 ? null : resources.Add(CudaDeviceMemory.Allocate(context, bytes));
     }
 }

@@ -23,12 +23,14 @@ internal sealed class DeviceBatch : IDisposable
     private readonly int positions;
     private readonly int slots;
     private readonly int logitRows;
-    private readonly int starts;
+    private readonly int promptEnds;
     private readonly int decodeRows;
     private readonly int decodeTables;
     private readonly int tiles;
     private readonly int samplingOptions;
     private readonly int blockTables;
+    private readonly int drawn;
+    private readonly int logitDrawn;
 
     public DeviceBatch(CudaContext context, StepBatch batch, DeviceTokenCounts counts, int maxTiles)
     {
@@ -36,15 +38,16 @@ internal sealed class DeviceBatch : IDisposable
         this.counts = counts;
         this.maxTiles = maxTiles;
         var tokens = Math.Max(batch.MaxTokens, StepShape.LargestBucket(batch.MaxSequences));
-        var places = Math.Max(batch.MaxSequences, StepShape.LargestBucket(batch.MaxSequences));
         positions = tokens;
         slots = positions + tokens;
         logitRows = slots + tokens;
         var logitRowPlaces = Math.Max(batch.MaxLogitRows, StepShape.LargestBucket(batch.MaxSequences));
-        starts = logitRows + logitRowPlaces;
-        decodeRows = starts + batch.MaxSequences + 1;
-        decodeTables = decodeRows + places;
-        tiles = (decodeTables + places + 1) / 2 * 2;
+        drawn = logitRows + logitRowPlaces;
+        logitDrawn = drawn + tokens;
+        promptEnds = logitDrawn + logitRowPlaces;
+        decodeRows = promptEnds + batch.MaxSequences;
+        decodeTables = decodeRows + tokens;
+        tiles = (decodeTables + tokens + 1) / 2 * 2;
         samplingOptions = tiles + (2 * maxTiles);
         blockTables = samplingOptions + (logitRowPlaces * Unsafe.SizeOf<DeviceSamplingOptions>() / sizeof(int));
         var count = blockTables + (batch.MaxSequences * BlockPool.BlocksFor(StepShape.LongestPositions(batch.MaxBlocks * BlockPool.BlockSize)));
@@ -61,7 +64,13 @@ internal sealed class DeviceBatch : IDisposable
 
     public nuint LogitRows => At(logitRows);
 
-    public nuint SequenceStarts => At(starts);
+    /// <summary>[N] 1 for tokens that were drawn.</summary>
+    public nuint Drawn => At(drawn);
+
+    /// <summary>[R] 1 for rows of logits of tokens that were drawn.</summary>
+    public nuint LogitDrawn => At(logitDrawn);
+
+    public nuint PromptEnds => At(promptEnds);
 
     public nuint DecodeRows => At(decodeRows);
 
@@ -85,8 +94,9 @@ internal sealed class DeviceBatch : IDisposable
         Fill(batch.Positions, batch.TokenCount, positions, shape.Tokens, 0);
         Fill(batch.Slots, batch.TokenCount, slots, shape.Tokens, -1);
         Fill(batch.LogitRows, batch.LogitRowCount, logitRows, shape.LogitRows, 0);
-        Fill(batch.SequenceStarts, batch.SequenceCount + 1, starts, batch.SequenceCount + 1, 0);
+        Fill(batch.PromptEnds, batch.SequenceCount, promptEnds, batch.SequenceCount, 0);
         FillTables(shape.TableBlocks);
+        MarkDrawn(shape);
         ListPlaces(shape.Places);
         ListSamplers(shape, stream);
         AttentionPrefillKernel.List(batch, tokensPerTile, pinned.AsSpan<AttentionTile>((long)tiles * sizeof(int), maxTiles));
@@ -102,18 +112,31 @@ internal sealed class DeviceBatch : IDisposable
         memory.Dispose();
     }
 
-    /// <summary>Sequences with one token in the step, then empty places.</summary>
+    private void MarkDrawn(in StepShape shape)
+    {
+        var all = pinned.AsSpan<int>((long)drawn * sizeof(int), shape.Tokens);
+        all.Clear();
+        for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
+            all[batch.PromptEnds[sequence]..batch.SequenceStarts[sequence + 1]].Fill(1);
+        var rows = pinned.AsSpan<int>((long)logitDrawn * sizeof(int), shape.LogitRows);
+        rows.Clear();
+        for (var row = 0; row < batch.LogitRowCount; row++)
+            rows[row] = all[batch.LogitRows[row]];
+    }
+
+    /// <summary>Tokens that were drawn, then empty places.</summary>
     private void ListPlaces(int places)
     {
         var rows = pinned.AsSpan<int>((long)decodeRows * sizeof(int), places);
         var tables = pinned.AsSpan<int>((long)decodeTables * sizeof(int), places);
         var count = 0;
-        for (var sequence = 0; sequence < batch.SequenceCount && count < places; sequence++)
+        for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
         {
-            if (batch.SequenceStarts[sequence + 1] - batch.SequenceStarts[sequence] != 1)
-                continue;
-            rows[count] = batch.SequenceStarts[sequence];
-            tables[count++] = sequence;
+            for (var row = batch.PromptEnds[sequence]; row < batch.SequenceStarts[sequence + 1]; row++)
+            {
+                rows[count] = row;
+                tables[count++] = sequence;
+            }
         }
 
         rows[count..].Fill(-1);

@@ -69,22 +69,44 @@ internal sealed class DeviceWeights : IDisposable
             tensor.Quantization is null ? (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size() : tensor.Tiles.Length);
     }
 
-    /// <summary>Bytes of the largest quantized product's matrix as numbers, of its input's rows, and of its counters; zero where nothing is quantized.</summary>
-    public static (long Numbers, long Ordered, long Counters) CountWorkspace(StepGraph graph, IModelWeights weights, DataType type)
+    /// <summary>Bytes that the parts of a <see cref="Operations.ProductWorkspace"/> take at most.</summary>
+    /// <param name="graph">The model's products.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="type">Of activations.</param>
+    /// <param name="mostRows">Largest N.</param>
+    /// <param name="multiprocessors">Of the device.</param>
+    /// <param name="isBatchInvariant"><see cref="CudaOptions.BatchInvariant"/>.</param>
+    public static (long Numbers, long Input, long Counters) CountWorkspace(
+        StepGraph graph, IModelWeights weights, DataType type, int mostRows, int multiprocessors, bool isBatchInvariant)
     {
-        var (numbers, ordered, counters) = (0L, 0L, 0L);
-        foreach (var linear in graph.Nodes.Select(node => node as FusedLinearNode ?? (node as NormedLinearNode)?.Linear).OfType<FusedLinearNode>())
+        var (numbers, input, counters) = (0L, 0L, 0L);
+        foreach (var node in graph.Nodes)
         {
-            var tensors = linear.Segments.Select(segment => weights.Find(segment.Weight)).ToList();
-            if (tensors[0].Quantization is null)
+            if ((node as FusedLinearNode ?? (node as NormedLinearNode)?.Linear) is not { } linear)
                 continue;
-            var row = (long)ValueLayout.Stride(tensors[0].Shape[1]) * type.Size();
-            numbers = Math.Max(numbers, tensors.Sum(tensor => tensor.Shape[0]) * row);
-            ordered = Math.Max(ordered, QuantizedGemmKernel.MostRows * row);
-            counters = Math.Max(counters, (long)sizeof(int) * QuantizedGemmKernel.Counters(tensors.Sum(tensor => tensor.Shape[0])));
+            var tensors = linear.Segments.Select(segment => weights.Find(segment.Weight)).ToList();
+            var width = tensors.Sum(tensor => tensor.Shape[0]);
+            var inner = tensors[0].Shape[1];
+            var gated = linear.Gate is not null;
+            var row = (long)ValueLayout.Stride(inner) * type.Size();
+            if (tensors[0] is { Quantization: not null } quantizedTensor)
+            {
+                numbers = Math.Max(numbers, Math.Max(
+                    isBatchInvariant ? 0 : width * row,
+                    tensors.Append(null).Max(tensor => QuantizedGemmKernel.MostPartialBytes(tensor?.Shape[0] ?? width, inner, quantizedTensor.Tiles.Bits, gated && tensor is null, multiprocessors))));
+                input = Math.Max(input, (isBatchInvariant ? mostRows : QuantizedGemmKernel.MostRows) * row);
+                counters = Math.Max(counters, (long)sizeof(int) * QuantizedGemmKernel.Counters(width));
+            }
+            else if (isBatchInvariant)
+            {
+                numbers = Math.Max(numbers, GemmKernel.MostPartialBytes(mostRows, width, gated, multiprocessors));
+                if (node is NormedLinearNode && GemvKernel.Parts(type, GemvInput.RmsInput) == 2)
+                    input = Math.Max(input, mostRows * row);
+                counters = Math.Max(counters, (long)sizeof(int) * GemmKernel.Counters(width));
+            }
         }
 
-        return (numbers, ordered, counters);
+        return (numbers, input, counters);
     }
 
     /// <summary>The rows of all of <paramref name="names"/> as one matrix.</summary>

@@ -11,7 +11,7 @@ internal sealed class GraphBinder(
     DeviceKvCache cache,
     Func<RotaryDescription, int, DeviceRotaryTable> createRotaryTable,
     DecodeWorkspace workspace,
-    QuantizedWorkspace quantized,
+    ProductWorkspace products,
     DrawnTokens drawn,
     DeviceTokenCounts counts,
     int tokensPerTile)
@@ -40,8 +40,8 @@ internal sealed class GraphBinder(
         IReadOnlyList<string> names = [.. node.Segments.Select(segment => segment.Weight)];
         var bias = weights.Bias(node.Segments);
         return weights.IsQuantized(names)
-            ? new QuantizedLinearOperation(context, node, norm, weights.Quantized(names), bias, quantized)
-            : new LinearOperation(context, node, norm, weights.Matrix(names), bias);
+            ? new QuantizedLinearOperation(context, node, norm, weights.Quantized(names), bias, products)
+            : new LinearOperation(context, node, norm, weights.Matrix(names), bias, products);
     }
 
     private DeviceRotaryTable Rotary(AttentionDescription attention)

@@ -20,7 +20,7 @@ internal enum Drawing
 /// <summary>What launches of a step depend on. Steps of the same shape are the same launches, so a captured graph is kept under it.</summary>
 /// <param name="Tokens">N, padding included.</param>
 /// <param name="LogitRows">R, padding included.</param>
-/// <param name="Places">Places of the decode attention, empty ones included.</param>
+/// <param name="Places">Places of the decode attention, one for each token that was drawn, empty ones included.</param>
 /// <param name="Positions">Longest context of a place, rounded up to a power of two.</param>
 /// <param name="Tiles">Tiles of the prefill attention.</param>
 /// <param name="TableBlocks">Row length of the block tables: what the longest sequence's bucket needs, so that short contexts copy little.</param>
@@ -50,15 +50,11 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
             var (start, end) = (batch.SequenceStarts[sequence], batch.SequenceStarts[sequence + 1]);
             var context = batch.Positions[end - 1] + 1;
             longest = Math.Max(longest, context);
-            if (end - start == 1)
-            {
-                places++;
+            var promptEnd = batch.PromptEnds[sequence];
+            places += end - promptEnd;
+            if (end > promptEnd)
                 longestPlace = Math.Max(longestPlace, context);
-            }
-            else
-            {
-                tiles += (end - start + tokensPerTile - 1) / tokensPerTile;
-            }
+            tiles += (promptEnd - start + tokensPerTile - 1) / tokensPerTile;
         }
 
         var positions = LongestPositions(longestPlace);

@@ -14,7 +14,7 @@ internal struct AttentionPrefillParams
     public nuint Values;
     public nuint Y;
     public nuint Tiles;
-    public nuint SequenceStarts;
+    public nuint PromptEnds;
     public nuint Positions;
     public nuint BlockTables;
     public ScoreParams Score;
@@ -60,7 +60,7 @@ internal static class AttentionPrefillKernel
     public static LaunchShape Shape(int tiles, int keyHeads, int headSize, int computeCapability) =>
         new(tiles, keyHeads, 1, Threads, TilingOf(headSize, computeCapability).SharedBytes);
 
-    /// <summary>Lists the tiles of sequences with more than one token in the step; returns how many.</summary>
+    /// <summary>Lists the tiles of prompts' tokens in the step; returns how many.</summary>
     /// <param name="batch">The step.</param>
     /// <param name="tokensPerTile">From <see cref="TokensPerTile"/>.</param>
     /// <param name="tiles">Receives them.</param>
@@ -69,10 +69,7 @@ internal static class AttentionPrefillKernel
         var count = 0;
         for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
         {
-            var (start, end) = (batch.SequenceStarts[sequence], batch.SequenceStarts[sequence + 1]);
-            if (end - start == 1)
-                continue;
-            for (var token = start; token < end; token += tokensPerTile)
+            for (var token = batch.SequenceStarts[sequence]; token < batch.PromptEnds[sequence]; token += tokensPerTile)
                 tiles[count++] = new(sequence, token);
         }
 

@@ -13,6 +13,7 @@ internal struct GemvParams
     public nuint Weight;
     public nuint Bias;
     public nuint NormWeight;
+    public nuint Drawn;
     public nuint Y;
     public int Rows;
     public int Outputs;
@@ -50,7 +51,7 @@ internal enum GemvOutput
 /// <summary>kernels/gemv.cu.</summary>
 internal static class GemvKernel
 {
-    /// <summary>More rows than this are a matter for cuBLAS.</summary>
+    /// <summary>More rows than this are a matter for <see cref="GemmKernel"/> or cuBLAS.</summary>
     public const int MostRows = 8;
 
     private const int Threads = 256;
@@ -67,6 +68,9 @@ internal static class GemvKernel
     /// </summary>
     public static bool Fits(int rows, int inner, GemvInput input, int sharedMemoryPerBlock) =>
         rows <= MostRows && SharedBytes(rows, inner, MostSets, input) <= sharedMemoryPerBlock;
+
+    /// <summary>Values of the type that an element of the input is multiplied as where its token was drawn: NormedParts of kernels/common/row_norm.cuh.</summary>
+    public static int Parts(DataType type, GemvInput input) => type == DataType.BFloat16 && input == GemvInput.RmsInput ? 2 : 1;
 
     /// <summary>
     /// Sets of 16 rows of W that a block takes at a time, 1 or 2. Two read x half as often, and are worth it where the busiest
@@ -117,7 +121,7 @@ internal static class GemvKernel
     private static LaunchShape Shape(int tiles, int sharedBytes, GemvInput input, int multiprocessors) =>
         new(input == GemvInput.RmsInput ? Math.Min(tiles, BlocksEach * multiprocessors) : tiles, 1, 1, Threads, sharedBytes);
 
-    // Every warp's sums of a tile, and the normed rows as two 16-bit values, an odd number of chunks apart.
+    // Every warp's sums of a tile, and the normed rows in up to two parts, an odd number of chunks apart.
     private static int SharedBytes(int rows, int inner, int sets, GemvInput input) =>
         (Warps * sets * TileRows * MostRows * sizeof(float)) + (input == GemvInput.RmsInput ? 2 * rows * (Up(inner, Chunk) | 1) * Chunk * sizeof(ushort) : 0);
 

@@ -14,6 +14,7 @@ internal static class KernelCatalog
             .Concat(ActivationKernel.Instances)
             .Concat(CopyKernels.Instances)
             .Concat(GemvKernel.Instances)
+            .Concat(GemmKernel.Instances)
             .Concat(QuantizedGemvKernel.Instances)
             .Concat(QuantizedGemmKernel.Instances(computeCapability))
             .Concat(DequantizeKernel.Instances)
@@ -30,7 +31,7 @@ internal static class KernelCatalog
     /// </summary>
     public static int MostRegisters(KernelInstance instance) => instance.Source switch
     {
-        "attention_prefill.cu" or "quantized_gemm.cu" => 255,
+        "attention_prefill.cu" or "gemm.cu" or "quantized_gemm.cu" => 255,
         "attention_decode.cu" => 168,
         "gemv.cu" or "quantized_gemv.cu" or "sampling.cu" => 128,
         _ => 64,
@@ -45,6 +46,7 @@ internal static class KernelCatalog
         { Source: "activation.cu" } => sizeof(ActivationParams),
         { Source: "sampling.cu" } => sizeof(SamplingParams),
         { Source: "gemv.cu" } => sizeof(GemvParams),
+        { Source: "gemm.cu" } => sizeof(GemmParams),
         { Source: "quantized_gemv.cu" } => sizeof(QuantizedGemvParams),
         { Source: "quantized_gemm.cu" } => sizeof(QuantizedGemmParams),
         { Source: "dequantize.cu" } when instance.Expression.StartsWith("weft::order", StringComparison.Ordinal) => sizeof(OrderColumnsParams),

@@ -23,6 +23,8 @@ internal struct NormParams
     public nuint Weight;
     public nuint Bias;
     public nuint Y;
+    public nuint Low;
+    public nuint Drawn;
     public nuint Scales;
     public int Width;
     public int XStride;

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Weft.Interop;
 using Weft.Models;
@@ -116,10 +117,13 @@ internal static class QuantizedGemvKernel
 internal static class QuantizedGemmKernel
 {
     /// <summary>
-    /// More rows than this are a matter for cuBLAS, after the matrix has become numbers: that moves nine times the bytes, and multiplies
-    /// faster where rows are many. Reckoned from bytes, not measured yet.
+    /// Where the order of sums may vary with the batch, more rows than this are a matter for cuBLAS, after the matrix has become numbers: that
+    /// moves nine times the bytes, and multiplies faster where rows are many. Reckoned from bytes, not measured yet.
     /// </summary>
     public const int MostRows = 128;
+
+    /// <summary>Instances for this architecture multiply with the instruction of <see cref="QuantizedGemvKernel"/>, and so give its bits.</summary>
+    public const int InvariantCapability = 80;
 
     private const int Threads = 128;
     private const int Warps = Threads / 32;
@@ -128,11 +132,11 @@ internal static class QuantizedGemmKernel
     private const int Pad = 16;
     private const int BlocksEach = 2; // of a multiprocessor
     private const int FewestTiles = 4; // of a split
-    private const int MostSplits = 16;
+    private const int Phases = 8; // sums of quantized_gemv's warps
     private static readonly int[] Widths = [16, 32, 64];
 
     /// <summary>The kernel reads rows of the input in vectors of eight.</summary>
-    public static bool Fits(int rows, int inner) => rows <= MostRows && inner % 8 == 0;
+    public static bool Fits(int inner) => inner % 8 == 0;
 
     /// <summary>An instance without a gate for <paramref name="rows"/> rows of the input.</summary>
     public static KernelInstance Instance(DataType type, int bits, int rows, GemvOutput output, int computeCapability) =>
@@ -142,7 +146,7 @@ internal static class QuantizedGemmKernel
     public static KernelInstance Gated(DataType type, int bits, int rows, Activation activation, int computeCapability) =>
         Of(type, bits, Columns(rows), $"weft::Gate<{activation.CudaName()}>", computeCapability);
 
-    /// <summary>Blocks over outputs and rows, and splits of the inner dimension where those alone are too few for the device.</summary>
+    /// <summary>Blocks over outputs and rows, and splits of the eight sums where those alone are too few for the device.</summary>
     /// <param name="rows">N.</param>
     /// <param name="outputs">M, of gate alone when gated.</param>
     /// <param name="inner">K.</param>
@@ -156,29 +160,40 @@ internal static class QuantizedGemmKernel
         var tileColumns = QuantizedLayout.TileBytes * 8 / (QuantizedLayout.TileRows * bits);
         var (x, y) = (Up(outputs, Warps * QuantizedLayout.TileRows * (gated ? 1 : Sets)), Up(rows, columns));
         var tiles = Up(inner, tileColumns);
-        // Parts lie where the matrix's numbers would.
-        var room = inner * sizeof(ushort) / (rows * sizeof(float));
-        var splits = Math.Clamp(Math.Min(BlocksEach * multiprocessors / (x * y), room), 1, Math.Clamp(tiles / FewestTiles, 1, MostSplits));
+        var splits = rows > MostRows ? 1 : Math.Clamp(BlocksEach * multiprocessors / (x * y), 1, Math.Clamp(tiles / FewestTiles, 1, Phases));
         var rowElements = tileColumns + (IsWarpgroup(computeCapability) ? 0 : Pad);
-        return new(x, y, Up(tiles, Up(tiles, splits)), Threads, Stages * columns * rowElements * sizeof(ushort));
+        return new(x, y, (int)BitOperations.RoundUpToPowerOf2((uint)splits + 1) / 2, Threads, Stages * columns * rowElements * sizeof(ushort));
     }
 
     /// <summary>Counters of a product of <paramref name="outputs"/>: one for each block that splits share.</summary>
     public static int Counters(int outputs) => Up(outputs, Warps * QuantizedLayout.TileRows) * Up(MostRows, Widths[^1]);
 
-    /// <summary>Bytes that the parts of a launch take.</summary>
-    public static long PartialBytes(in LaunchShape shape, int rows, int width) => shape.GridZ == 1 ? 0 : (long)shape.GridZ * rows * width * sizeof(float);
+    /// <summary>Bytes of QuantizedGemmParams.Partial of a launch.</summary>
+    /// <param name="shape">The launch.</param>
+    /// <param name="rows">N.</param>
+    /// <param name="width">Rows of W.</param>
+    public static long PartialBytes(in LaunchShape shape, int rows, int width) => shape.GridZ == 1 ? 0 : (long)Phases * rows * width * sizeof(float);
+
+    /// <summary>Most bytes of QuantizedGemmParams.Partial that products with a matrix can take.</summary>
+    /// <param name="width">Rows of W.</param>
+    /// <param name="inner">K.</param>
+    /// <param name="bits">Of a code.</param>
+    /// <param name="gated">Gate and up meet.</param>
+    /// <param name="multiprocessors">Of the device.</param>
+    public static long MostPartialBytes(int width, int inner, int bits, bool gated, int multiprocessors) => new[] { Widths[0], Widths[1], Widths[2], MostRows }
+        .Max(rows => PartialBytes(Shape(rows, gated ? width / 2 : width, inner, bits, gated, multiprocessors, InvariantCapability), rows, width));
 
     /// <summary>What LLaMA-like models ask for.</summary>
     public static IEnumerable<KernelInstance> Instances(int computeCapability) =>
+        from capability in new[] { InvariantCapability, computeCapability }
         from type in ElementType.Halves
         from bits in (int[])[4, 8]
         from rows in Widths
         from instance in (IEnumerable<KernelInstance>)
         [
-            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, bits, rows, output, computeCapability)),
-            Gated(type, bits, rows, Activation.Silu, computeCapability),
-            Gated(type, bits, rows, Activation.GeluTanh, computeCapability),
+            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, bits, rows, output, capability)),
+            Gated(type, bits, rows, Activation.Silu, capability),
+            Gated(type, bits, rows, Activation.GeluTanh, capability),
         ]
         select instance;
 

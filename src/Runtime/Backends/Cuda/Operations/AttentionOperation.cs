@@ -8,15 +8,19 @@ namespace Weft.Backends.Cuda.Operations;
 /// <summary>Working memory of the decode attention, shared by all layers.</summary>
 /// <param name="Partial">Results of parts of the cache.</param>
 /// <param name="Counters">Zero between launches.</param>
-internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters)
+/// <param name="Places">Places of a launch for which there is room.</param>
+internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters, int Places)
 {
+    /// <summary>Places of a launch: every sequence's next token. Only a sequence that computes again what it drew has more, and takes several launches.</summary>
+    public static int CountPlaces(StepBatch batch) => Math.Max(batch.MaxSequences, StepShape.LargestBucket(batch.MaxSequences));
+
     /// <summary>Bytes of both for a model's steps.</summary>
     /// <param name="model">The model.</param>
     /// <param name="batch">Sizes of its steps.</param>
     /// <param name="maxPositions">Longest sequence.</param>
     public static (long Partial, long Counters) CountBytes(ModelDescription model, StepBatch batch, int maxPositions)
     {
-        var places = Math.Max(batch.MaxSequences, StepShape.LargestBucket(batch.MaxSequences));
+        var places = CountPlaces(batch);
         var longest = StepShape.LongestPositions(maxPositions);
         var attentions = model.Layers.Select(layer => layer.Attention).ToList();
         return (
@@ -26,7 +30,7 @@ internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters)
     }
 }
 
-/// <summary><see cref="AttentionNode"/>: sequences with one token through the split kernel, the others tile by tile.</summary>
+/// <summary><see cref="AttentionNode"/>: tokens that were drawn through the split kernel, those of prompts tile by tile.</summary>
 internal sealed class AttentionOperation(
     CudaProgramContext context, AttentionNode node, nuint keys, nuint values, DecodeWorkspace workspace, int tokensPerTile)
     : CudaOperation(context)
@@ -45,8 +49,8 @@ internal sealed class AttentionOperation(
 
     public override void Run(in StepShape shape)
     {
-        if (shape.Places > 0)
-            Decode(shape);
+        for (var first = 0; first < shape.Places; first += workspace.Places)
+            Decode(shape, first, Math.Min(workspace.Places, shape.Places - first));
         if (shape.Tiles > 0)
             Prefill(shape);
     }
@@ -54,10 +58,11 @@ internal sealed class AttentionOperation(
     private static AttentionVariant Variant(AttentionDescription attention) =>
         attention.Window is null ? AttentionVariant.Causal : AttentionVariant.Causal | AttentionVariant.Window;
 
-    private void Decode(in StepShape shape)
+    private void Decode(in StepShape shape, int first, int places)
     {
+        var offset = (nuint)first * sizeof(int);
         var splits = AttentionDecodeKernel.Splits(shape.Positions, Attention.Window);
-        var launch = AttentionDecodeKernel.Shape(shape.Places, Attention.QueryHeads, Attention.KeyValueHeads, Attention.HeadSize, splits);
+        var launch = AttentionDecodeKernel.Shape(places, Attention.QueryHeads, Attention.KeyValueHeads, Attention.HeadSize, splits);
         Context.Launch(decode, launch, new AttentionDecodeParams
         {
             Q = Context.Address(node.Queries),
@@ -66,8 +71,8 @@ internal sealed class AttentionOperation(
             Y = Context.Address(node.Y),
             Partial = workspace.Partial,
             Counters = workspace.Counters,
-            Rows = Context.Batch.DecodeRows,
-            Tables = Context.Batch.DecodeTables,
+            Rows = Context.Batch.DecodeRows + offset,
+            Tables = Context.Batch.DecodeTables + offset,
             Positions = Context.Batch.Positions,
             BlockTables = Context.Batch.BlockTables,
             Score = Score,
@@ -90,7 +95,7 @@ internal sealed class AttentionOperation(
             Values = values,
             Y = Context.Address(node.Y),
             Tiles = Context.Batch.Tiles,
-            SequenceStarts = Context.Batch.SequenceStarts,
+            PromptEnds = Context.Batch.PromptEnds,
             Positions = Context.Batch.Positions,
             BlockTables = Context.Batch.BlockTables,
             Score = Score,

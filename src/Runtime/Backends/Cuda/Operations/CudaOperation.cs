@@ -8,7 +8,7 @@ namespace Weft.Backends.Cuda.Operations;
 
 /// <summary>What operations of one program share.</summary>
 internal sealed class CudaProgramContext(
-    CudaContext context, CudaStream stream, KernelLibrary kernels, CudaBlas blas, DeviceBatch batch, ValueLayout layout, Func<Value, nuint> address)
+    CudaContext context, CudaStream stream, KernelLibrary kernels, CudaBlas blas, DeviceBatch batch, ValueLayout layout, bool isBatchInvariant, Func<Value, nuint> address)
 {
     public CudaStream Stream => stream;
 
@@ -17,6 +17,9 @@ internal sealed class CudaProgramContext(
     public ValueLayout Layout => layout;
 
     public DataType Type => layout.Type;
+
+    /// <summary>A row's bits do not depend on how many rows there are: <see cref="CudaOptions.BatchInvariant"/>.</summary>
+    public bool IsBatchInvariant => isBatchInvariant;
 
     public CudaDeviceInfo Device => context.Device;
 

@@ -19,12 +19,19 @@ internal sealed class InputNorm(CudaProgramContext context, NormNode node, nuint
     /// <summary>ε.</summary>
     public float Epsilon => node.Norm.Epsilon;
 
+    /// <summary>[rows] which of its rows belong to tokens that were drawn.</summary>
+    public nuint Drawn => node.X.Rows == Rows.Tokens ? context.Batch.Drawn : context.Batch.LogitDrawn;
+
     /// <summary>Submits the norm.</summary>
-    public void Run(int rows) => context.Launch(Kernel, NormKernel.Shape(rows, node.X.Width), new NormParams
+    /// <param name="rows">N.</param>
+    /// <param name="low">Receives what rounding loses of rows of drawn tokens, in rows as the result's; 0 where nobody wants it.</param>
+    public void Run(int rows, nuint low = 0) => context.Launch(Kernel, NormKernel.Shape(rows, node.X.Width), new NormParams
     {
         X = context.Address(node.X),
         Weight = weight,
         Y = context.Address(node.Y),
+        Low = low,
+        Drawn = Drawn,
         Width = node.X.Width,
         XStride = ValueLayout.Stride(node.X),
         YStride = ValueLayout.Stride(node.Y),

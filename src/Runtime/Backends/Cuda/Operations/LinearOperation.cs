@@ -7,16 +7,16 @@ using Weft.Tensors;
 namespace Weft.Backends.Cuda.Operations;
 
 /// <summary>
-/// <see cref="FusedLinearNode"/>, with the norm in front of it: one launch of our own for few rows, which reads every weight once; the norm,
-/// cuBLAS and the gate for many.
+/// <see cref="FusedLinearNode"/>, with the norm in front of it: one launch of our own for few rows, which reads every weight once; for many, the
+/// norm and a product of our own in the same order of sums, or where the batch may matter, cuBLAS and the gate.
 /// </summary>
 internal sealed class LinearOperation : ProductOperation
 {
     private readonly DeviceMatrix weight;
     private readonly int sets;
 
-    public LinearOperation(CudaProgramContext context, FusedLinearNode node, InputNorm? norm, DeviceMatrix weight, DeviceBias bias)
-        : base(context, node, norm, bias)
+    public LinearOperation(CudaProgramContext context, FusedLinearNode node, InputNorm? norm, DeviceMatrix weight, DeviceBias bias, ProductWorkspace workspace)
+        : base(context, node, norm, bias, workspace)
     {
         this.weight = weight;
         sets = GemvKernel.Sets(Outputs, context.Device.Multiprocessors);
@@ -30,8 +30,15 @@ internal sealed class LinearOperation : ProductOperation
                 yield return Gemv;
             if (Norm is not null)
                 yield return Norm.Kernel;
-            if (Node.Gate is { } gate)
+            if (Context.IsBatchInvariant)
+            {
+                foreach (var rows in GemmKernel.Widths)
+                    yield return Gemm(rows);
+            }
+            else if (Node.Gate is { } gate)
+            {
                 yield return ActivationKernel.Gated(Context.Type, gate);
+            }
         }
     }
 
@@ -40,8 +47,13 @@ internal sealed class LinearOperation : ProductOperation
 
     private GemvInput Input => Norm is null ? GemvInput.PlainInput : GemvInput.RmsInput;
 
+    private int Parts => GemvKernel.Parts(Context.Type, Input);
+
     private KernelInstance Gemv =>
         Node.Gate is { } gate ? GemvKernel.Gated(Context.Type, Input, gate) : GemvKernel.Instance(Context.Type, sets, Input, Output);
+
+    private KernelInstance Gemm(int rows) =>
+        Node.Gate is { } gate ? GemmKernel.Gated(Context.Type, rows, Parts, gate) : GemmKernel.Instance(Context.Type, rows, Parts, Output);
 
     public override void Run(in StepShape shape)
     {
@@ -69,6 +81,7 @@ internal sealed class LinearOperation : ProductOperation
             Weight = weight.Address,
             Bias = Bias.Float32,
             NormWeight = Norm?.Weight ?? 0,
+            Drawn = Norm?.Drawn ?? 0,
             Y = Context.Address(Node.Y),
             Rows = rows,
             Outputs = Outputs,
@@ -82,9 +95,33 @@ internal sealed class LinearOperation : ProductOperation
 
     private void RunMany(int rows)
     {
-        Norm?.Run(rows);
-        Multiply(rows, weight, 0);
-        if (Node.Gate is { } gate)
-            Gate(rows, gate, Outputs);
+        if (!Context.IsBatchInvariant)
+        {
+            Norm?.Run(rows);
+            Multiply(rows, weight, 0);
+            if (Node.Gate is { } gate)
+                Gate(rows, gate, Outputs);
+            return;
+        }
+
+        var low = Parts == 2 ? Workspace.Input : 0;
+        Norm?.Run(rows, low);
+        Context.Launch(Gemm(rows), GemmKernel.Shape(rows, Parts, Outputs, Node.Gate is not null, Context.Device.Multiprocessors), new GemmParams
+        {
+            X = Context.Address(Node.X),
+            Low = low,
+            Drawn = Norm?.Drawn ?? 0,
+            Weight = weight.Address,
+            Bias = Bias.Float32,
+            Y = Context.Address(Node.Y),
+            Partial = Workspace.Numbers,
+            Counters = Workspace.Counters,
+            Rows = rows,
+            Outputs = Outputs,
+            Inner = weight.Columns,
+            XStride = ValueLayout.Stride(Node.X),
+            WStride = weight.Stride,
+            YStride = ValueLayout.Stride(Node.Y),
+        });
     }
 }

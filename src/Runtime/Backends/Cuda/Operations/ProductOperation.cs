@@ -6,9 +6,18 @@ using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Operations;
 
+/// <summary>Memory that the products of all layers share, one after another.</summary>
+/// <param name="Numbers">The sums of a product whose inner dimension is split, or a quantized matrix as numbers.</param>
+/// <param name="Input">The largest input of a product with its columns in another order, or its second part.</param>
+/// <param name="Counters">Zeros that splits count themselves with, and leave as zeros.</param>
+internal readonly record struct ProductWorkspace(nuint Numbers, nuint Input, nuint Counters);
+
 /// <summary>What products with dense and with quantized weights share: where a <see cref="FusedLinearNode"/>'s result goes, and its way through cuBLAS.</summary>
-internal abstract class ProductOperation(CudaProgramContext context, FusedLinearNode node, InputNorm? norm, DeviceBias bias) : CudaOperation(context)
+internal abstract class ProductOperation(CudaProgramContext context, FusedLinearNode node, InputNorm? norm, DeviceBias bias, ProductWorkspace workspace)
+    : CudaOperation(context)
 {
+    protected ProductWorkspace Workspace => workspace;
+
     protected FusedLinearNode Node { get; } = node;
 
     /// <summary>The norm in front, if it is this product's.</summary>
@@ -23,7 +32,7 @@ internal abstract class ProductOperation(CudaProgramContext context, FusedLinear
     /// <summary>Where the result of the rows of weights from <paramref name="first"/> on goes.</summary>
     protected nuint ResultAddress(int first) => Context.Address(Node.Y) + ((nuint)first * (nuint)OutputType.Size());
 
-    /// <summary>Submits a product of many rows, before any gate.</summary>
+    /// <summary>Submits a product of many rows to cuBLAS, before any gate.</summary>
     /// <param name="rows">N.</param>
     /// <param name="weight">Numbers.</param>
     /// <param name="first">Which of the node's rows of weights they begin with.</param>

@@ -1,21 +1,17 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
+using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Operations;
 
-/// <summary>Memory that quantized products of all layers share, one after another.</summary>
-/// <param name="Numbers">The largest matrix as numbers, or the parts of a product whose inner dimension is split.</param>
-/// <param name="Ordered">The largest input with its columns in another order.</param>
-/// <param name="Counters">Zeros that splits count themselves with, and leave as zeros.</param>
-internal readonly record struct QuantizedWorkspace(nuint Numbers, nuint Ordered, nuint Counters);
-
 /// <summary>
 /// <see cref="FusedLinearNode"/> with quantized weights, after the norm in front of it: for few rows and for some our own products, which read every code
-/// once; for many, the matrix becomes numbers in a workspace and cuBLAS multiplies. Matrices with one order of columns are one launch.
+/// once, however many where the batch must not matter; else for many, the matrix becomes numbers in a workspace and cuBLAS multiplies. Matrices
+/// with one order of columns are one launch.
 /// </summary>
 internal sealed class QuantizedLinearOperation(
-    CudaProgramContext context, FusedLinearNode node, InputNorm? norm, IReadOnlyList<DeviceQuantizedMatrix> matrices, DeviceBias bias, QuantizedWorkspace workspace)
-    : ProductOperation(context, node, norm, bias)
+    CudaProgramContext context, FusedLinearNode node, InputNorm? norm, IReadOnlyList<DeviceQuantizedMatrix> matrices, DeviceBias bias, ProductWorkspace workspace)
+    : ProductOperation(context, node, norm, bias, workspace)
 {
     private readonly int width = matrices[0].Columns;
 
@@ -25,7 +21,8 @@ internal sealed class QuantizedLinearOperation(
         {
             foreach (var matrix in matrices)
             {
-                yield return DequantizeKernel.Instance(Context.Type, matrix.Bits);
+                if (!Context.IsBatchInvariant)
+                    yield return DequantizeKernel.Instance(Context.Type, matrix.Bits);
                 yield return Gemv(matrix);
                 foreach (var rows in (int[])[16, 32, 64])
                     yield return Gemm(matrix, rows);
@@ -49,7 +46,7 @@ internal sealed class QuantizedLinearOperation(
         if (rows == 0)
             return;
         Norm?.Run(rows);
-        var isOwn = rows <= QuantizedGemvKernel.MostRows || QuantizedGemmKernel.Fits(rows, width);
+        var isOwn = Context.IsBatchInvariant || rows <= QuantizedGemvKernel.MostRows || (rows <= QuantizedGemmKernel.MostRows && QuantizedGemmKernel.Fits(width));
         var first = 0;
         foreach (var matrix in matrices)
         {
@@ -64,13 +61,15 @@ internal sealed class QuantizedLinearOperation(
             Gate(rows, gate, matrices.Sum(matrix => matrix.Rows) / 2);
     }
 
+    private int Capability => Context.IsBatchInvariant ? QuantizedGemmKernel.InvariantCapability : Context.Device.ComputeCapability;
+
     private KernelInstance Gemv(DeviceQuantizedMatrix matrix) => IsGateFused
         ? QuantizedGemvKernel.Gated(Context.Type, matrix.Bits, Node.Gate!.Value)
         : QuantizedGemvKernel.Instance(Context.Type, matrix.Bits, Output);
 
     private KernelInstance Gemm(DeviceQuantizedMatrix matrix, int rows) => IsGateFused
-        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value, Context.Device.ComputeCapability)
-        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output, Context.Device.ComputeCapability);
+        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value, Capability)
+        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output, Capability);
 
     private void RunOwn(DeviceQuantizedMatrix matrix, int rows, int first)
     {
@@ -81,44 +80,48 @@ internal sealed class QuantizedLinearOperation(
             {
                 X = x,
                 Order = matrix.Weight.Order,
-                Y = workspace.Ordered,
+                Y = Workspace.Input,
                 Columns = width,
                 XStride = ValueLayout.Stride(Node.X),
                 YStride = ValueLayout.Stride(Node.X),
             });
-            x = workspace.Ordered;
+            x = Workspace.Input;
         }
 
         var outputs = IsGateFused ? matrix.Rows / 2 : matrix.Rows;
         var bias = Bias.Float32 == 0 ? 0 : Bias.Float32 + ((nuint)first * sizeof(float));
-        if (rows <= QuantizedGemvKernel.MostRows)
+        if (rows <= QuantizedGemvKernel.MostRows || !QuantizedGemmKernel.Fits(width))
         {
-            Context.Launch(Gemv(matrix), QuantizedGemvKernel.Shape(outputs, IsGateFused), new QuantizedGemvParams
+            for (var row = 0; row < rows; row += QuantizedGemvKernel.MostRows)
             {
-                X = x,
-                Weight = matrix.Weight,
-                Bias = bias,
-                Y = ResultAddress(first),
-                Rows = rows,
-                Outputs = outputs,
-                Inner = width,
-                UpBlock = outputs / Weights.QuantizedLayout.TileRows,
-                XStride = ValueLayout.Stride(Node.X),
-                YStride = ValueLayout.Stride(Node.Y),
-            });
+                Context.Launch(Gemv(matrix), QuantizedGemvKernel.Shape(outputs, IsGateFused), new QuantizedGemvParams
+                {
+                    X = x + ((nuint)row * (nuint)ValueLayout.Stride(Node.X) * sizeof(ushort)),
+                    Weight = matrix.Weight,
+                    Bias = bias,
+                    Y = ResultAddress(first) + ((nuint)row * (nuint)(ValueLayout.Stride(Node.Y) * OutputType.Size())),
+                    Rows = Math.Min(QuantizedGemvKernel.MostRows, rows - row),
+                    Outputs = outputs,
+                    Inner = width,
+                    UpBlock = outputs / Weights.QuantizedLayout.TileRows,
+                    XStride = ValueLayout.Stride(Node.X),
+                    YStride = ValueLayout.Stride(Node.Y),
+                });
+            }
+
             return;
         }
 
         var shape = QuantizedGemmKernel.Shape(
-            rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors, Context.Device.ComputeCapability);
+            rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors, Capability);
         Context.Launch(Gemm(matrix, rows), shape, new QuantizedGemmParams
         {
             X = x,
             Weight = matrix.Weight,
             Bias = bias,
             Y = ResultAddress(first),
-            Partial = workspace.Numbers,
-            Counters = workspace.Counters,
+            Partial = Workspace.Numbers,
+            Counters = Workspace.Counters,
             Rows = rows,
             Outputs = outputs,
             Inner = width,
@@ -134,11 +137,11 @@ internal sealed class QuantizedLinearOperation(
         Context.Launch(DequantizeKernel.Instance(Context.Type, matrix.Bits), DequantizeKernel.Shape(matrix.Weight.Tiles, matrix.RowBlocks), new DequantizeParams
         {
             Weight = matrix.Weight,
-            Y = workspace.Numbers,
+            Y = Workspace.Numbers,
             Rows = matrix.Rows,
             Columns = width,
             Stride = stride,
         });
-        Multiply(rows, new(workspace.Numbers, matrix.Rows, width, stride), first);
+        Multiply(rows, new(Workspace.Numbers, matrix.Rows, width, stride), first);
     }
 }

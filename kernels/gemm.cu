@@ -1,0 +1,263 @@
+// y[n, m] = Σ_k x[n, k] · W[m, k] for more rows n than gemv takes, to the last bit as gemv gives it: a row's result is the same alone and in
+// any batch.
+//   W [M, w_stride] T, zero beyond K      x [N, x_stride] T      y [N, y_stride] T or float32
+//   low [N, x_stride] T, with Parts = 2: what rounding x lost, of rows whose token was drawn (NormedParts); it is multiplied, too
+// A block owns Columns rows of x and 128 rows of W (when gated 64 of gate and the 64 of up beside them). Both pass in chunks of 32 elements of
+// K through four stages of shared memory; a lane's 16 bytes of a row are its fragments of two products, as in gemv, whose order of sums this
+// is: chunks c, c + 8, c + 16 … for each of gemv's eight warps c, then the eight sums one after another. Few blocks are made more by sharing
+// out those eight: each leaves its sums, and the last to come adds them in the same order.
+#include "common/product_output.cuh"
+#include "common/vec.cuh"
+
+namespace weft {
+
+struct GemmParams {
+  const void* x;  // rows may be read to the next multiple of 8 elements; what lies there counts for nothing
+  const void* low;
+  const int* drawn;  // [N], with low
+  const void* weight;
+  const float* bias;  // [M] or null
+  void* y;
+  float* partial;      // [8, N, M], gate then up when gated; not used by one split
+  unsigned* counters;  // [grid.y, grid.x] zeros, left as zeros
+  int rows;            // N
+  int outputs;         // M; when gated, rows m and M + m of W make output m
+  int inner;           // K
+  int x_stride;
+  int w_stride;
+  int y_stride;
+};
+
+constexpr int kGemmRows = 128;  // of W in a block
+constexpr int kGemmStages = 4;
+constexpr int kGemmChunk = 32;   // elements of K in a stage
+constexpr int kGemmPhases = 8;   // warps of gemv
+constexpr int kGemmFragment = 16;  // rows of W in a fragment
+constexpr int kGemmFragments = 4;  // of 8 rows of x in a warp's tile
+constexpr int kGemmWarpColumns = kGemmFragments * 8;
+
+// How the warps of a block share its tile: side by side along x, and the rest along W.
+template <int Columns>
+struct GemmWarps {
+  static constexpr int kAlongX = Columns / kGemmWarpColumns;
+  static constexpr int kAlongW = Columns == kGemmWarpColumns ? 4 : 2;
+  static constexpr int kSets = kGemmRows / kGemmFragment / kAlongW;  // of 16 rows of W in a warp's tile
+  static constexpr int kThreads = kAlongX * kAlongW * kWarpSize;
+};
+
+// Chunks of K in gemv's order: those of a phase, then those of the next.
+struct GemmWalk {
+  int chunk;
+  int chunks;
+
+  __device__ int phase() const { return chunk % kGemmPhases; }
+  __device__ bool ends_phase() const { return chunk + kGemmPhases >= chunks; }
+  __device__ void advance() { chunk = ends_phase() ? phase() + 1 : chunk + kGemmPhases; }
+};
+
+template <typename T, int Columns, int Parts, typename Output>
+__global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams p) {
+  using Warps = GemmWarps<Columns>;
+  constexpr int kSets = Warps::kSets;
+  constexpr int kVectors = kGemmChunk / kVec;  // of a row in a stage
+  constexpr int kStage = (kGemmRows + Parts * Columns) * kGemmChunk;
+  constexpr int kOutputs = Output::kGated ? kGemmRows / 2 : kGemmRows;  // of a block
+  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());              // [stage][128 + Parts · Columns][32]
+  const int lane = threadIdx.x % kWarpSize;
+  const int warp_w = threadIdx.x / kWarpSize % Warps::kAlongW;
+  const int warp_x = threadIdx.x / kWarpSize / Warps::kAlongW;
+  const int g = lane / 4;
+  const int t = lane % 4;
+  const int first_row = blockIdx.y * Columns;
+  const int first_output = blockIdx.x * kOutputs;
+
+  const int chunks = (p.inner + kGemmChunk - 1) / kGemmChunk;
+  const int splits = gridDim.z;
+  const int phases = min(kGemmPhases, chunks);
+  const int first_phase = blockIdx.z * (kGemmPhases / splits);
+  const int end_phase = min(first_phase + kGemmPhases / splits, phases);
+  int steps = 0;
+  for (int phase = first_phase; phase < end_phase; ++phase) steps += (chunks - phase + kGemmPhases - 1) / kGemmPhases;
+
+  // Of a block's 128 rows of W in shared memory, each warp has its sets one after another; when gated, half of them are rows of up.
+  const auto output_of = [&](int slot) {
+    const int set = slot / kGemmFragment % kSets;
+    const int warp = slot / kGemmFragment / kSets;
+    const int sets = Output::kGated ? kSets / 2 : kSets;
+    return first_output + (warp * sets + set % sets) * kGemmFragment + slot % kGemmFragment;
+  };
+  // Rows beyond the last are read as the last and not stored.
+  const auto fill_weights = [&](T* stage, int chunk) {
+    for (int i = threadIdx.x; i < kGemmRows * kVectors; i += Warps::kThreads) {
+      const int slot = i / kVectors;
+      const int k = chunk * kGemmChunk + i % kVectors * kVec;
+      const bool is_up = Output::kGated && slot / kGemmFragment % kSets >= kSets / 2;
+      const int row = min(output_of(slot), p.outputs - 1) + (is_up ? p.outputs : 0);
+      const bool valid = k < p.inner;
+      ptx::cp_async_16(stage + i * kVec, static_cast<const T*>(p.weight) + static_cast<size_t>(row) * p.w_stride + (valid ? k : 0), valid);
+    }
+  };
+  const auto fill_rows = [&](T* stage, int chunk) {
+    for (int i = threadIdx.x; i < Columns * kVectors; i += Warps::kThreads) {
+      const int n = first_row + i / kVectors;
+      const int k = chunk * kGemmChunk + i % kVectors * kVec;
+      const bool valid = n < p.rows && k < p.inner;
+      const size_t at = valid ? static_cast<size_t>(n) * p.x_stride + k : 0;
+      ptx::cp_async_16(stage + kGemmRows * kGemmChunk + i * kVec, static_cast<const T*>(p.x) + at, valid);
+      if constexpr (Parts == 2) {
+        ptx::cp_async_16(stage + (kGemmRows + Columns) * kGemmChunk + i * kVec, static_cast<const T*>(p.low) + at, valid && p.drawn[n]);
+      }
+    }
+  };
+
+  // Weights do not depend on the launch before: the first are under way while it finishes.
+  GemmWalk ahead{first_phase, chunks};
+#pragma unroll
+  for (int i = 0; i < kGemmStages - 1; ++i) {
+    if (i < steps) fill_weights(staged + i * kStage, ahead.chunk);
+    ahead.advance();
+  }
+  ptx::wait_for_previous_launch();
+  ptx::allow_next_launch();
+  ahead = {first_phase, chunks};
+#pragma unroll
+  for (int i = 0; i < kGemmStages - 1; ++i) {
+    if (i < steps) fill_rows(staged + i * kStage, ahead.chunk);
+    ptx::cp_async_commit();
+    ahead.advance();
+  }
+
+  const size_t width = Output::kGated ? 2 * p.outputs : p.outputs;
+  const size_t part = width * p.rows;
+  // Calls action(n, m, set, fragment, element) for every result that a lane holds.
+  const auto for_results = [&](const auto& action) {
+#pragma unroll
+    for (int s = 0; s < (Output::kGated ? kSets / 2 : kSets); ++s) {
+#pragma unroll
+      for (int f = 0; f < kGemmFragments; ++f) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          const int n = first_row + warp_x * kGemmWarpColumns + f * 8 + t * 2 + j % 2;
+          const int m = output_of((warp_w * kSets + s) * kGemmFragment + g + j / 2 * 8);
+          if (n < p.rows && m < p.outputs) action(n, m, s, f, j);
+        }
+      }
+    }
+  };
+
+  // Fragments with a row of two parts; elsewhere the second is nothing but zeros.
+  bool has_low[kGemmFragments] = {};
+  if constexpr (Parts == 2) {
+#pragma unroll
+    for (int f = 0; f < kGemmFragments; ++f) {
+      const int n = first_row + warp_x * kGemmWarpColumns + f * 8 + g;
+      has_low[f] = __ballot_sync(kFullMask, n < p.rows && p.drawn[n]) != 0;
+    }
+  }
+
+  float sums[kSets][kGemmFragments][4] = {};
+  float totals[kSets][kGemmFragments][4] = {};
+  GemmWalk walk{first_phase, chunks};
+  for (int step = 0; step < steps; ++step) {
+    ptx::cp_async_wait<kGemmStages - 2>();
+    __syncthreads();
+    const int next = step + kGemmStages - 1;
+    if (next < steps) {
+      T* stage = staged + next % kGemmStages * kStage;
+      fill_weights(stage, ahead.chunk);
+      fill_rows(stage, ahead.chunk);
+      ahead.advance();
+    }
+    ptx::cp_async_commit();
+
+    const T* weights = staged + step % kGemmStages * kStage + (warp_w * kSets * kGemmFragment + g) * kGemmChunk + t * kVec;
+    const T* rows = staged + step % kGemmStages * kStage + (kGemmRows + warp_x * kGemmWarpColumns + g) * kGemmChunk + t * kVec;
+    const int count = p.inner - walk.chunk * kGemmChunk - t * kVec;
+    uint4 x[Parts][kGemmFragments];
+#pragma unroll
+    for (int part = 0; part < Parts; ++part) {
+#pragma unroll
+      for (int f = 0; f < kGemmFragments; ++f) {
+        if (part == 1 && !has_low[f]) continue;
+        x[part][f] = *reinterpret_cast<const uint4*>(rows + (part * Columns + f * 8) * kGemmChunk);
+        if (count < kVec) x[part][f] = first_of8(x[part][f], count);
+      }
+    }
+#pragma unroll
+    for (int s = 0; s < kSets; ++s) {
+      const uint4 upper = *reinterpret_cast<const uint4*>(weights + s * kGemmFragment * kGemmChunk);
+      const uint4 lower = *reinterpret_cast<const uint4*>(weights + (s * kGemmFragment + 8) * kGemmChunk);
+      const unsigned low[4] = {upper.x, lower.x, upper.y, lower.y};
+      const unsigned high[4] = {upper.z, lower.z, upper.w, lower.w};
+#pragma unroll
+      for (int part = 0; part < Parts; ++part) {
+#pragma unroll
+        for (int f = 0; f < kGemmFragments; ++f) {
+          if (part == 1 && !has_low[f]) continue;
+          ptx::mma_m16n8k16<T>(sums[s][f], low, x[part][f].x, x[part][f].y);
+          ptx::mma_m16n8k16<T>(sums[s][f], high, x[part][f].z, x[part][f].w);
+        }
+      }
+    }
+
+    if (walk.ends_phase()) {
+      if (splits > 1) {
+        float* own = p.partial + walk.phase() * part;
+        for_results([&](int n, int m, int s, int f, int j) {
+          own[n * width + m] = sums[s][f][j];
+          if constexpr (Output::kGated) own[n * width + p.outputs + m] = sums[s + kSets / 2][f][j];
+        });
+      }
+#pragma unroll
+      for (int s = 0; s < kSets; ++s) {
+#pragma unroll
+        for (int f = 0; f < kGemmFragments; ++f) {
+#pragma unroll
+          for (int j = 0; j < 4; ++j) {
+            totals[s][f][j] += sums[s][f][j];
+            sums[s][f][j] = 0.0f;
+          }
+        }
+      }
+    }
+    walk.advance();
+  }
+
+  const auto store = [&](int n, int m, float value, float up) {
+    if (p.bias) {
+      value += p.bias[m];
+      if constexpr (Output::kGated) up += p.bias[p.outputs + m];
+    }
+    Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
+  };
+  if (splits == 1) {
+    for_results([&](int n, int m, int s, int f, int j) {
+      float up = 0.0f;
+      if constexpr (Output::kGated) up = totals[s + kSets / 2][f][j];
+      store(n, m, totals[s][f][j], up);
+    });
+    return;
+  }
+
+  // The last block of these rows to come here finds all parts written.
+  __threadfence();
+  __syncthreads();
+  int* is_last = reinterpret_cast<int*>(staged);
+  unsigned* counter = p.counters + blockIdx.y * gridDim.x + blockIdx.x;
+  if (threadIdx.x == 0) *is_last = atomicAdd(counter, 1u) == static_cast<unsigned>(splits - 1);
+  __syncthreads();
+  if (!*is_last) return;
+  __threadfence();
+  if (threadIdx.x == 0) *counter = 0;
+  for_results([&](int n, int m, int, int, int) {
+    float value = 0.0f, up = 0.0f;
+    for (int phase = 0; phase < phases; ++phase) {
+      const float* source = p.partial + phase * part + n * width + m;
+      value += source[0];
+      if constexpr (Output::kGated) up += source[p.outputs];
+    }
+    store(n, m, value, up);
+  });
+}
+
+}  // namespace weft
