@@ -1,11 +1,11 @@
-// y[n, m] = Σ_k x[n, k] · W[m, k] for more rows n than gemv takes, to the last bit as gemv gives it: a row's result is the same alone and in
-// any batch.
+// y[n, m] = Σ_k x[n, k] · W[m, k] for more rows n than gemv takes, to the last bit as gemv gives it: a row's result is the same alone and
+// in any batch.
 //   W [M, w_stride] T, zero beyond K      x [N, x_stride] T      y [N, y_stride] T or float32
 //   low [N, x_stride] T, with Parts = 2: what rounding x lost, of rows whose token was drawn (NormedParts); it is multiplied, too
-// A block owns Columns rows of x and 128 rows of W (when gated 64 of gate and the 64 of up beside them). Both pass in chunks of 32 elements of
-// K through four stages of shared memory; a lane's 16 bytes of a row are its fragments of two products, as in gemv, whose order of sums this
-// is: chunks c, c + 8, c + 16 … for each of gemv's eight warps c, then the eight sums one after another. Few blocks are made more by sharing
-// out those eight: each leaves its sums, and the last to come adds them in the same order.
+// A block owns Columns rows of x and 128 rows of W (when gated 64 of gate and the 64 of up beside them). Both pass in chunks of 32 elements
+// of K through four stages of shared memory; a lane's 16 bytes of a row are its fragments of two products, as in gemv, whose order of sums
+// this is: chunks c, c + 8, c + 16 … for each of gemv's eight warps c, then the eight sums one after another. Few blocks are made more by
+// sharing out those eight: each leaves its sums, and the last to come adds them in the same order.
 #include "common/product_output.cuh"
 #include "common/vec.cuh"
 
@@ -30,8 +30,8 @@ struct GemmParams {
 
 constexpr int kGemmRows = 128;  // of W in a block
 constexpr int kGemmStages = 4;
-constexpr int kGemmChunk = 32;   // elements of K in a stage
-constexpr int kGemmPhases = 8;   // warps of gemv
+constexpr int kGemmChunk = 32;     // elements of K in a stage
+constexpr int kGemmPhases = 8;     // warps of gemv
 constexpr int kGemmFragment = 16;  // rows of W in a fragment
 constexpr int kGemmFragments = 4;  // of 8 rows of x in a warp's tile
 constexpr int kGemmWarpColumns = kGemmFragments * 8;
@@ -45,15 +45,24 @@ struct GemmWarps {
   static constexpr int kThreads = kAlongX * kAlongW * kWarpSize;
 };
 
-// Chunks of K in gemv's order: those of a phase, then those of the next.
-struct GemmWalk {
-  int chunk;
-  int chunks;
-
-  __device__ int phase() const { return chunk % kGemmPhases; }
-  __device__ bool ends_phase() const { return chunk + kGemmPhases >= chunks; }
-  __device__ void advance() { chunk = ends_phase() ? phase() + 1 : chunk + kGemmPhases; }
-};
+// Calls action(n, m, set, fragment, element) for every result that a lane holds, of rows of x from first_row on and the rows of W that
+// output_of finds in a block's slots from first_slot on.
+template <int Sets, typename OutputOf, typename Action>
+__device__ inline void for_results(const GemmParams& p, int first_row, int first_slot, const OutputOf& output_of, const Action& action) {
+  const int lane = threadIdx.x % kWarpSize;
+#pragma unroll
+  for (int s = 0; s < Sets; ++s) {
+#pragma unroll
+    for (int f = 0; f < kGemmFragments; ++f) {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int n = first_row + f * 8 + lane % 4 * 2 + j % 2;
+        const int m = output_of(first_slot + s * kGemmFragment + lane / 4 + j / 2 * 8);
+        if (n < p.rows && m < p.outputs) action(n, m, s, f, j);
+      }
+    }
+  }
+}
 
 template <typename T, int Columns, int Parts, typename Output>
 __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams p) {
@@ -73,11 +82,10 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
 
   const int chunks = (p.inner + kGemmChunk - 1) / kGemmChunk;
   const int splits = gridDim.z;
-  const int phases = min(kGemmPhases, chunks);
   const int first_phase = blockIdx.z * (kGemmPhases / splits);
-  const int end_phase = min(first_phase + kGemmPhases / splits, phases);
-  int steps = 0;
-  for (int phase = first_phase; phase < end_phase; ++phase) steps += (chunks - phase + kGemmPhases - 1) / kGemmPhases;
+  const int end_phase = min(first_phase + kGemmPhases / splits, chunks);
+  int chunks_left = 0;  // to be copied
+  for (int phase = first_phase; phase < end_phase; ++phase) chunks_left += (chunks - phase + kGemmPhases - 1) / kGemmPhases;
 
   // Of a block's 128 rows of W in shared memory, each warp has its sets one after another; when gated, half of them are rows of up.
   const auto output_of = [&](int slot) {
@@ -86,64 +94,66 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
     const int sets = Output::kGated ? kSets / 2 : kSets;
     return first_output + (warp * sets + set % sets) * kGemmFragment + slot % kGemmFragment;
   };
-  // Rows beyond the last are read as the last and not stored.
+  // A thread copies the same 16 bytes of each chunk of some rows. Rows of W beyond the last are read as the last and not stored.
+  constexpr int kWeightLoads = kGemmRows * kVectors / Warps::kThreads;
+  constexpr int kRowLoads = Columns * kVectors / Warps::kThreads;
+  constexpr int kLoadedRows = Warps::kThreads / kVectors;
+  const int own_k = threadIdx.x % kVectors * kVec;
+  const T* weight[kWeightLoads];
+#pragma unroll
+  for (int i = 0; i < kWeightLoads; ++i) {
+    const int slot = threadIdx.x / kVectors + i * kLoadedRows;
+    const bool is_up = Output::kGated && slot / kGemmFragment % kSets >= kSets / 2;
+    const int row = min(output_of(slot), p.outputs - 1) + (is_up ? p.outputs : 0);
+    weight[i] = static_cast<const T*>(p.weight) + static_cast<size_t>(row) * p.w_stride;
+  }
   const auto fill_weights = [&](T* stage, int chunk) {
-    for (int i = threadIdx.x; i < kGemmRows * kVectors; i += Warps::kThreads) {
-      const int slot = i / kVectors;
-      const int k = chunk * kGemmChunk + i % kVectors * kVec;
-      const bool is_up = Output::kGated && slot / kGemmFragment % kSets >= kSets / 2;
-      const int row = min(output_of(slot), p.outputs - 1) + (is_up ? p.outputs : 0);
-      const bool valid = k < p.inner;
-      ptx::cp_async_16(stage + i * kVec, static_cast<const T*>(p.weight) + static_cast<size_t>(row) * p.w_stride + (valid ? k : 0), valid);
+    const int k = chunk * kGemmChunk + own_k;
+#pragma unroll
+    for (int i = 0; i < kWeightLoads; ++i) {
+      ptx::cp_async_16(stage + (threadIdx.x + i * Warps::kThreads) * kVec, weight[i] + (k < p.inner ? k : 0), k < p.inner);
     }
   };
   const auto fill_rows = [&](T* stage, int chunk) {
-    for (int i = threadIdx.x; i < Columns * kVectors; i += Warps::kThreads) {
-      const int n = first_row + i / kVectors;
-      const int k = chunk * kGemmChunk + i % kVectors * kVec;
+    const int k = chunk * kGemmChunk + own_k;
+#pragma unroll
+    for (int i = 0; i < kRowLoads; ++i) {
+      const int n = first_row + threadIdx.x / kVectors + i * kLoadedRows;
       const bool valid = n < p.rows && k < p.inner;
       const size_t at = valid ? static_cast<size_t>(n) * p.x_stride + k : 0;
-      ptx::cp_async_16(stage + kGemmRows * kGemmChunk + i * kVec, static_cast<const T*>(p.x) + at, valid);
+      T* target = stage + kGemmRows * kGemmChunk + (threadIdx.x + i * Warps::kThreads) * kVec;
+      ptx::cp_async_16(target, static_cast<const T*>(p.x) + at, valid);
       if constexpr (Parts == 2) {
-        ptx::cp_async_16(stage + (kGemmRows + Columns) * kGemmChunk + i * kVec, static_cast<const T*>(p.low) + at, valid && p.drawn[n]);
+        ptx::cp_async_16(target + Columns * kGemmChunk, static_cast<const T*>(p.low) + at, valid && p.drawn[n]);
       }
     }
   };
+  // The chunk after one, in gemv's order: of the same phase, or the first of the next.
+  const auto after = [&](int chunk) { return chunk + kGemmPhases < chunks ? chunk + kGemmPhases : chunk % kGemmPhases + 1; };
 
   // Weights do not depend on the launch before: the first are under way while it finishes.
-  GemmWalk ahead{first_phase, chunks};
+  int ahead = first_phase;
 #pragma unroll
   for (int i = 0; i < kGemmStages - 1; ++i) {
-    if (i < steps) fill_weights(staged + i * kStage, ahead.chunk);
-    ahead.advance();
+    if (i < chunks_left) fill_weights(staged + i * kStage, ahead);
+    ahead = after(ahead);
   }
   ptx::wait_for_previous_launch();
   ptx::allow_next_launch();
-  ahead = {first_phase, chunks};
+  ahead = first_phase;
 #pragma unroll
   for (int i = 0; i < kGemmStages - 1; ++i) {
-    if (i < steps) fill_rows(staged + i * kStage, ahead.chunk);
+    if (i < chunks_left) fill_rows(staged + i * kStage, ahead);
     ptx::cp_async_commit();
-    ahead.advance();
+    ahead = after(ahead);
   }
+  chunks_left -= kGemmStages - 1;
 
   const size_t width = Output::kGated ? 2 * p.outputs : p.outputs;
-  const size_t part = width * p.rows;
-  // Calls action(n, m, set, fragment, element) for every result that a lane holds.
-  const auto for_results = [&](const auto& action) {
-#pragma unroll
-    for (int s = 0; s < (Output::kGated ? kSets / 2 : kSets); ++s) {
-#pragma unroll
-      for (int f = 0; f < kGemmFragments; ++f) {
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-          const int n = first_row + warp_x * kGemmWarpColumns + f * 8 + t * 2 + j % 2;
-          const int m = output_of((warp_w * kSets + s) * kGemmFragment + g + j / 2 * 8);
-          if (n < p.rows && m < p.outputs) action(n, m, s, f, j);
-        }
-      }
-    }
-  };
+  const size_t part_size = width * p.rows;
+  constexpr int kResultSets = Output::kGated ? kSets / 2 : kSets;  // gate and up meet in one result
+  const int own_row = first_row + warp_x * kGemmWarpColumns;
+  const int own_slot = warp_w * kSets * kGemmFragment;
 
   // Fragments with a row of two parts; elsewhere the second is nothing but zeros.
   bool has_low[kGemmFragments] = {};
@@ -155,72 +165,70 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
     }
   }
 
-  float sums[kSets][kGemmFragments][4] = {};
   float totals[kSets][kGemmFragments][4] = {};
-  GemmWalk walk{first_phase, chunks};
-  for (int step = 0; step < steps; ++step) {
-    ptx::cp_async_wait<kGemmStages - 2>();
-    __syncthreads();
-    const int next = step + kGemmStages - 1;
-    if (next < steps) {
-      T* stage = staged + next % kGemmStages * kStage;
-      fill_weights(stage, ahead.chunk);
-      fill_rows(stage, ahead.chunk);
-      ahead.advance();
-    }
-    ptx::cp_async_commit();
-
-    const T* weights = staged + step % kGemmStages * kStage + (warp_w * kSets * kGemmFragment + g) * kGemmChunk + t * kVec;
-    const T* rows = staged + step % kGemmStages * kStage + (kGemmRows + warp_x * kGemmWarpColumns + g) * kGemmChunk + t * kVec;
-    const int count = p.inner - walk.chunk * kGemmChunk - t * kVec;
-    uint4 x[Parts][kGemmFragments];
-#pragma unroll
-    for (int part = 0; part < Parts; ++part) {
-#pragma unroll
-      for (int f = 0; f < kGemmFragments; ++f) {
-        if (part == 1 && !has_low[f]) continue;
-        x[part][f] = *reinterpret_cast<const uint4*>(rows + (part * Columns + f * 8) * kGemmChunk);
-        if (count < kVec) x[part][f] = first_of8(x[part][f], count);
+  int stage = 0;
+  for (int phase = first_phase; phase < end_phase; ++phase) {
+    float sums[kSets][kGemmFragments][4] = {};
+    for (int chunk = phase; chunk < chunks; chunk += kGemmPhases) {
+      ptx::cp_async_wait<kGemmStages - 2>();
+      __syncthreads();
+      if (chunks_left > 0) {
+        T* next = staged + (stage + kGemmStages - 1) % kGemmStages * kStage;
+        fill_weights(next, ahead);
+        fill_rows(next, ahead);
+        ahead = after(ahead);
       }
-    }
-#pragma unroll
-    for (int s = 0; s < kSets; ++s) {
-      const uint4 upper = *reinterpret_cast<const uint4*>(weights + s * kGemmFragment * kGemmChunk);
-      const uint4 lower = *reinterpret_cast<const uint4*>(weights + (s * kGemmFragment + 8) * kGemmChunk);
-      const unsigned low[4] = {upper.x, lower.x, upper.y, lower.y};
-      const unsigned high[4] = {upper.z, lower.z, upper.w, lower.w};
+      --chunks_left;
+      ptx::cp_async_commit();
+
+      const T* weights = staged + stage * kStage + (own_slot + g) * kGemmChunk + t * kVec;
+      const T* rows = staged + stage * kStage + (kGemmRows + warp_x * kGemmWarpColumns + g) * kGemmChunk + t * kVec;
+      const int count = p.inner - chunk * kGemmChunk - t * kVec;
+      stage = (stage + 1) % kGemmStages;
+      uint4 x[Parts][kGemmFragments];
 #pragma unroll
       for (int part = 0; part < Parts; ++part) {
 #pragma unroll
         for (int f = 0; f < kGemmFragments; ++f) {
           if (part == 1 && !has_low[f]) continue;
-          ptx::mma_m16n8k16<T>(sums[s][f], low, x[part][f].x, x[part][f].y);
-          ptx::mma_m16n8k16<T>(sums[s][f], high, x[part][f].z, x[part][f].w);
+          x[part][f] = *reinterpret_cast<const uint4*>(rows + (part * Columns + f * 8) * kGemmChunk);
+          if (count < kVec) x[part][f] = first_of8(x[part][f], count);
         }
-      }
-    }
-
-    if (walk.ends_phase()) {
-      if (splits > 1) {
-        float* own = p.partial + walk.phase() * part;
-        for_results([&](int n, int m, int s, int f, int j) {
-          own[n * width + m] = sums[s][f][j];
-          if constexpr (Output::kGated) own[n * width + p.outputs + m] = sums[s + kSets / 2][f][j];
-        });
       }
 #pragma unroll
       for (int s = 0; s < kSets; ++s) {
+        const uint4 upper = *reinterpret_cast<const uint4*>(weights + s * kGemmFragment * kGemmChunk);
+        const uint4 lower = *reinterpret_cast<const uint4*>(weights + (s * kGemmFragment + 8) * kGemmChunk);
+        const unsigned low[4] = {upper.x, lower.x, upper.y, lower.y};
+        const unsigned high[4] = {upper.z, lower.z, upper.w, lower.w};
 #pragma unroll
-        for (int f = 0; f < kGemmFragments; ++f) {
+        for (int part = 0; part < Parts; ++part) {
 #pragma unroll
-          for (int j = 0; j < 4; ++j) {
-            totals[s][f][j] += sums[s][f][j];
-            sums[s][f][j] = 0.0f;
+          for (int f = 0; f < kGemmFragments; ++f) {
+            if (part == 1 && !has_low[f]) continue;
+            ptx::mma_m16n8k16<T>(sums[s][f], low, x[part][f].x, x[part][f].y);
+            ptx::mma_m16n8k16<T>(sums[s][f], high, x[part][f].z, x[part][f].w);
           }
         }
       }
     }
-    walk.advance();
+
+    if (splits > 1) {
+      float* own = p.partial + phase * part_size;
+      for_results<kResultSets>(p, own_row, own_slot, output_of, [&](int n, int m, int s, int f, int j) {
+        own[n * width + m] = sums[s][f][j];
+        if constexpr (Output::kGated) own[n * width + p.outputs + m] = sums[s + kSets / 2][f][j];
+      });
+      continue;
+    }
+#pragma unroll
+    for (int s = 0; s < kSets; ++s) {
+#pragma unroll
+      for (int f = 0; f < kGemmFragments; ++f) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) totals[s][f][j] += sums[s][f][j];
+      }
+    }
   }
 
   const auto store = [&](int n, int m, float value, float up) {
@@ -231,7 +239,7 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
     Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
   };
   if (splits == 1) {
-    for_results([&](int n, int m, int s, int f, int j) {
+    for_results<kResultSets>(p, own_row, own_slot, output_of, [&](int n, int m, int s, int f, int j) {
       float up = 0.0f;
       if constexpr (Output::kGated) up = totals[s + kSets / 2][f][j];
       store(n, m, totals[s][f][j], up);
@@ -249,15 +257,18 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
   if (!*is_last) return;
   __threadfence();
   if (threadIdx.x == 0) *counter = 0;
-  for_results([&](int n, int m, int, int, int) {
+  for (int i = threadIdx.x; i < kOutputs * Columns; i += Warps::kThreads) {
+    const int n = first_row + i / kOutputs;
+    const int m = first_output + i % kOutputs;
+    if (n >= p.rows || m >= p.outputs) continue;
     float value = 0.0f, up = 0.0f;
-    for (int phase = 0; phase < phases; ++phase) {
-      const float* source = p.partial + phase * part + n * width + m;
+    for (int phase = 0; phase < min(kGemmPhases, chunks); ++phase) {
+      const float* source = p.partial + phase * part_size + n * width + m;
       value += source[0];
       if constexpr (Output::kGated) up += source[p.outputs];
     }
     store(n, m, value, up);
-  });
+  }
 }
 
 }  // namespace weft

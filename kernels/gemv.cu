@@ -56,8 +56,8 @@ struct PlainInput {
   }
 };
 
-// Rows of the residual stream, normed and rounded as the norm's own kernel does it, to the last bit: more rows than these take that way. Those
-// of two parts are multiplied twice: the matrix units have nothing else to do.
+// Rows of the residual stream, normed and rounded as the norm's own kernel does it, to the last bit: more rows than these take that way.
+// Those of two parts are multiplied twice: the matrix units have nothing else to do.
 struct RmsInput {
   static constexpr bool kStaged = true;
 

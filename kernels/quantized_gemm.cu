@@ -5,7 +5,8 @@
 // in tiles of 64 or 32 columns through three stages of shared memory; a warp multiplies 32 columns with tensor cores (Input says with
 // which instruction), code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone. Tiles are added up in
 // quantized_gemv's order, those of each of its eight warps and then the eight sums, so that with mma.sync a row's result is the same to the
-// last bit alone and in any batch. Few blocks are made more by sharing out those eight: each leaves its sums, and the last to come adds them.
+// last bit alone and in any batch. Few blocks are made more by sharing out those eight: each leaves its sums, and the last to come adds
+// them.
 #include "common/codes.cuh"
 #include "common/product_output.cuh"
 
@@ -152,14 +153,15 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   using Rows = Input<T, Bits, Columns>;
   constexpr int kFragments = Columns / 8;
   T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][Rows::kStageElements]
+  // [set, fragment, element][thread]: with one split, the sum of the phases before. In registers it would make the others spill.
+  float* totals = reinterpret_cast<float*>(staged + kGemmStages * Rows::kStageElements) + threadIdx.x;
   const int lane = threadIdx.x % kWarpSize;
   const int g = lane / 4;
   const int first_row = blockIdx.y * Columns;
   const int splits = gridDim.z;
   const int tiles = p.weight.tiles;
-  const int phases = min(kGemmPhases, tiles);
   const int first_phase = blockIdx.z * (kGemmPhases / splits);
-  const int end_phase = min(first_phase + kGemmPhases / splits, phases);
+  const int end_phase = min(first_phase + kGemmPhases / splits, tiles);
   int steps = 0;
   for (int phase = first_phase; phase < end_phase; ++phase) steps += (tiles - phase + kGemmPhases - 1) / kGemmPhases;
   const int own = blockIdx.x * kGemmWarps + threadIdx.x / kWarpSize;
@@ -204,7 +206,6 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   const size_t part_size = width * p.rows;
   constexpr int kResultSets = Output::kGated ? 1 : kGemmSets;  // gate and up meet in one result
   float sums[kGemmSets][kFragments][4] = {};
-  float totals[kGemmSets][kFragments][4] = {};
   for (int step = 0; step < steps; ++step) {
     GemmTile<Bits> now[kGemmSets];
 #pragma unroll
@@ -258,7 +259,8 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
       for (int f = 0; f < kFragments; ++f) {
 #pragma unroll
         for (int j = 0; j < 4; ++j) {
-          totals[s][f][j] += sums[s][f][j];
+          float& total = totals[((s * kFragments + f) * 4 + j) * kGemmThreads];
+          if (splits == 1) total = (phase == 0 ? 0.0f : total) + sums[s][f][j];
           sums[s][f][j] = 0.0f;
         }
       }
@@ -274,7 +276,8 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   };
   if (splits == 1) {
     for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
-      store(n, m, totals[s][f][j], Output::kGated ? totals[1][f][j] : 0.0f);
+      const float* total = totals + (f * 4 + j) * kGemmThreads;
+      store(n, m, total[s * kFragments * 4 * kGemmThreads], Output::kGated ? total[kFragments * 4 * kGemmThreads] : 0.0f);
     });
     return;
   }
@@ -289,15 +292,19 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   if (!*is_last) return;
   __threadfence();
   if (threadIdx.x == 0) *counter = 0;
-  for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int, int, int) {
+  constexpr int kOutputs = kGemmWarps * kResultSets * kTileRows;
+  for (int i = threadIdx.x; i < kOutputs * Columns; i += kGemmThreads) {
+    const int n = first_row + i / kOutputs;
+    const int m = blockIdx.x * kOutputs + i % kOutputs;
+    if (n >= p.rows || m >= p.outputs) continue;
     float value = 0.0f, up = 0.0f;
-    for (int phase = 0; phase < phases; ++phase) {
+    for (int phase = 0; phase < min(kGemmPhases, tiles); ++phase) {
       const float* source = p.partial + phase * part_size + n * width + m;
       value += source[0];
       if constexpr (Output::kGated) up += source[p.outputs];
     }
     store(n, m, value, up);
-  });
+  }
 }
 
 }  // namespace weft

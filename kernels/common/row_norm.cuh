@@ -22,8 +22,8 @@ __device__ inline float rms_scale(const X* row, int width, float epsilon, float*
   return rsqrtf(block_reduce<Sum>(sum, scratch) / width + epsilon);
 }
 
-// Values of T that a normed element of a token that was drawn is multiplied as. One bf16 would cost a model's logits a tenth of their accuracy;
-// the sum of two is exact to twice the bits. Prompts are long, and make do with one: a token's kind, not its company, decides.
+// Values of T that a normed element of a token that was drawn is multiplied as. One bf16 would cost a model's logits a tenth of their
+// accuracy; the sum of two is exact to twice the bits. Prompts are long, and make do with one: a token's kind, not its company, decides.
 template <typename T>
 struct NormedParts {
   static constexpr int kCount = 1;

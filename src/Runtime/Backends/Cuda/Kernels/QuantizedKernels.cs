@@ -162,7 +162,9 @@ internal static class QuantizedGemmKernel
         var tiles = Up(inner, tileColumns);
         var splits = rows > MostRows ? 1 : Math.Clamp(BlocksEach * multiprocessors / (x * y), 1, Math.Clamp(tiles / FewestTiles, 1, Phases));
         var rowElements = tileColumns + (IsWarpgroup(computeCapability) ? 0 : Pad);
-        return new(x, y, (int)BitOperations.RoundUpToPowerOf2((uint)splits + 1) / 2, Threads, Stages * columns * rowElements * sizeof(ushort));
+        var z = (int)BitOperations.RoundUpToPowerOf2((uint)splits + 1) / 2;
+        var totals = z == 1 ? Sets * QuantizedLayout.TileRows * Warps * columns * sizeof(float) : 0;
+        return new(x, y, z, Threads, (Stages * columns * rowElements * sizeof(ushort)) + totals);
     }
 
     /// <summary>Counters of a product of <paramref name="outputs"/>: one for each block that splits share.</summary>
