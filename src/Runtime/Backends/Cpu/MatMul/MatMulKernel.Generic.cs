@@ -5,7 +5,7 @@ using Weft.Backends.Cpu.Simd;
 namespace Weft.Backends.Cpu.MatMul;
 
 /// <summary>
-/// Drives <see cref="Tile{TSimd, TVector, TWeights}"/> over a range of rows: K in chunks, tokens in groups of six, three or one. With
+/// Drives <see cref="Tile{TSimd, TVector, TWeights}"/> over a range of rows: K in chunks, tokens in groups of eight, six, three or one. With
 /// many tokens a thread packs its own activations, so that no barrier stands between packing and product.
 /// </summary>
 internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKernel
@@ -28,11 +28,10 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     /// <inheritdoc/>
     public override void Pack(in MatMulArguments arguments, float* packed)
     {
-        for (var token = 0; token < arguments.N;)
+        for (int token = 0, group; token < arguments.N; token += group)
         {
-            var group = GroupSize(arguments.N - token);
+            group = GroupSize(arguments.N - token);
             Pack(arguments, token, group, 0, arguments.K, packed + PackedOffset(arguments, token, group, 0));
-            token += group;
         }
     }
 
@@ -131,9 +130,9 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     private static void RunChunk(in MatMulArguments arguments, int row, int end, int k, int length, bool few, float* scratch)
     {
         var rowBytes = (nint)arguments.K * TWeights.ElementSize;
-        for (var token = 0; token < arguments.N;)
+        for (int token = 0, group; token < arguments.N; token += group)
         {
-            var group = GroupSize(arguments.N - token);
+            group = GroupSize(arguments.N - token);
             var x = few ? arguments.PackedX + PackedOffset(arguments, token, group, k) : scratch;
             if (!few)
                 Pack(arguments, token, group, k, length, scratch);
@@ -147,13 +146,17 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
                     : new Prefetch(next + (k * TWeights.ElementSize), rowBytes, 1);
                 RunTile(arguments, r, end, token, group, k, length, x, ahead);
             }
-
-            token += group;
         }
     }
 
+    // Six where there are many; for the last ones a tile that is not full takes less time than two smaller ones, which wait for their sums.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int GroupSize(int tokens) => tokens >= 6 && TSimd.TokensPerTile >= 6 ? 6 : tokens >= 3 ? 3 : 1;
+    private static int GroupSize(int tokens)
+    {
+        if (TSimd.TokensPerTile >= 6 && tokens >= 5)
+            return tokens is 7 or 8 or (>= 13 and <= 16) ? 8 : 6;
+        return tokens >= 2 ? 3 : 1;
+    }
 
     /// <summary>K rounded up to whole steps.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -163,7 +166,10 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     private static nint PackedOffset(in MatMulArguments arguments, int token, int group, int k) =>
         ((nint)token * Padded(arguments.K)) + ((nint)group * k);
 
-    /// <summary>Lays out [group tokens, length] as [step][token][2·Width] in the weight format's order; the last step is padded with zeros.</summary>
+    /// <summary>
+    /// Lays out [group tokens, length] as [step][token][2·Width] in the weight format's order; the last step is padded with zeros, and tokens that
+    /// a group lacks are zeros.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Pack(in MatMulArguments arguments, int token, int group, int k, int length, float* packed)
     {
@@ -174,6 +180,13 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
             var source = arguments.X + ((token + t) * arguments.XStride) + k;
             var destination = packed + (t * step);
             var i = 0;
+            if (token + t >= arguments.N)
+            {
+                for (; i < length; i += step, destination += group * step)
+                    new Span<float>(destination, step).Clear();
+                continue;
+            }
+
             for (; i + step <= length; i += step, destination += group * step)
                 TWeights.Pack<TSimd, TVector>(source + i, destination);
             if (i == length)
@@ -188,7 +201,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     private static void RunTile(
         in MatMulArguments arguments, int row, int end, int token, int group, int k, int length, float* x, in Prefetch ahead)
     {
-        var sums = stackalloc float[6 * Rows];
+        var sums = stackalloc float[8 * Rows];
         var rowBytes = (nint)arguments.K * TWeights.ElementSize;
         var w = arguments.W + (row * rowBytes) + (k * TWeights.ElementSize);
         // Beyond the last row the tile reads that row again; the sums are dropped.
@@ -221,7 +234,9 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Multiply(int group, byte* w0, byte* w1, byte* w2, byte* w3, float* x, int steps, float* sums, in Prefetch ahead)
     {
-        if (group == 6)
+        if (group == 8)
+            Tile<TSimd, TVector, TWeights>.Tokens8(w0, w1, w2, w3, x, steps, sums, ahead);
+        else if (group == 6)
             Tile<TSimd, TVector, TWeights>.Tokens6(w0, w1, w2, w3, x, steps, sums, ahead);
         else if (group == 3)
             Tile<TSimd, TVector, TWeights>.Tokens3(w0, w1, w2, w3, x, steps, sums, ahead);
@@ -234,7 +249,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     private static void Write(in MatMulArguments arguments, int row, int rows, int token, int group, bool first, float* sums)
     {
         var add = !first || arguments.Accumulate;
-        for (var t = 0; t < group; t++, sums += Rows)
+        for (var t = 0; t < group && token + t < arguments.N; t++, sums += Rows)
         {
             var y = arguments.Y + ((token + t) * arguments.YStride) + row;
             if (rows == Rows)

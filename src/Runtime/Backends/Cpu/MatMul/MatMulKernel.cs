@@ -35,10 +35,10 @@ internal abstract unsafe class MatMulKernel
     public const int RowBlock = 256;
 
     /// <summary>Up to this many tokens, activations are packed once for all threads and each weight row is read once, front to back.</summary>
-    public const int FewTokens = 6;
+    public const int FewTokens = 18;
 
     /// <summary>Floats that packed activations of inner size <paramref name="k"/> take; also the scratch that a thread needs for many tokens.</summary>
-    public static int PackedFloats(int k) => FewTokens * (Math.Max(k, MaxChunk) + 64);
+    public static int PackedFloats(int k) => (FewTokens + 2) * (Math.Max(k, MaxChunk) + 64);
 
     /// <summary>
     /// How many elements of K are summed together. It is part of the result's definition (summation order) and therefore depends on K

@@ -16,10 +16,10 @@ internal readonly unsafe struct Prefetch(byte* First, nint Lane, int Advance)
 }
 
 /// <summary>
-/// The inner loops of every dense product: four rows of weights [4, K] times one, three or six tokens [t, K], in dot-product form.
+/// The inner loops of every dense product: four rows of weights [4, K] times one, three, six or eight tokens [t, K], in dot-product form.
 /// Every weight register serves all tokens of the tile and every activation register all four rows, so that six tokens keep both
 /// FMA units busy from 20 loads per 48 products; weights need no repacking, which is what makes small batches cheap.
-/// The sum of a (row, token) pair is formed in the same order in all three tiles: results do not depend on the batch.
+/// The sum of a (row, token) pair is formed in the same order in all tiles: results do not depend on the batch.
 /// </summary>
 /// <remarks>Packed activations: [step][token][2·Width], see <see cref="IWeightFormat.Pack"/>. Sums: [token][4].</remarks>
 internal static unsafe class Tile<TSimd, TVector, TWeights>
@@ -27,6 +27,109 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
     where TVector : struct
     where TWeights : struct, IWeightFormat
 {
+    /// <summary>
+    /// Eight tokens, the batch of a busy server: two rows at a time, because four rows' sums would not fit the registers.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Tokens8(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
+    {
+        TwoRows8(w0, w1, x, steps, sums, ahead);
+        TwoRows8(w2, w3, x, steps, sums + 2, new Prefetch(w2, 0, 0));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TwoRows8(byte* w0, byte* w1, float* x, nint steps, float* sums, in Prefetch ahead)
+    {
+        TVector a0 = TSimd.Zero, a1 = TSimd.Zero;
+        TVector b0 = TSimd.Zero, b1 = TSimd.Zero;
+        TVector c0 = TSimd.Zero, c1 = TSimd.Zero;
+        TVector d0 = TSimd.Zero, d1 = TSimd.Zero;
+        TVector e0 = TSimd.Zero, e1 = TSimd.Zero;
+        TVector f0 = TSimd.Zero, f1 = TSimd.Zero;
+        TVector g0 = TSimd.Zero, g1 = TSimd.Zero;
+        TVector h0 = TSimd.Zero, h1 = TSimd.Zero;
+        var stride = (nint)(2 * TSimd.Width * TWeights.ElementSize);
+        var end = steps * stride;
+        var line = ahead.First;
+        var lane = ahead.Lane;
+        var advance = ahead.Advance * stride;
+        for (nint offset = 0; offset < end; offset += stride)
+        {
+            TSimd.Prefetch(line);
+            TSimd.Prefetch(line + lane);
+            TSimd.Prefetch(line + (2 * lane));
+            TSimd.Prefetch(line + (3 * lane));
+            line += advance;
+            var r0 = TWeights.First<TSimd, TVector>(w0 + offset);
+            var r1 = TWeights.First<TSimd, TVector>(w1 + offset);
+            var v = TSimd.Load(x);
+            a0 = TSimd.MultiplyAdd(v, r0, a0);
+            a1 = TSimd.MultiplyAdd(v, r1, a1);
+            v = TSimd.Load(x + (2 * TSimd.Width));
+            b0 = TSimd.MultiplyAdd(v, r0, b0);
+            b1 = TSimd.MultiplyAdd(v, r1, b1);
+            v = TSimd.Load(x + (4 * TSimd.Width));
+            c0 = TSimd.MultiplyAdd(v, r0, c0);
+            c1 = TSimd.MultiplyAdd(v, r1, c1);
+            v = TSimd.Load(x + (6 * TSimd.Width));
+            d0 = TSimd.MultiplyAdd(v, r0, d0);
+            d1 = TSimd.MultiplyAdd(v, r1, d1);
+            v = TSimd.Load(x + (8 * TSimd.Width));
+            e0 = TSimd.MultiplyAdd(v, r0, e0);
+            e1 = TSimd.MultiplyAdd(v, r1, e1);
+            v = TSimd.Load(x + (10 * TSimd.Width));
+            f0 = TSimd.MultiplyAdd(v, r0, f0);
+            f1 = TSimd.MultiplyAdd(v, r1, f1);
+            v = TSimd.Load(x + (12 * TSimd.Width));
+            g0 = TSimd.MultiplyAdd(v, r0, g0);
+            g1 = TSimd.MultiplyAdd(v, r1, g1);
+            v = TSimd.Load(x + (14 * TSimd.Width));
+            h0 = TSimd.MultiplyAdd(v, r0, h0);
+            h1 = TSimd.MultiplyAdd(v, r1, h1);
+
+            r0 = TWeights.Second<TSimd, TVector>(w0 + offset);
+            r1 = TWeights.Second<TSimd, TVector>(w1 + offset);
+            v = TSimd.Load(x + TSimd.Width);
+            a0 = TSimd.MultiplyAdd(v, r0, a0);
+            a1 = TSimd.MultiplyAdd(v, r1, a1);
+            v = TSimd.Load(x + (3 * TSimd.Width));
+            b0 = TSimd.MultiplyAdd(v, r0, b0);
+            b1 = TSimd.MultiplyAdd(v, r1, b1);
+            v = TSimd.Load(x + (5 * TSimd.Width));
+            c0 = TSimd.MultiplyAdd(v, r0, c0);
+            c1 = TSimd.MultiplyAdd(v, r1, c1);
+            v = TSimd.Load(x + (7 * TSimd.Width));
+            d0 = TSimd.MultiplyAdd(v, r0, d0);
+            d1 = TSimd.MultiplyAdd(v, r1, d1);
+            v = TSimd.Load(x + (9 * TSimd.Width));
+            e0 = TSimd.MultiplyAdd(v, r0, e0);
+            e1 = TSimd.MultiplyAdd(v, r1, e1);
+            v = TSimd.Load(x + (11 * TSimd.Width));
+            f0 = TSimd.MultiplyAdd(v, r0, f0);
+            f1 = TSimd.MultiplyAdd(v, r1, f1);
+            v = TSimd.Load(x + (13 * TSimd.Width));
+            g0 = TSimd.MultiplyAdd(v, r0, g0);
+            g1 = TSimd.MultiplyAdd(v, r1, g1);
+            v = TSimd.Load(x + (15 * TSimd.Width));
+            h0 = TSimd.MultiplyAdd(v, r0, h0);
+            h1 = TSimd.MultiplyAdd(v, r1, h1);
+            x += 16 * TSimd.Width;
+        }
+
+        Store(sums, TSimd.Sum4(a0, a1, b0, b1));
+        Store(sums + 8, TSimd.Sum4(c0, c1, d0, d1));
+        Store(sums + 16, TSimd.Sum4(e0, e1, f0, f1));
+        Store(sums + 24, TSimd.Sum4(g0, g1, h0, h1));
+    }
+
+    // Two tokens' sums of two rows into [token][4].
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(float* sums, Vector128<float> both)
+    {
+        both.GetLower().Store(sums);
+        both.GetUpper().Store(sums + 4);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tokens6(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
     {
