@@ -77,6 +77,7 @@ public sealed partial class ServeTests
     [TestCase("--port 70000", "--port is from 0 to 65535")]
     [TestCase("--log loud", "--log is text, json or quiet")]
     [TestCase("--max-sequences 0", "--max-sequences")]
+    [TestCase("--step-limit 0", "--step-limit")]
     [TestCase("--certificate-key x.pem", "needs --certificate")]
     [TestCase("--trace-endpoint nonsense", "--trace-endpoint is a URL")]
     [TestCase("a=x.weft --name a", "two models are called 'a'")]

@@ -131,6 +131,50 @@ public sealed class FaultTests
     }
 
     [Test]
+    public async Task A_step_that_does_not_return_turns_health_red_until_it_does()
+    {
+        using var gate = new SemaphoreSlim(0);
+        await using var server = await TestServer.WithStubAsync(program => program.OnStep = _ => gate.Wait(), options: new() { StepLimit = TimeSpan.FromMilliseconds(200) });
+        Task<HttpStatusCode> Health() => server.Client.GetAsync("/health").ContinueWith(answer => answer.Result.StatusCode);
+        Assert.That(await Health(), Is.EqualTo(HttpStatusCode.OK), "an engine without work does not hang");
+        var answer = server.PostJsonAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""");
+        try
+        {
+            Assert.That(Health, Is.EqualTo(HttpStatusCode.ServiceUnavailable).After(10_000, 20));
+            Assert.That((await server.GetJsonAsync("/health")).GetProperty("error").GetProperty("message").GetString(), Does.Contain("A step of 'bard' has not returned"));
+        }
+        finally
+        {
+            gate.Release(1000);
+        }
+
+        Assert.That((await answer).Status, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(Health, Is.EqualTo(HttpStatusCode.OK).After(10_000, 20));
+    }
+
+    [Test]
+    public async Task A_step_that_does_not_return_does_not_keep_the_server_from_its_end()
+    {
+        using var gate = new SemaphoreSlim(0);
+        var (drain, patience) = (TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(50));
+        await using var server = await TestServer.WithStubAsync(program => program.OnStep = _ => gate.Wait(), options: new() { DrainTime = drain, StepPatience = patience });
+        var answer = server.PostJsonAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""");
+        try
+        {
+            Assert.That(() => server.Engine.StepElapsed, Is.GreaterThan(TimeSpan.Zero).After(10_000, 5));
+            await server.Server.StopAsync().WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.That(() => answer, Throws.InstanceOf<HttpRequestException>(), "its connection is closed");
+            Assert.That(await server.Engine.CloseAsync(TimeSpan.Zero, TimeSpan.Zero), Is.False, "the model is still in use");
+        }
+        finally
+        {
+            gate.Release(1000);
+        }
+
+        Assert.That(await server.Engine.CloseAsync(TimeSpan.Zero, TimeSpan.FromSeconds(20)), Is.True);
+    }
+
+    [Test]
     public async Task A_request_gives_its_own_time()
     {
         await using var server = await TestServer.WithStubAsync(program => program.OnStep = _ => Thread.Sleep(5));

@@ -48,6 +48,22 @@ public sealed partial class OperationsTests
     }
 
     [Test]
+    public async Task A_model_that_is_still_loaded_does_not_keep_the_server_from_its_end()
+    {
+        using var gate = new SemaphoreSlim(0);
+        ModelSource source = new("bard", () =>
+        {
+            gate.Wait();
+            throw new WeftException("too late");
+        });
+        var server = await DaemonServer.StartAsync(new() { Port = 0, StepPatience = TimeSpan.FromMilliseconds(50) }, [source], new(), default);
+        await server.StopAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        await server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        gate.Release();
+        Assert.That(() => server.Ready, Throws.TypeOf<WeftException>());
+    }
+
+    [Test]
     public async Task A_model_that_cannot_be_loaded_fails_with_its_sentence()
     {
         await using var server = await DaemonServer.StartAsync(

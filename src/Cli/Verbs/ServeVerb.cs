@@ -71,6 +71,10 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     [Option("drain", MetaValue = "SECONDS", Default = 30, HelpText = "How long running requests may go on after Ctrl-C or SIGTERM (30).")]
     public int Drain { get; set; } = 30;
 
+    /// <summary>Step limit.</summary>
+    [Option("step-limit", MetaValue = "SECONDS", Default = 120, HelpText = "A step that lasts longer is taken for a device that hangs, and /health says so (120).")]
+    public int StepLimit { get; set; } = 120;
+
     /// <summary>Traces.</summary>
     [Option("trace-endpoint", MetaValue = "URL", HelpText = "Sends a trace of every request there (OTLP over HTTP, such as http://collector:4318); OTEL_EXPORTER_OTLP_ENDPOINT does the same.")]
     public string? TraceEndpoint { get; set; }
@@ -92,7 +96,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
         {
             try
             {
-                await server.Ready.ConfigureAwait(false);
+                await server.Ready.WaitAsync(session.Cancellation).ConfigureAwait(false);
                 session.Terminal.Note($"serving {string.Join(", ", sources.Select(source => source.Name))} at {server.Address}");
                 if (options.ApiKeys.Count == 0 && UnixSocket is null && Host is not ("127.0.0.1" or "::1" or "localhost"))
                     session.Terminal.Note($"warning: everybody who can reach {Host} can use this server, since there is no API key; see --api-key-file");
@@ -115,6 +119,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
         Check.AtLeast("--cache-tokens", CacheTokens ?? 1, 1);
         Check.AtLeast("--max-body", MaxBody, 1);
         Check.AtLeast("--drain", Drain, 0);
+        Check.AtLeast("--step-limit", StepLimit, 1);
         if (Port is < 0 or > 65535)
             throw new UsageException($"--port is from 0 to 65535, not {Port}");
         if (Log is not ("text" or "json" or "quiet"))
@@ -132,6 +137,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
             CorsOrigins = [.. CorsOrigins],
             MaxBodyBytes = (long)MaxBody << 20,
             DrainTime = TimeSpan.FromSeconds(Drain),
+            StepLimit = TimeSpan.FromSeconds(StepLimit),
             TraceEndpoint = Traces(),
             JsonLogs = Log == "json",
             LogRequests = Log != "quiet",

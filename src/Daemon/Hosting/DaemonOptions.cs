@@ -30,6 +30,12 @@ public sealed record DaemonOptions
     /// <summary>How long generations may go on after the server was told to stop.</summary>
     public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>A step that goes on for longer is taken for a device that hangs: <c>/health</c> says so until it returns.</summary>
+    public TimeSpan StepLimit { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>How long a step in flight may hold up the end of the server, after <see cref="DrainTime"/>.</summary>
+    public TimeSpan StepPatience { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>After this time without anything to send, a stream sends a comment.</summary>
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -21,13 +21,13 @@ namespace Weft.Daemon.Hosting;
 /// The HTTP server: it listens at once, answers 503 while models are loaded and warmed up, then serves until it is told to stop, finishes what it
 /// has begun and ends.
 /// </summary>
-public sealed class DaemonServer : IAsyncDisposable
+public sealed partial class DaemonServer : IAsyncDisposable
 {
     private readonly DaemonOptions options;
     private readonly ModelDirectory models = new();
     private readonly MetricsPage metrics = new();
     private readonly WebApplication application;
-    private readonly List<IDisposable> owned = [];
+    private readonly List<(Engine Engine, Model Model)> owned = [];
     private readonly TracerProvider? traces;
 
     private DaemonServer(DaemonOptions options)
@@ -80,7 +80,7 @@ public sealed class DaemonServer : IAsyncDisposable
     public async Task StopAsync()
     {
         models.Drain();
-        await Task.WhenAll(models.All.Select(model => model.Engine.CloseAsync(options.DrainTime))).ConfigureAwait(false);
+        await Task.WhenAll(models.All.Select(CloseAsync)).ConfigureAwait(false);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         await application.StopAsync(patience.Token).ConfigureAwait(false);
     }
@@ -91,9 +91,15 @@ public sealed class DaemonServer : IAsyncDisposable
         await application.DisposeAsync().ConfigureAwait(false);
         metrics.Dispose();
         traces?.Dispose();
-        await Ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        foreach (var resource in owned)
-            resource.Dispose();
+        // What a thread still loads or computes with is left to it, and to the end of the process.
+        await Task.WhenAny(Ready, Task.Delay(options.StepPatience)).ConfigureAwait(false);
+        if (!Ready.IsCompleted)
+            return;
+        foreach (var (engine, model) in owned)
+        {
+            if (await engine.CloseAsync(TimeSpan.Zero, options.StepPatience).ConfigureAwait(false))
+                model.Dispose();
+        }
     }
 
     /// <summary>Every route.</summary>
@@ -112,14 +118,21 @@ public sealed class DaemonServer : IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             var (model, served) = ModelLoader.Load(source, engineOptions);
-            // Engines first, when all is taken down.
-            owned.Insert(0, served.Engine);
-            owned.Add(model);
+            owned.Add((served.Engine, model));
             loaded.Add(served);
         }
 
         models.Open(loaded);
     }
+
+    private async Task CloseAsync(ServedModel model)
+    {
+        if (!await model.Engine.CloseAsync(options.DrainTime, options.StepPatience).ConfigureAwait(false))
+            LogHanging(application.Services.GetRequiredService<ILogger<DaemonServer>>(), model.Name, model.Engine.StepElapsed.TotalSeconds);
+    }
+
+    [LoggerMessage(LogLevel.Error, "a step of {Model} has not returned for {Seconds:F0} s: the server ends without it")]
+    private static partial void LogHanging(ILogger logger, string model, double seconds);
 
     private WebApplication Build()
     {

@@ -20,7 +20,7 @@ internal static class Routes
     /// <summary>Maps them.</summary>
     public static void Map(WebApplication app, ModelDirectory models, MetricsPage metrics, DaemonOptions options)
     {
-        Get("/health", context => HealthRoute.HealthAsync(context, models));
+        Get("/health", context => HealthRoute.HealthAsync(context, models, options));
         Get("/version", context => HealthRoute.VersionAsync(context, options));
         Get("/openapi.json", OpenApiDocument.WriteAsync);
         Get("/metrics", context => metrics.WriteAsync(context, models));

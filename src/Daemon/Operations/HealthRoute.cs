@@ -9,12 +9,18 @@ namespace Weft.Daemon.Operations;
 /// <summary>What probes ask.</summary>
 internal static class HealthRoute
 {
-    /// <summary><c>GET /health</c>: 200 when requests are served; 503 with the reason while they are not, or when an engine has failed.</summary>
-    public static Task HealthAsync(HttpContext context, ModelDirectory models)
+    /// <summary><c>GET /health</c>: 200 when requests are served; 503 with the reason while they are not, or when an engine has failed or hangs.</summary>
+    public static Task HealthAsync(HttpContext context, ModelDirectory models, DaemonOptions options)
     {
         models.RequireReady();
         if (models.All.FirstOrDefault(model => model.Engine.Failure is not null) is { } failed)
             throw ApiException.Unavailable($"The engine of '{failed.Name}' has failed: {failed.Engine.Failure!.Message}");
+        if (models.All.FirstOrDefault(model => model.Engine.StepElapsed > options.StepLimit) is { } hanging)
+        {
+            throw ApiException.Unavailable(FormattableString.Invariant(
+                $"A step of '{hanging.Name}' has not returned for {hanging.Engine.StepElapsed.TotalSeconds:F0} s; more than {options.StepLimit.TotalSeconds:F0} s are taken for a device that hangs."));
+        }
+
         return JsonResponse.WriteAsync(context, static writer =>
         {
             writer.WriteStartObject();

@@ -47,6 +47,7 @@ public sealed class Engine : IDisposable
     private long nextDeadline = long.MaxValue;
     private int failures;
     private long lastReceived = Stopwatch.GetTimestamp();
+    private long turnStarted; // 0 while the thread waits for work
     private volatile Exception? broken;
     private volatile bool closed;
     private volatile bool stopping;
@@ -80,6 +81,9 @@ public sealed class Engine : IDisposable
 
     /// <summary>What broke the engine for good, or null while it serves.</summary>
     public Exception? Failure => broken;
+
+    /// <summary>How long the step in flight has been going; zero between steps. A device that hangs shows here and nowhere else.</summary>
+    public TimeSpan StepElapsed => Volatile.Read(ref turnStarted) is not 0 and var start ? Stopwatch.GetElapsedTime(start) : TimeSpan.Zero;
 
     /// <summary>Starts a generation.</summary>
     /// <param name="prompt">At least one token, fewer than the context holds.</param>
@@ -141,16 +145,25 @@ public sealed class Engine : IDisposable
 
     /// <summary>Takes no more requests and waits until those that it has are done.</summary>
     /// <param name="patience">After this time they are ended with an <see cref="EngineException"/>.</param>
-    public async Task CloseAsync(TimeSpan patience)
+    /// <param name="stepPatience">How long the step in flight may go on then.</param>
+    /// <returns>False when that step did not return: the engine's thread still uses the model, which must not be disposed.</returns>
+    public async Task<bool> CloseAsync(TimeSpan patience, TimeSpan stepPatience)
     {
         lock (gate)
             closed = true;
         wake.Set();
         await Task.WhenAny(ended.Task, Task.Delay(patience)).ConfigureAwait(false);
+        lock (gate)
+            stopping = true;
+        wake.Set();
+        await Task.WhenAny(ended.Task, Task.Delay(stepPatience)).ConfigureAwait(false);
+        if (!ended.Task.IsCompleted)
+            return false;
         Dispose();
+        return true;
     }
 
-    /// <summary>Ends what runs, with an <see cref="EngineException"/>, and stops.</summary>
+    /// <summary>Ends what runs, with an <see cref="EngineException"/>, and stops. Waits for the step in flight, however long it takes: it uses the model.</summary>
     public void Dispose()
     {
         lock (gate)
@@ -181,10 +194,13 @@ public sealed class Engine : IDisposable
             try
             {
                 wake.Reset();
+                Volatile.Write(ref turnStarted, Stopwatch.GetTimestamp());
                 TakeCommands();
                 EndOverdue();
-                if (!Step() && !closed)
-                    wake.Wait();
+                if (Step() || closed)
+                    continue;
+                Volatile.Write(ref turnStarted, 0);
+                wake.Wait();
             }
             catch (Exception exception)
             {
@@ -198,6 +214,7 @@ public sealed class Engine : IDisposable
         foreach (var request in live.Values.ToList())
             End(request, null, new EngineException(EngineFault.Closed, "the engine was closed before the request was done"));
         TakeCommands();
+        Volatile.Write(ref turnStarted, 0);
         ended.SetResult();
     }
 

@@ -176,7 +176,7 @@ public sealed class EngineTests
         using var gate = new SemaphoreSlim(0);
         using var engine = new Engine(new StubProgram(Vocabulary, maxSequences: 1) { OnStep = _ => gate.Wait() }.ForEngine(60, 320));
         var generations = Enumerable.Range(0, 3).Select(i => engine.Start([5], new() { MaxTokens = 4 })).ToList();
-        var closing = engine.CloseAsync(TimeSpan.FromSeconds(20));
+        var closing = engine.CloseAsync(TimeSpan.FromSeconds(20), TimeSpan.FromSeconds(20));
         Assert.That(() => engine.Start([5], new()), Throws.TypeOf<EngineException>().With.Property("Fault").EqualTo(EngineFault.Closed));
         gate.Release(1000);
         await closing;
@@ -189,7 +189,7 @@ public sealed class EngineTests
         var program = new StubProgram(Vocabulary) { OnStep = _ => Thread.Sleep(5) };
         using var engine = new Engine(program.ForEngine(400, 6000));
         using var generation = engine.Start([5], new() { MaxTokens = 5000 });
-        await engine.CloseAsync(TimeSpan.FromMilliseconds(100));
+        await engine.CloseAsync(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(20));
         Assert.That(() => generation.Wait(), Throws.TypeOf<EngineException>().With.Property("Fault").EqualTo(EngineFault.Closed));
         Assert.That(generation.GeneratedTokens, Is.InRange(1, 200));
     }
