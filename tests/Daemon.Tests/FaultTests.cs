@@ -202,9 +202,9 @@ public sealed class FaultTests
     }
 
     [TestCase("GARBAGE\r\n\r\n")]
-    [TestCase("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"prompt\"")]
-    [TestCase("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n{}")]
-    [TestCase("POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")]
+    [TestCase("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"prompt\"")]
+    [TestCase("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n{}")]
+    [TestCase("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")]
     public async Task A_connection_that_breaks_off_or_sends_rubbish_harms_nobody(string bytes)
     {
         await using var server = await TestServer.WithStubAsync();

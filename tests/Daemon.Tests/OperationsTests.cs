@@ -143,6 +143,44 @@ public sealed partial class OperationsTests
         Assert.That(await Status("/nothing", null), Is.EqualTo(HttpStatusCode.Unauthorized), "who has no key learns nothing");
     }
 
+    [TestCase("", "evil.example", 403)]
+    [TestCase("", "evil.example:8080", 403)]
+    [TestCase("", "127.0.0.1.evil.example", 403)]
+    [TestCase("", "localhost.evil.example", 403)]
+    [TestCase("", "localhost", 200)]
+    [TestCase("", "LOCALHOST:8080", 200)]
+    [TestCase("", "127.0.0.1:9", 200)]
+    [TestCase("", "192.0.2.7", 200)]
+    [TestCase("", "[::1]", 200)]
+    [TestCase("", "[::1]:8080", 200)]
+    [TestCase("model.lan,other.lan", "model.lan:8080", 200)]
+    [TestCase("model.lan,other.lan", "Other.LAN", 200)]
+    [TestCase("model.lan,other.lan", "evil.example", 403)]
+    [TestCase("*", "evil.example", 200)]
+    public async Task A_server_for_this_machine_alone_answers_to_its_own_names(string allowed, string host, int status)
+    {
+        await using var server = await TestServer.WithStubAsync(options: new() { AllowedHosts = allowed.Split(',', StringSplitOptions.RemoveEmptyEntries) });
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/health") { Headers = { Host = host } };
+        using var answer = await server.Client.SendAsync(request);
+        Assert.That((int)answer.StatusCode, Is.EqualTo(status));
+        if (status == 403)
+            Assert.That((await TestServer.JsonAsync(answer)).GetProperty("error").GetProperty("message").GetString(), Does.Contain($"the host '{host.Split(':')[0]}'"));
+    }
+
+    [TestCase("0.0.0.0", "", 200)]
+    [TestCase("0.0.0.0", "model.lan", 403)]
+    [TestCase("localhost", "", 403)]
+    [TestCase("::1", "", 403)]
+    public async Task Names_are_checked_at_loopback_addresses_or_where_some_are_given(string address, string allowed, int status)
+    {
+        DaemonOptions options = new() { Host = address, Port = 0, AllowedHosts = allowed.Split(',', StringSplitOptions.RemoveEmptyEntries) };
+        await using var server = await DaemonServer.StartAsync(options, [], new(), default);
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, server.Address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal) + "/version") { Headers = { Host = "any.example" } };
+        using var answer = await client.SendAsync(request);
+        Assert.That((int)answer.StatusCode, Is.EqualTo(status));
+    }
+
     [Test]
     public async Task Pages_of_other_origins_are_let_in_by_name()
     {

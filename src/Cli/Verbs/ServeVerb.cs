@@ -47,6 +47,10 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     [Option("api-key-file", MetaValue = "FILE", HelpText = "API keys, one a line, of which requests must carry one; WEFT_API_KEYS holds them too, separated by commas.")]
     public string? ApiKeyFile { get; set; }
 
+    /// <summary>Names.</summary>
+    [Option("allowed-host", MetaValue = "NAME", HelpText = "A name by which requests may call the server, beside addresses and localhost; * for any. May be given several times. Checked when --host is a loopback address, or when given.")]
+    public IEnumerable<string> AllowedHosts { get; set; } = [];
+
     /// <summary>Origins.</summary>
     [Option("cors-origin", MetaValue = "ORIGIN", HelpText = "Lets pages of this origin call the server (CORS); * for all. May be given several times.")]
     public IEnumerable<string> CorsOrigins { get; set; } = [];
@@ -134,6 +138,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
             Certificate = Certificate,
             CertificateKey = CertificateKey,
             ApiKeys = [.. ApiKeys()],
+            AllowedHosts = [.. AllowedHosts],
             CorsOrigins = [.. CorsOrigins],
             MaxBodyBytes = (long)MaxBody << 20,
             DrainTime = TimeSpan.FromSeconds(Drain),

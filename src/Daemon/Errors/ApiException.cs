@@ -29,6 +29,9 @@ internal sealed class ApiException(int status, string type, string? code, string
     public static ApiException Unauthorized(string message) =>
         new(StatusCodes.Status401Unauthorized, Invalid, "invalid_api_key", message);
 
+    public static ApiException UnknownHost(string host) => new(
+        StatusCodes.Status403Forbidden, Invalid, "host_not_allowed", $"The request is for the host '{host}', by which this server is not called; --allowed-host {host} lets it in.");
+
     public static ApiException NotFound(string message) => new(StatusCodes.Status404NotFound, Invalid, "not_found", message);
 
     public static ApiException UnknownModel(string name) =>

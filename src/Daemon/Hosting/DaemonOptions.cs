@@ -21,6 +21,12 @@ public sealed record DaemonOptions
     /// <summary>Keys of which requests must carry one; empty lets everybody in.</summary>
     public IReadOnlyList<string> ApiKeys { get; init; } = [];
 
+    /// <summary>
+    /// Names by which requests may call the server (their header Host), beside addresses, <c>localhost</c> and <see cref="Host"/>; <c>*</c> for any.
+    /// Empty checks nothing, unless the server listens at a loopback address.
+    /// </summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
+
     /// <summary>Origins whose pages may call the server (CORS); <c>*</c> for all, empty for none.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
 

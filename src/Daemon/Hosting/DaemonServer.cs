@@ -27,12 +27,14 @@ public sealed partial class DaemonServer : IAsyncDisposable
     private readonly ModelDirectory models = new();
     private readonly MetricsPage metrics = new();
     private readonly WebApplication application;
+    private readonly IPAddress? address; // null for a Unix socket
     private readonly List<(Engine Engine, Model Model)> owned = [];
     private readonly TracerProvider? traces;
 
     private DaemonServer(DaemonOptions options)
     {
         this.options = options;
+        address = options.UnixSocket is null ? Resolve(options.Host) : null;
         traces = options.TraceEndpoint is { } endpoint ? RequestTrace.Export(endpoint, options.Version) : null;
         application = Build();
     }
@@ -154,6 +156,8 @@ public sealed partial class DaemonServer : IAsyncDisposable
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         var app = builder.Build();
         app.UseMiddleware<RequestLog>();
+        if (HostCheck.IsNeeded(options, address))
+            app.UseMiddleware<HostCheck>();
         app.UseMiddleware<CrossOrigin>();
         app.UseMiddleware<ApiKeyCheck>();
         Routes.Map(app, models, metrics, options);
@@ -177,22 +181,20 @@ public sealed partial class DaemonServer : IAsyncDisposable
             RemoveStaleSocket(path);
             kestrel.ListenUnixSocket(path, Secure);
         }
-        else if (IPAddress.TryParse(options.Host, out var address))
-        {
-            kestrel.Listen(address, options.Port, Secure);
-        }
         else if (options.Host == "localhost" && options.Port != 0)
         {
             kestrel.ListenLocalhost(options.Port, Secure);
         }
         else
         {
-            kestrel.Listen(Resolve(options.Host), options.Port, Secure);
+            kestrel.Listen(address!, options.Port, Secure);
         }
     }
 
     private static IPAddress Resolve(string host)
     {
+        if (IPAddress.TryParse(host, out var literal))
+            return literal;
         try
         {
             return Dns.GetHostAddresses(host) is [var address, ..] ? address : throw new WeftException($"the host '{host}' has no address");
