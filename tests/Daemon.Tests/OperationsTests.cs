@@ -218,7 +218,24 @@ public sealed partial class OperationsTests
         using var answer = await server.Client.SendAsync(request);
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
         Assert.That(answer.Headers.GetValues("X-Request-Id").Single(), Is.EqualTo("mine-7"));
-        Assert.That((await server.GetJsonAsync("/v1/completions")).GetProperty("error").GetProperty("type").GetString(), Is.EqualTo("invalid_request_error"));
+    }
+
+    [TestCase("GET", "/v1/completions", "POST", "method_not_allowed")]
+    [TestCase("POST", "/health", "GET, HEAD", "method_not_allowed")]
+    [TestCase("DELETE", "/v1/models/bard", "GET, HEAD", "method_not_allowed")]
+    [TestCase("OPTIONS", "/v1/models", "GET, HEAD", "method_not_allowed")]
+    [TestCase("PUT", "/api/chat", "POST", null)]
+    public async Task A_wrong_method_is_405_with_those_that_are_right(string method, string path, string allowed, string? code)
+    {
+        await using var server = await TestServer.WithStubAsync();
+        using var request = new HttpRequestMessage(new(method), path);
+        using var answer = await server.Client.SendAsync(request);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.MethodNotAllowed));
+        Assert.That(string.Join(", ", answer.Content.Headers.Allow), Is.EqualTo(allowed));
+        var error = (await TestServer.JsonAsync(answer)).GetProperty("error");
+        Assert.That((code is null ? error : error.GetProperty("message")).GetString(), Is.EqualTo($"{path} does not take {method}, but {allowed}."));
+        if (code is not null)
+            Assert.That(error.GetProperty("code").GetString(), Is.EqualTo(code));
     }
 
     [Test]

@@ -34,6 +34,9 @@ internal sealed class ApiException(int status, string type, string? code, string
 
     public static ApiException NotFound(string message) => new(StatusCodes.Status404NotFound, Invalid, "not_found", message);
 
+    public static ApiException WrongMethod(string method, string path, string? allowed) =>
+        new(StatusCodes.Status405MethodNotAllowed, Invalid, "method_not_allowed", $"{path} does not take {method}, but {allowed}.");
+
     public static ApiException UnknownModel(string name) =>
         new(StatusCodes.Status404NotFound, Invalid, "model_not_found", $"The model '{name}' does not exist here; GET /v1/models lists those that do.", "model");
 

@@ -47,9 +47,22 @@ internal static class Routes
 
         foreach (var path in Later)
             Post(path, _ => throw ApiException.NotImplemented($"The route {path} is not supported yet."));
-        app.MapFallback("{*path}", context => throw ApiException.NotFound($"There is nothing at {context.Request.Method} {context.Request.Path}."));
+        app.Use(ExplainAsync);
 
         void Get(string path, RequestDelegate handle) => app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], handle);
         void Post(string path, RequestDelegate handle) => app.MapMethods(path, [HttpMethods.Post], handle);
+    }
+
+    /// <summary>Routing answers what it has no route for with a status alone, and for a wrong method with the header Allow.</summary>
+    private static async Task ExplainAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context).ConfigureAwait(false);
+        switch (context.Response)
+        {
+            case { HasStarted: false, StatusCode: StatusCodes.Status404NotFound }:
+                throw ApiException.NotFound($"There is nothing at {context.Request.Method} {context.Request.Path}.");
+            case { HasStarted: false, StatusCode: StatusCodes.Status405MethodNotAllowed }:
+                throw ApiException.WrongMethod(context.Request.Method, context.Request.Path, context.Response.Headers.Allow);
+        }
     }
 }
