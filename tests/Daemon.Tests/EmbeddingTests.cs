@@ -29,6 +29,8 @@ public sealed class EmbeddingTests
         Assert.That(encoded.GetProperty("usage").GetProperty("total_tokens").GetInt32(), Is.EqualTo(Bard.Tokenizer.Encode("ROMEO: what light").Length));
         var (_, ollama) = await server.PostJsonAsync("/api/embed", $$"""{"model":"bard","input":"ROMEO: what light","pooling":"{{pooling}}"}""");
         Assert.That(ollama.GetProperty("embeddings")[0].EnumerateArray().Select(x => x.GetSingle()), Is.EqualTo(vectors[0]));
+        var (_, older) = await server.PostJsonAsync("/api/embeddings", $$"""{"model":"bard","prompt":"ROMEO: what light","pooling":"{{pooling}}"}""");
+        Assert.That(older.GetProperty("embedding").EnumerateArray().Select(x => x.GetSingle()), Is.EqualTo(vectors[0]));
     }
 
     [Test]

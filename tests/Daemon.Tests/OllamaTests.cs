@@ -64,11 +64,20 @@ public sealed class OllamaTests
         Assert.That((status, json.GetProperty("done_reason").GetString()), Is.EqualTo((HttpStatusCode.OK, "load")));
     }
 
+    [Test]
+    public async Task The_command_line_finds_the_server_there()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Head, "/");
+        using var answer = await server.Client.SendAsync(request);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
     [TestCase("/api/chat", """{"model":"other","messages":[{"role":"user","content":"a"}]}""", 404, "'other' does not exist")]
     [TestCase("/api/chat", """{"messages":[]}""", 400, "'model' is missing")]
     [TestCase("/api/generate", """{"model":"bard","prompt":5}""", 400, "'prompt' must be a string")]
     [TestCase("/api/generate", """{"model":"bard","prompt":"a","options":{"temperature":"x"}}""", 400, "'options.temperature' must be a number")]
     [TestCase("/api/generate", """{"model":"bard","prompt":"a","format":"json"}""", 501, "not supported yet")]
+    [TestCase("/api/embeddings", """{"model":"bard","input":"a"}""", 400, "'prompt' is missing")]
     public async Task What_is_wrong_is_a_sentence(string path, string body, int status, string says)
     {
         var (actual, json) = await server.PostJsonAsync(path, body);

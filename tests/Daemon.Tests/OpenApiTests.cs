@@ -42,6 +42,7 @@ public sealed class OpenApiTests
     [TestCase("/api/chat", """{"model":"bard","messages":[{"role":"user","content":"a"}],"stream":false,"options":{"num_predict":3}}""")]
     [TestCase("/api/generate", """{"model":"bard","prompt":"a","stream":false,"options":{"num_predict":3}}""")]
     [TestCase("/api/embed", """{"model":"bard","input":"a"}""")]
+    [TestCase("/api/embeddings", """{"model":"bard","prompt":"a"}""")]
     [TestCase("/api/show", """{"model":"bard"}""")]
     [TestCase("/api/tags", null)]
     [TestCase("/api/ps", null)]

@@ -20,6 +20,8 @@ internal static class Routes
     /// <summary>Maps them.</summary>
     public static void Map(WebApplication app, ModelDirectory models, MetricsPage metrics, DaemonOptions options)
     {
+        // Ollama's command line asks for it before anything else.
+        Get("/", context => context.Response.WriteAsync("Weft is running", context.RequestAborted));
         Get("/health", context => HealthRoute.HealthAsync(context, models, options));
         Get("/version", context => HealthRoute.VersionAsync(context, options));
         Get("/openapi.json", OpenApiDocument.WriteAsync);
@@ -39,7 +41,8 @@ internal static class Routes
 
         Post("/api/chat", context => OllamaGenerationRoutes.ChatAsync(context, models));
         Post("/api/generate", context => OllamaGenerationRoutes.GenerateAsync(context, models));
-        Post("/api/embed", context => OllamaEmbedRoute.HandleAsync(context, models));
+        Post("/api/embed", context => OllamaEmbedRoutes.EmbedAsync(context, models));
+        Post("/api/embeddings", context => OllamaEmbedRoutes.EmbedOneAsync(context, models));
         Post("/api/show", context => OllamaModelRoutes.ShowAsync(context, models));
         Get("/api/tags", context => OllamaModelRoutes.TagsAsync(context, models));
         Get("/api/ps", context => OllamaModelRoutes.RunningAsync(context, models));

@@ -27,7 +27,7 @@ internal static class EmbeddingsRoute
         var pooling = Pooling(fields);
         if (fields.Integer("dimensions") is { } dimensions && dimensions != model.Facts.EmbeddingSize)
             throw ApiException.BadRequest($"'dimensions' is {dimensions}, but embeddings of '{model.Name}' have {model.Facts.EmbeddingSize}.", "dimensions");
-        var vectors = await EmbedAsync(context, model, inputs, pooling).ConfigureAwait(false);
+        var vectors = await EmbedAsync(context, model, inputs, "input", pooling).ConfigureAwait(false);
         await JsonResponse.WriteAsync(context, writer =>
         {
             writer.WriteStartObject();
@@ -57,12 +57,18 @@ internal static class EmbeddingsRoute
     }
 
     /// <summary>Embeds texts, as many at a time as the engine runs; the first that fails ends the others.</summary>
-    public static async Task<float[][]> EmbedAsync(HttpContext context, ServedModel model, IReadOnlyList<int[]> inputs, Pooling pooling)
+    /// <param name="context">For the time that the client gives.</param>
+    /// <param name="model">Computes.</param>
+    /// <param name="inputs">Tokens of each text.</param>
+    /// <param name="name">Field of the request that holds them.</param>
+    /// <param name="pooling">How the tokens' hidden states become one.</param>
+    /// <exception cref="WeftException">One is too long, or a step failed.</exception>
+    public static async Task<float[][]> EmbedAsync(HttpContext context, ServedModel model, IReadOnlyList<int[]> inputs, string name, Pooling pooling)
     {
         if (inputs.FirstOrDefault(input => input.Length > model.Facts.ContextLength) is { } tooLong)
         {
             throw ApiException.BadRequest(
-                $"A text of 'input' has {tooLong.Length} tokens, which do not fit the context of {model.Facts.ContextLength}.", "input", "context_length_exceeded");
+                $"A text of '{name}' has {tooLong.Length} tokens, which do not fit the context of {model.Facts.ContextLength}.", name, "context_length_exceeded");
         }
 
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
