@@ -97,6 +97,8 @@ public sealed class Engine : IDisposable
         generation.Validate(model.VocabularySize);
         if (prompt.IsEmpty)
             throw new OptionException("prompt", "the prompt is empty; it must have at least one token");
+        if (prompt.IndexOfAnyExceptInRange(0, model.VocabularySize - 1) is >= 0 and var wrong)
+            throw new OptionException("prompt", $"the prompt has the token id {prompt[wrong]}, but the ids of the model's vocabulary end at {model.VocabularySize - 1}");
         if (generation.Pooling is not null && prompt.Length > model.ContextLength)
             throw new OptionException("input", $"the text has {prompt.Length} tokens, which do not fit the context of {model.ContextLength}");
         if (generation.Pooling is null && prompt.Length >= model.ContextLength)
@@ -422,11 +424,16 @@ public sealed class Engine : IDisposable
     {
         live.Remove(request.Id);
         scheduler.Remove(request);
-        program.Forget(request.Sampler);
         if (request.Generation.QueueTime is null)
+        {
             Interlocked.Decrement(ref waiting);
+        }
         else
+        {
             started--;
+            program.Forget(request.Sampler);
+        }
+
         var duration = Since(request.Arrival);
         Publish();
         request.Generation.End(reason, duration, failure);

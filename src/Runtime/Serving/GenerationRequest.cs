@@ -13,6 +13,7 @@ internal sealed class GenerationRequest : Request
     private readonly StreamingDetokenizer? detokenizer;
     private readonly StopStrings stops;
     private readonly HashSet<int> ends;
+    private readonly int vocabularySize;
 
     public GenerationRequest(Generation generation, ReadOnlySpan<int> prompt, int maxTokens, EngineModel model, BlockTable table, long arrival)
         : base(prompt, maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
@@ -24,10 +25,7 @@ internal sealed class GenerationRequest : Request
         WantsPromptLogits = options.PromptLogProbabilities || options.Pooling == Pooling.Mean;
         Pooler = options.Pooling is { } pooling ? new(pooling, model.FinalNorm) : null;
         ends = [.. options.StopTokens, .. options.IgnoreEos ? [] : model.EosTokens];
-        Sampler = new Sampler(options.Sampling, model.VocabularySize);
-        Sampler.Observe(prompt);
-        if (HostSampler.IsNeeded(options))
-            HostSampler = new(Sampler, options, ends, model.VocabularySize);
+        vocabularySize = model.VocabularySize;
         detokenizer = model.Tokenizer is null ? null : new(model.Tokenizer);
         stops = new(options.StopStrings);
     }
@@ -35,11 +33,13 @@ internal sealed class GenerationRequest : Request
     /// <summary>What its caller reads.</summary>
     public Generation Generation { get; }
 
-    /// <summary>Draws its tokens.</summary>
-    public Sampler Sampler { get; }
+    /// <summary>
+    /// Draws its tokens. Made for its first step: penalties and log-probabilities take megabytes where vocabularies are large, and thousands may wait.
+    /// </summary>
+    public Sampler Sampler => field ??= CreateSampler();
 
     /// <summary>Draws them on the host instead; null where the device can.</summary>
-    public HostSampler? HostSampler { get; }
+    public HostSampler? HostSampler => field ??= HostSampler.IsNeeded(Generation.Options) ? new(Sampler, Generation.Options, ends, vocabularySize) : null;
 
     /// <summary>Makes the embedding that is wanted in place of tokens; null for those.</summary>
     public Pooler? Pooler { get; }
@@ -62,6 +62,13 @@ internal sealed class GenerationRequest : Request
         MustResume = false;
         var tokens = CollectionsMarshal.AsSpan(Tokens);
         Sampler.Resume(tokens[..PromptLength], tokens[PromptLength..]);
+    }
+
+    private Sampler CreateSampler()
+    {
+        var sampler = new Sampler(Generation.Options.Sampling, vocabularySize);
+        sampler.Observe(CollectionsMarshal.AsSpan(Tokens)[..PromptLength]);
+        return sampler;
     }
 
     /// <summary>Takes a token that was drawn.</summary>

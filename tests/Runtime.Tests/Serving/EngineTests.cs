@@ -102,6 +102,25 @@ public sealed class EngineTests
     }
 
     [Test]
+    public void A_request_that_waits_holds_its_prompt_and_little_more()
+    {
+        const int Waiting = 100;
+        using var gate = new SemaphoreSlim(0);
+        using var engine = new Engine(new StubProgram(150_000, 64, 1, 20) { OnStep = _ => gate.Wait() }.ForEngine(60, 320));
+        using var running = engine.Start([5], new() { MaxTokens = 3 });
+        // What takes most: penalties count every token of the vocabulary, log-probabilities keep a row of logits.
+        GenerationOptions options = new() { MaxTokens = 3, TopLogProbabilities = 2, Sampling = new() { Temperature = 1, RepetitionPenalty = 1.1f } };
+        Assert.That(() => engine.Statistics.Waiting, Is.Zero.After(2000, 1));
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var generations = Enumerable.Range(0, Waiting).Select(_ => engine.Start(new int[200], options)).ToList();
+        var bytes = (GC.GetTotalMemory(forceFullCollection: true) - before) / Waiting;
+        gate.Release(1000);
+        TestContext.Out.WriteLine($"{bytes} bytes a request");
+        Assert.That(bytes, Is.LessThan(10_000));
+        Assert.That(generations.Select(generation => generation.Wait().Count), Is.All.EqualTo(3));
+    }
+
+    [Test]
     public void A_step_that_one_request_breaks_harms_nobody_else([Values] bool runsAhead, [Values(20, 200)] int blocks)
     {
         const int Poison = 1; // never drawn
@@ -244,6 +263,8 @@ public sealed class EngineTests
         TestCaseData Case(string option, GenerationOptions options, params int[] prompt) => new(option, prompt, options);
         yield return Case("prompt", new());
         yield return Case("prompt", new(), new int[320]);
+        yield return Case("prompt", new(), 5, 1000);
+        yield return Case("prompt", new(), -1);
         yield return Case("max_tokens", new() { MaxTokens = 0 }, 1);
         yield return Case("min_tokens", new() { MinTokens = 9, MaxTokens = 8 }, 1);
         yield return Case("top_logprobs", new() { TopLogProbabilities = 21 }, 1);
