@@ -48,6 +48,9 @@ internal sealed class StubProgram : StepProgram
     /// <summary>Called with the batch of every step; what it throws is the step's failure.</summary>
     public Action<StepBatch>? OnStep { get; set; }
 
+    /// <summary>Called with every sampler that draws no more.</summary>
+    public Action<Sampler>? OnForget { get; set; }
+
     /// <summary>The token after <paramref name="token"/> at a position: never one of the first three, so that no generation ends by chance.</summary>
     public static int Next(int token, int position, int vocabulary) => 3 + (int)(((uint)token * 7919u + (uint)position * 104729u) % (uint)(vocabulary - 3));
 
@@ -94,9 +97,7 @@ internal sealed class StubProgram : StepProgram
     {
     }
 
-    public override void Forget(Sampler sampler)
-    {
-    }
+    public override void Forget(Sampler sampler) => OnForget?.Invoke(sampler);
 
     protected override void Dispose(bool disposing)
     {

@@ -178,7 +178,7 @@ public sealed class Engine : IDisposable
     private void ThrowIfClosed()
     {
         if (broken is { } failure)
-            throw new EngineException(EngineFault.Failed, $"the engine has failed: {failure.Message}", failure);
+            throw Broken(failure);
         if (closed)
             throw new EngineException(EngineFault.Closed, "the engine is closing");
     }
@@ -199,7 +199,7 @@ public sealed class Engine : IDisposable
                 Volatile.Write(ref turnStarted, Stopwatch.GetTimestamp());
                 TakeCommands();
                 EndOverdue();
-                if (Step() || closed)
+                if ((broken is null && Step()) || closed)
                     continue;
                 Volatile.Write(ref turnStarted, 0);
                 wake.Wait();
@@ -207,17 +207,39 @@ public sealed class Engine : IDisposable
             catch (Exception exception)
             {
                 // Whatever it is, it is answered: the process and the other requests go on.
-                Fail(exception);
+                Guard(() => Fail(exception));
             }
         }
 
-        // A request that came before the gate closed is still in the queue.
         stopping = true;
-        foreach (var request in live.Values.ToList())
-            End(request, null, new EngineException(EngineFault.Closed, "the engine was closed before the request was done"));
-        TakeCommands();
+        Guard(() => EndAll(new EngineException(EngineFault.Closed, "the engine was closed before the request was done")));
+        // A request that came before the gate closed is still in the queue.
+        while (!commands.IsEmpty)
+            Guard(TakeCommands);
         Volatile.Write(ref turnStarted, 0);
         ended.SetResult();
+    }
+
+    /// <summary>Does what must not fail. If it does all the same, a lost device for instance, the engine is broken, and every caller is told.</summary>
+    private void Guard(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception exception)
+        {
+            // Neither the scheduler nor the program can be relied on.
+            broken ??= exception;
+            foreach (var request in live.Values)
+            {
+                Uncount(request);
+                request.Generation.End(null, Since(request.Arrival), Broken(exception));
+            }
+
+            live.Clear();
+            Volatile.Write(ref statistics, statistics with { Running = 0, Waiting = 0 });
+        }
     }
 
     private void TakeCommands()
@@ -235,7 +257,7 @@ public sealed class Engine : IDisposable
                 else if (stopping)
                     End(added, null, new EngineException(EngineFault.Closed, "the engine is closing"));
                 else if (broken is { } failure)
-                    End(added, null, new EngineException(EngineFault.Failed, $"the engine has failed: {failure.Message}", failure));
+                    End(added, null, Broken(failure));
             }
             else if (live.TryGetValue(command.Cancelled!.Id, out var cancelled))
             {
@@ -423,21 +445,36 @@ public sealed class Engine : IDisposable
     private void End(GenerationRequest request, FinishReason? reason, Exception? failure)
     {
         live.Remove(request.Id);
-        scheduler.Remove(request);
-        if (request.Generation.QueueTime is null)
+        Uncount(request);
+        var duration = Since(request.Arrival);
+        try
         {
-            Interlocked.Decrement(ref waiting);
+            scheduler.Remove(request);
+            if (request.Generation.QueueTime is not null)
+                program.Forget(request.Sampler);
+            Publish();
         }
-        else
+        finally
         {
-            started--;
-            program.Forget(request.Sampler);
+            // Whatever else fails, its caller waits no longer.
+            request.Generation.End(reason, duration, failure);
         }
 
-        var duration = Since(request.Arrival);
-        Publish();
-        request.Generation.End(reason, duration, failure);
         metrics.RecordEnd(request.Generation, duration);
+    }
+
+    private void EndAll(Exception failure)
+    {
+        foreach (var request in live.Values.ToList())
+            End(request, null, failure);
+    }
+
+    private void Uncount(GenerationRequest request)
+    {
+        if (request.Generation.QueueTime is null)
+            Interlocked.Decrement(ref waiting);
+        else
+            started--;
     }
 
     /// <summary>
@@ -460,11 +497,11 @@ public sealed class Engine : IDisposable
             End(involved[0], null, new EngineException(EngineFault.Failed, $"the step failed: {exception.Message}", exception));
         foreach (var request in involved.Where(request => request.State != RequestState.Finished && !suspects.Contains(request)))
             suspects.Enqueue(request);
-        if (broken is null)
-            return;
-        foreach (var request in live.Values.ToList())
-            End(request, null, new EngineException(EngineFault.Failed, $"the engine has failed: {exception.Message}", exception));
+        if (broken is not null)
+            EndAll(Broken(exception));
     }
+
+    private static EngineException Broken(Exception failure) => new(EngineFault.Failed, $"the engine has failed: {failure.Message}", failure);
 
     private void Publish() => Volatile.Write(ref statistics, new(
         scheduler.Running.Count, started - scheduler.Running.Count, model.Blocks.TotalCount, model.Blocks.TotalCount - model.Blocks.FreeCount,

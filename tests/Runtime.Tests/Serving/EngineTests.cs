@@ -190,6 +190,32 @@ public sealed class EngineTests
     }
 
     [Test]
+    public void A_device_that_fails_while_a_failure_is_cleared_up_ends_every_generation([Values] bool inStep)
+    {
+        // A generation's end fails, and so does whatever follows from that; or a step does, and clearing up after it.
+        using var gate = new SemaphoreSlim(0);
+        var program = new StubProgram(Vocabulary, maxSequences: 4)
+        {
+            OnStep = _ =>
+            {
+                gate.Wait();
+                if (inStep)
+                    throw new WeftException("the step stumbled");
+            },
+            OnForget = _ => throw new InvalidOperationException("the device is gone"),
+        };
+        using var engine = new Engine(program.ForEngine(60, 320));
+        var generations = Enumerable.Range(0, 40).Select(i => engine.Start([5], new() { MaxTokens = i == 0 ? 2 : 50 })).ToList();
+        gate.Release(1000);
+        if (!inStep)
+            Assert.That(generations[0].Wait(), Is.EqualTo(Expected([5], 2)), "its tokens were drawn");
+        foreach (var generation in generations.Skip(inStep ? 0 : 1))
+            Assert.That(() => generation.Wait(), Throws.TypeOf<EngineException>().With.Message.Contains("the device is gone"));
+        Assert.That(engine.Failure, Is.Not.Null);
+        Assert.That(engine.Statistics, Has.Property("Running").Zero.And.Property("Waiting").Zero);
+    }
+
+    [Test]
     public async Task Closing_finishes_what_was_begun_and_refuses_what_is_new()
     {
         using var gate = new SemaphoreSlim(0);
