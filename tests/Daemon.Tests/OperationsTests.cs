@@ -238,6 +238,18 @@ public sealed partial class OperationsTests
             Assert.That(error.GetProperty("code").GetString(), Is.EqualTo(code));
     }
 
+    [TestCase(false, -1, 400)]
+    [TestCase(false, 5, 200)]
+    [TestCase(true, -1, 200)]
+    public async Task A_request_goes_before_others_only_where_that_is_allowed(bool allowed, int priority, int status)
+    {
+        await using var server = await TestServer.WithStubAsync(options: new() { AllowPriority = allowed });
+        var (actual, json) = await server.PostJsonAsync("/v1/completions", $$"""{"prompt":"a","max_tokens":2,"priority":{{priority}}}""");
+        Assert.That((int)actual, Is.EqualTo(status));
+        if (status == 400)
+            Assert.That(json.GetProperty("error").GetProperty("param").GetString(), Is.EqualTo("priority"));
+    }
+
     [Test]
     public async Task A_body_that_is_too_large_is_413()
     {

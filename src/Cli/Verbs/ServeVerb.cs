@@ -63,6 +63,10 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     [Option("max-waiting", MetaValue = "N", Default = 1024, HelpText = "Most requests that wait; one more is refused with status 429 (1024).")]
     public int MaxWaiting { get; set; } = 1024;
 
+    /// <summary>Priority.</summary>
+    [Option("allow-priority", HelpText = "Lets requests go before others by a negative priority; otherwise they can only step back.")]
+    public bool AllowPriority { get; set; }
+
     /// <summary>Cache.</summary>
     [Option("cache-tokens", MetaValue = "N", HelpText = "Tokens that the key/value cache holds over all sequences; eight contexts, as far as a quarter of the memory goes, when not given.")]
     public int? CacheTokens { get; set; }
@@ -140,6 +144,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
             ApiKeys = [.. ApiKeys()],
             AllowedHosts = [.. AllowedHosts],
             CorsOrigins = [.. CorsOrigins],
+            AllowPriority = AllowPriority,
             MaxBodyBytes = (long)MaxBody << 20,
             DrainTime = TimeSpan.FromSeconds(Drain),
             StepLimit = TimeSpan.FromSeconds(StepLimit),

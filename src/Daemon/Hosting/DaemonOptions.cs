@@ -30,6 +30,9 @@ public sealed record DaemonOptions
     /// <summary>Origins whose pages may call the server (CORS); <c>*</c> for all, empty for none.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
 
+    /// <summary>Requests may go before others, by a negative <c>priority</c>. Otherwise they can only step back, which harms nobody else.</summary>
+    public bool AllowPriority { get; init; }
+
     /// <summary>Largest body of a request, in bytes.</summary>
     public long MaxBodyBytes { get; init; } = 32L << 20;
 

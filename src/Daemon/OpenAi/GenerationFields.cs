@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Weft.Daemon.Errors;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
@@ -49,6 +50,9 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
         var streamOptions = fields.Object("stream_options");
         if (streamOptions is not null && !stream)
             throw ApiException.BadRequest("'stream_options' is only for requests with 'stream': true.", "stream_options");
+        var priority = fields.Integer("priority") ?? 0;
+        if (priority < 0 && !context.RequestServices.GetRequiredService<DaemonOptions>().AllowPriority)
+            throw ApiException.BadRequest($"'priority' is {priority}, but must be at least 0: this server lets no request go before others (--allow-priority).", "priority");
         var options = new GenerationOptions
         {
             MaxTokens = fields.Integer("max_completion_tokens") ?? fields.Integer("max_tokens") ?? maxTokens,
@@ -57,7 +61,7 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
             StopTokens = fields.Integers("stop_token_ids"),
             IgnoreEos = fields.Flag("ignore_eos") ?? false,
             TopLogProbabilities = topLogProbabilities,
-            Priority = fields.Integer("priority") ?? 0,
+            Priority = priority,
             Timeout = RequestTimeout.Read(context),
             Sampling = new SamplingOptions
             {
