@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -61,6 +62,27 @@ public sealed partial class OperationsTests
         await server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
         gate.Release();
         Assert.That(() => server.Ready, Throws.TypeOf<WeftException>());
+    }
+
+    [Test]
+    public async Task Every_way_to_draw_and_an_embedding_come_before_readiness()
+    {
+        var reasons = new System.Collections.Concurrent.ConcurrentBag<object?>();
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            // The engine that warms a model up has no name, so that it is in nobody's metrics.
+            if (instrument.Meter.Name == Engine.MeterName && instrument.Name == "request_success" && instrument.Meter.Tags!.Contains(new("model_name", "")))
+                self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
+        {
+            for (; count > 0; count--)
+                reasons.Add(tags[0].Value);
+        });
+        listener.Start();
+        await using var server = await TestServer.WithBardAsync();
+        Assert.That(reasons, Is.EquivalentTo(new[] { "length", "length", "length", "stop" }), "greedy, sampled, on the host, and an embedding");
     }
 
     [Test]
