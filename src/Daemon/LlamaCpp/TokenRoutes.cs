@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Weft.Daemon.Errors;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
-using Weft.Daemon.OpenAi;
+using Weft.Daemon.Requests;
 using Weft.Tokenizers;
 
 namespace Weft.Daemon.LlamaCpp;

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Weft.Daemon.Errors;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
-using Weft.Daemon.OpenAi;
+using Weft.Daemon.Requests;
 
 namespace Weft.Daemon.Ollama;
 
@@ -18,14 +18,14 @@ internal static class OllamaEmbedRoutes
         var fields = new Fields(document.RootElement);
         var model = OllamaModelRoutes.Find(fields, models);
         var inputs = PromptField.Read(fields, "input", model);
-        var vectors = await EmbeddingsRoute.EmbedAsync(context, model, inputs, "input", EmbeddingsRoute.Pooling(fields)).ConfigureAwait(false);
+        var vectors = await Embeddings.EmbedAsync(context, model, inputs, "input", Embeddings.Pooling(fields)).ConfigureAwait(false);
         await JsonResponse.WriteAsync(context, writer =>
         {
             writer.WriteStartObject();
             writer.WriteString("model", model.Name);
             writer.WriteStartArray("embeddings");
             foreach (var vector in vectors)
-                EmbeddingsRoute.WriteVector(writer, vector);
+                Embeddings.WriteVector(writer, vector);
             writer.WriteEndArray();
             writer.WriteNumber("total_duration", Stopwatch.GetElapsedTime(start).Ticks * TimeSpan.NanosecondsPerTick);
             writer.WriteNumber("load_duration", 0);
@@ -42,12 +42,12 @@ internal static class OllamaEmbedRoutes
         var model = OllamaModelRoutes.Find(fields, models);
         var prompt = fields.Text("prompt") ?? throw ApiException.BadRequest("'prompt' is missing.", "prompt");
         var tokens = model.RequireTokenizer().Encode(prompt);
-        var vectors = await EmbeddingsRoute.EmbedAsync(context, model, [tokens], "prompt", EmbeddingsRoute.Pooling(fields)).ConfigureAwait(false);
+        var vectors = await Embeddings.EmbedAsync(context, model, [tokens], "prompt", Embeddings.Pooling(fields)).ConfigureAwait(false);
         await JsonResponse.WriteAsync(context, writer =>
         {
             writer.WriteStartObject();
             writer.WritePropertyName("embedding");
-            EmbeddingsRoute.WriteVector(writer, vectors[0]);
+            Embeddings.WriteVector(writer, vectors[0]);
             writer.WriteEndObject();
         }).ConfigureAwait(false);
     }

@@ -6,7 +6,7 @@ using Weft.Daemon.Errors;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
-using Weft.Daemon.OpenAi;
+using Weft.Daemon.Requests;
 using Weft.Daemon.Streaming;
 
 namespace Weft.Daemon.Ollama;

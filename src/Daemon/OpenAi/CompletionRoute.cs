@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Weft.Daemon.Errors;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
+using Weft.Daemon.Requests;
 using Weft.Daemon.Streaming;
 using Weft.Tokenizers;
 

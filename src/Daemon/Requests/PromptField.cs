@@ -3,7 +3,7 @@ using Weft.Daemon.Errors;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
 
-namespace Weft.Daemon.OpenAi;
+namespace Weft.Daemon.Requests;
 
 /// <summary>A field that holds a text, token ids, or an array of either.</summary>
 internal static class PromptField

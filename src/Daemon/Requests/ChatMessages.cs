@@ -4,7 +4,7 @@ using Weft.Daemon.Errors;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
 
-namespace Weft.Daemon.OpenAi;
+namespace Weft.Daemon.Requests;
 
 /// <summary>Makes a prompt of a request's messages.</summary>
 internal static class ChatMessages
