@@ -32,8 +32,6 @@ internal static class OllamaGenerationRoutes
         var fields = new Fields(document.RootElement);
         var model = OllamaModelRoutes.Find(fields, models);
         var prompt = fields.Text("prompt") ?? "";
-        if (fields.Text("suffix") is { Length: > 0 })
-            throw ApiException.NotImplemented("Filling in before a suffix is not supported yet.", "suffix");
         int[] tokens;
         if (prompt.Length == 0)
             tokens = [];

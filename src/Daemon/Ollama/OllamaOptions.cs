@@ -3,6 +3,7 @@ using Weft.Daemon.Errors;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
+using Weft.Daemon.Requests;
 using Weft.Sampling;
 
 namespace Weft.Daemon.Ollama;
@@ -20,7 +21,9 @@ internal static class OllamaOptions
     /// <exception cref="ApiException">One has a wrong type or value.</exception>
     public static GenerationOptions Read(Fields request, HttpContext context, ServedModel model)
     {
-        RefuseWhatComesLater(request);
+        NotYet.RefuseOllama(request);
+        if (request.Array("images") is { Count: > 0 })
+            throw ApiException.BadRequest("This model reads text only, no images.", "images");
         var defaults = model.Defaults;
         var fields = request.Object("options");
         var maxTokens = fields?.Integer("num_predict") ?? -1;
@@ -43,15 +46,5 @@ internal static class OllamaOptions
                 Seed = seed is null or < 0 ? null : (ulong)seed.Value,
             },
         };
-    }
-
-    private static void RefuseWhatComesLater(Fields request)
-    {
-        if (request.Array("tools") is { Count: > 0 })
-            throw ApiException.NotImplemented("Calling tools is not supported yet.", "tools");
-        if (request.Any("format") is { } format && !(format.ValueKind == System.Text.Json.JsonValueKind.String && format.ValueEquals(""u8)))
-            throw ApiException.NotImplemented("Answers held to a format are not supported yet.", "format");
-        if (request.Array("images") is { Count: > 0 })
-            throw ApiException.BadRequest("This model reads text only, no images.", "images");
     }
 }

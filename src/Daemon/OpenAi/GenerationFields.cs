@@ -5,6 +5,7 @@ using Weft.Daemon.Errors;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
 using Weft.Daemon.Models;
+using Weft.Daemon.Requests;
 using Weft.Sampling;
 
 namespace Weft.Daemon.OpenAi;
@@ -42,7 +43,7 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
             throw ApiException.BadRequest($"'n' is {choices}, but must be from 1 to {MostChoices}.", "n");
         if (fields.Integer("best_of") is { } bestOf && bestOf != choices)
             throw ApiException.BadRequest("'best_of' other than 'n' is not supported.", "best_of");
-        RefuseWhatComesLater(fields);
+        NotYet.RefuseOpenAi(fields);
         var stops = fields.Texts("stop");
         if (stops.Any(stop => stop.Length == 0))
             throw ApiException.BadRequest("'stop' holds an empty string, at which everything would stop.", "stop");
@@ -108,27 +109,6 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
         }
 
         return generations;
-    }
-
-    /// <summary>Said plainly, instead of an answer that ignores what was asked.</summary>
-    private static void RefuseWhatComesLater(Fields fields)
-    {
-        foreach (var name in (string[])["tools", "functions"])
-        {
-            if (fields.Array(name) is { Count: > 0 })
-                throw ApiException.NotImplemented("Calling tools is not supported yet.", name);
-        }
-
-        if (fields.Object("response_format")?.Text("type") is { } format && format != "text")
-            throw ApiException.NotImplemented($"Answers of the format '{format}' are not supported yet.", "response_format");
-        foreach (var name in (string[])["guided_json", "guided_regex", "guided_grammar", "guided_choice", "grammar", "json_schema", "structured_outputs"])
-        {
-            if (fields.Any(name) is not null)
-                throw ApiException.NotImplemented("Answers held to a grammar are not supported yet.", name);
-        }
-
-        if (fields.Text("suffix") is { Length: > 0 })
-            throw ApiException.NotImplemented("Filling in before a suffix is not supported yet.", "suffix");
     }
 
     private static Dictionary<int, float> LogitBias(Fields fields)
