@@ -29,7 +29,14 @@ internal sealed record ServedModel(
     /// <param name="addGenerationPrompt">Ends with what begins the answer.</param>
     /// <param name="variables">What else the request gives to the template.</param>
     /// <exception cref="ApiException">There is no template, or it refuses the messages.</exception>
-    public string ApplyTemplate(JsonElement messages, bool addGenerationPrompt, IReadOnlyDictionary<string, JsonElement> variables)
+    public string ApplyTemplate(JsonElement messages, bool addGenerationPrompt, IReadOnlyDictionary<string, JsonElement> variables) =>
+        ApplyTemplate(prompter => prompter.Render(messages, addGenerationPrompt, variables));
+
+    /// <summary>Makes a prompt of messages that ends with what begins the answer.</summary>
+    /// <exception cref="ApiException">There is no template, or it refuses the messages.</exception>
+    public string ApplyTemplate(IEnumerable<ChatMessage> messages) => ApplyTemplate(prompter => prompter.Render(messages));
+
+    private string ApplyTemplate(Func<ChatPrompter, string> render)
     {
         if (Prompter is null)
         {
@@ -39,7 +46,7 @@ internal sealed record ServedModel(
 
         try
         {
-            return Prompter.Render(messages, addGenerationPrompt, variables);
+            return render(Prompter);
         }
         catch (ChatTemplateException exception)
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Weft.Chat;
 using Weft.Daemon.Errors;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Json;
@@ -32,38 +33,15 @@ internal static class OllamaGenerationRoutes
         var fields = new Fields(document.RootElement);
         var model = OllamaModelRoutes.Find(fields, models);
         var prompt = fields.Text("prompt") ?? "";
+        List<ChatMessage> messages = fields.Text("system") is { Length: > 0 } system ? [new("system", system), new("user", prompt)] : [new("user", prompt)];
         int[] tokens;
         if (prompt.Length == 0)
             tokens = [];
         else if (fields.Flag("raw") is true || model.Prompter is null)
             tokens = [.. fields.Integers("context"), .. model.RequireTokenizer().Encode(prompt, fields.Flag("raw") is not true)];
         else
-            tokens = [.. fields.Integers("context"), .. model.RequireTokenizer().Encode(Templated(fields, model, prompt), addSpecialTokens: false)];
+            tokens = [.. fields.Integers("context"), .. model.RequireTokenizer().Encode(model.ApplyTemplate(messages), addSpecialTokens: false)];
         await AnswerAsync(context, fields, model, tokens, isChat: false).ConfigureAwait(false);
-    }
-
-    private static string Templated(Fields fields, ServedModel model, string prompt)
-    {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartArray();
-            if (fields.Text("system") is { Length: > 0 } system)
-                WriteMessage(writer, "system", system);
-            WriteMessage(writer, "user", prompt);
-            writer.WriteEndArray();
-        }
-
-        using var messages = JsonDocument.Parse(buffer.WrittenMemory);
-        return model.ApplyTemplate(messages.RootElement, true, new Dictionary<string, JsonElement>());
-    }
-
-    private static void WriteMessage(Utf8JsonWriter writer, string role, string content)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("role", role);
-        writer.WriteString("content", content);
-        writer.WriteEndObject();
     }
 
     private static async Task AnswerAsync(HttpContext context, Fields fields, ServedModel model, int[] prompt, bool isChat)
@@ -171,7 +149,10 @@ internal static class OllamaGenerationRoutes
         if (isChat)
         {
             writer.WritePropertyName("message");
-            WriteMessage(writer, "assistant", text);
+            writer.WriteStartObject();
+            writer.WriteString("role", "assistant");
+            writer.WriteString("content", text);
+            writer.WriteEndObject();
         }
         else
         {

@@ -39,9 +39,9 @@ public sealed class ChatPrompter
         return template.Render(messages, null, addGenerationPrompt, all);
     }
 
-    /// <summary>The token ids of a conversation, ready for the assistant's answer.</summary>
+    /// <summary>Writes the text of a conversation, ready for the assistant's answer.</summary>
     /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
-    public int[] Encode(IEnumerable<ChatMessage> messages)
+    public string Render(IEnumerable<ChatMessage> messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
         var buffer = new ArrayBufferWriter<byte>();
@@ -60,8 +60,12 @@ public sealed class ChatPrompter
         }
 
         using var document = JsonDocument.Parse(buffer.WrittenMemory);
-        return Encode(Render(document.RootElement));
+        return Render(document.RootElement);
     }
+
+    /// <summary>The token ids of a conversation, ready for the assistant's answer.</summary>
+    /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
+    public int[] Encode(IEnumerable<ChatMessage> messages) => Encode(Render(messages));
 
     /// <summary>The token ids of a rendered prompt: a template brings its own special tokens.</summary>
     public int[] Encode(string prompt) => tokenizer.Encode(prompt, addSpecialTokens: false);
