@@ -11,83 +11,83 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
 {
     private const string KeysVariable = "WEFT_API_KEYS";
 
-    /// <summary>Further models.</summary>
+    /// <summary>Models beside the first, as NAME=MODEL or MODEL.</summary>
     [Value(1, MetaName = "MORE", HelpText = "More models to serve. Each is known by the name of its file or folder; NAME=MODEL gives it another.")]
     public IEnumerable<string> More { get; set; } = [];
 
-    /// <summary>Name of the model.</summary>
+    /// <summary>Name of the first model in requests; null for that of its file or folder.</summary>
     [Option("name", MetaValue = "ID", HelpText = "Name by which requests ask for the (first) model.")]
     public string? Name { get; set; }
 
-    /// <summary>Template.</summary>
+    /// <summary>File of the first model's chat template; null for its own.</summary>
     [Option("chat-template", MetaValue = "FILE", HelpText = "Chat template (Jinja) of the (first) model, in place of its own.")]
     public string? ChatTemplate { get; set; }
 
-    /// <summary>Address.</summary>
-    [Option("host", MetaValue = "H", Default = "127.0.0.1", HelpText = "Address to listen at (127.0.0.1: this machine alone; 0.0.0.0: everybody who can reach it).")]
+    /// <summary>Address to listen at.</summary>
+    [Option("host", MetaValue = "ADDRESS", Default = "127.0.0.1", HelpText = "Address to listen at (127.0.0.1: this machine alone; 0.0.0.0: everybody who can reach it).")]
     public string Host { get; set; } = "127.0.0.1";
 
-    /// <summary>Port.</summary>
-    [Option("port", MetaValue = "P", Default = 8080, HelpText = "Port to listen at (8080); 0 takes a free one.")]
+    /// <summary>Port to listen at; 0 for a free one.</summary>
+    [Option("port", MetaValue = "PORT", Default = 8080, HelpText = "Port to listen at (8080); 0 takes a free one.")]
     public int Port { get; set; } = 8080;
 
-    /// <summary>Unix socket.</summary>
-    [Option("unix-socket", MetaValue = "PATH", HelpText = "Listens at a Unix socket instead.")]
+    /// <summary>Path of a Unix socket to listen at; null for none.</summary>
+    [Option("unix-socket", MetaValue = "PATH", HelpText = "Listens at a Unix socket at this path, instead of an address and a port.")]
     public string? UnixSocket { get; set; }
 
-    /// <summary>Certificate.</summary>
-    [Option("certificate", MetaValue = "FILE", HelpText = "Certificate for TLS: PEM with its chain, or PKCS #12.")]
+    /// <summary>File of the certificate for TLS; null for plain HTTP.</summary>
+    [Option("certificate", MetaValue = "FILE", HelpText = "Serves over TLS (and HTTP/2) with this certificate: PEM with its chain, or PKCS #12.")]
     public string? Certificate { get; set; }
 
-    /// <summary>Private key.</summary>
+    /// <summary>File of the certificate's private key; null where the certificate's file holds it.</summary>
     [Option("certificate-key", MetaValue = "FILE", HelpText = "The certificate's private key (PEM), where it is not in the same file.")]
     public string? CertificateKey { get; set; }
 
-    /// <summary>Keys.</summary>
+    /// <summary>File of API keys, one a line; null for none.</summary>
     [Option("api-key-file", MetaValue = "FILE", HelpText = "API keys, one a line, of which requests must carry one; WEFT_API_KEYS holds them too, separated by commas.")]
     public string? ApiKeyFile { get; set; }
 
-    /// <summary>Names.</summary>
+    /// <summary>Names that requests may call the server by.</summary>
     [Option("allowed-host", MetaValue = "NAME", HelpText = "A name by which requests may call the server, beside addresses and localhost; * for any. May be given several times. Checked when --host is a loopback address, or when given.")]
     public IEnumerable<string> AllowedHosts { get; set; } = [];
 
-    /// <summary>Origins.</summary>
+    /// <summary>Origins whose pages may call the server.</summary>
     [Option("cors-origin", MetaValue = "ORIGIN", HelpText = "Lets pages of this origin call the server (CORS); * for all. May be given several times.")]
     public IEnumerable<string> CorsOrigins { get; set; } = [];
 
-    /// <summary>Sequences at a time.</summary>
+    /// <summary>Most requests that are generated at a time.</summary>
     [Option("max-sequences", MetaValue = "N", Default = 64, HelpText = "Most requests that are generated at a time (64).")]
     public int MaxSequences { get; set; } = 64;
 
-    /// <summary>Queue.</summary>
+    /// <summary>Most requests that wait.</summary>
     [Option("max-waiting", MetaValue = "N", Default = 1024, HelpText = "Most requests that wait; one more is refused with status 429 (1024).")]
     public int MaxWaiting { get; set; } = 1024;
 
-    /// <summary>Priority.</summary>
+    /// <summary>Requests may go before others.</summary>
     [Option("allow-priority", HelpText = "Lets requests go before others by a negative priority; otherwise they can only step back.")]
     public bool AllowPriority { get; set; }
 
-    /// <summary>Cache.</summary>
+    /// <summary>Tokens of the key/value cache; null to go by the model and the memory.</summary>
     [Option("cache-tokens", MetaValue = "N", HelpText = "Tokens that the key/value cache holds over all sequences; eight contexts, as far as a quarter of the memory goes, when not given.")]
     public int? CacheTokens { get; set; }
 
-    /// <summary>Body limit.</summary>
-    [Option("max-body", MetaValue = "MB", Default = 32, HelpText = "Largest body of a request in megabytes (32).")]
+    /// <summary>Largest body, in mebibytes.</summary>
+    [Option("max-body", MetaValue = "MIB", Default = 32, HelpText = "Largest body of a request in mebibytes (32); a larger one is refused with status 413.")]
     public int MaxBody { get; set; } = 32;
 
-    /// <summary>Drain time.</summary>
+    /// <summary>Seconds that running requests may go on after a signal.</summary>
     [Option("drain", MetaValue = "SECONDS", Default = 30, HelpText = "How long running requests may go on after Ctrl-C or SIGTERM (30).")]
     public int Drain { get; set; } = 30;
 
-    /// <summary>Step limit.</summary>
+    /// <summary>Seconds after which a step is taken for one that hangs.</summary>
     [Option("step-limit", MetaValue = "SECONDS", Default = 120, HelpText = "A step that lasts longer is taken for a device that hangs, and /health says so (120).")]
     public int StepLimit { get; set; } = 120;
 
-    /// <summary>Traces.</summary>
+    /// <summary>URL that traces go to; null for nowhere.</summary>
     [Option("trace-endpoint", MetaValue = "URL", HelpText = "Sends a trace of every request there (OTLP over HTTP, such as http://collector:4318); OTEL_EXPORTER_OTLP_ENDPOINT does the same.")]
     public string? TraceEndpoint { get; set; }
 
-    /// <summary>Log format.</summary>
+    /// <summary>Form of the log: text, json or quiet.</summary>
     [Option("log", MetaValue = "FORMAT", Default = "text", HelpText = "Log on standard error: text (default), json, or quiet for failures alone. Prompts and answers are never logged.")]
     public string Log { get; set; } = "text";
 
@@ -96,7 +96,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
 
     private async Task<int> ServeAsync(Session session)
     {
-        var options = DaemonOptions();
+        var options = ServerOptions();
         var sources = Sources(session);
         var engine = new EngineOptions { MaxWaiting = MaxWaiting };
         var server = await DaemonServer.StartAsync(options, sources, engine, session.Cancellation).ConfigureAwait(false);
@@ -120,7 +120,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
         return ExitCodes.Success;
     }
 
-    private DaemonOptions DaemonOptions()
+    private DaemonOptions ServerOptions()
     {
         Check.AtLeast("--max-sequences", MaxSequences, 1);
         Check.AtLeast("--max-waiting", MaxWaiting, 1);
