@@ -13,7 +13,7 @@ public sealed class ClientTests
     [OneTimeSetUp]
     public void Load()
     {
-        model = LanguageModel.Load(ChatBard.File);
+        model = LanguageModel.Load(Bard.ChatFile);
         client = new WeftChatClient(model);
     }
 
@@ -27,7 +27,7 @@ public sealed class ClientTests
     [Test]
     public async Task An_answer_is_what_the_model_writes_after_the_template()
     {
-        var expected = Continue(ChatBard.Prompt("Who is there?"), 20);
+        var expected = Continue("USER:\nWho is there?\n\nASSISTANT:\n", 20);
         var response = await client.GetResponseAsync("Who is there?", new() { MaxOutputTokens = 20, Temperature = 0 });
         Assert.That(response.Text, Is.EqualTo(expected).And.Not.Empty);
         Assert.That((response.FinishReason, response.ModelId), Is.EqualTo((ChatFinishReason.Length, "chat")));
@@ -87,7 +87,7 @@ public sealed class ClientTests
     [Test]
     public async Task A_container_has_the_clients_and_disposes_the_model()
     {
-        var services = new ServiceCollection().AddWeft(ChatBard.File, new() { MaxSequences = 4 });
+        var services = new ServiceCollection().AddWeft(Bard.ChatFile, new() { MaxSequences = 4 });
         LanguageModel loaded;
         await using (var provider = services.BuildServiceProvider())
         {

@@ -11,7 +11,7 @@ public sealed class SampleTests
     [Test]
     public async Task The_console_sample_writes_two_texts_and_their_similarity()
     {
-        using var process = Start("Console", ChatBard.File);
+        using var process = Start("Console", Bard.ChatFile);
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.That(process.ExitCode, Is.Zero, await process.StandardError.ReadToEndAsync());
@@ -22,7 +22,7 @@ public sealed class SampleTests
     public async Task The_web_sample_streams_an_answer()
     {
         var address = $"http://127.0.0.1:{FreePort()}";
-        using var process = Start("WebApi", "--Model", ChatBard.File, "--urls", address);
+        using var process = Start("WebApi", "--Model", Bard.ChatFile, "--urls", address);
         try
         {
             using var client = new HttpClient();
