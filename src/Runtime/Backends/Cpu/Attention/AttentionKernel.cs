@@ -104,8 +104,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
             maxima[r] = float.NegativeInfinity;
             sums[r] = 0;
             var source = Row(arguments.Queries, arguments.QueryStride, head, firstToken, firstRow + r, perToken, size);
-            for (var d = 0; d < size; d++)
-                q[(r * padded) + d] = source[d] * arguments.Scale;
+            Scale(source, arguments.Scale, q + (r * padded), size);
         }
 
         var firstPosition = arguments.Positions[firstToken + (firstRow / perToken)];
@@ -129,10 +128,18 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         for (var r = 0; r < rows; r++)
         {
             var target = Row(arguments.Y, arguments.YStride, head, firstToken, firstRow + r, perToken, size);
-            var factor = 1 / sums[r];
-            for (var d = 0; d < size; d++)
-                target[d] = mixed[(r * padded) + d] * factor;
+            Scale(mixed + (r * padded), 1 / sums[r], target, size);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Scale(float* source, float factor, float* target, int size)
+    {
+        var d = 0;
+        for (; d + TSimd.Width <= size; d += TSimd.Width)
+            TSimd.Store(target + d, TSimd.Multiply(TSimd.Load(source + d), TSimd.Broadcast(factor)));
+        for (; d < size; d++)
+            target[d] = source[d] * factor;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -146,17 +153,17 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     {
         new Span<float>(scores, rows * Group).Clear();
         var stride = (nint)BlockSize * TCache.ElementSize;
+        var columns = stackalloc byte*[Group / TSimd.Width];
+        var count = 0;
         for (var block = 0; block < groupBlocks; block++)
         {
             var index = ((nint)blocks[(key / BlockSize) + block] * arguments.KeyValueHeads) + head;
             var keys = arguments.Keys + (index * arguments.HeadSize * stride);
             for (var lane = 0; lane < BlockSize; lane += TSimd.Width)
-            {
-                var b = keys + (lane * TCache.ElementSize);
-                var c = scores + (block * BlockSize) + lane;
-                Multiply(rows, q, padded, b, stride, arguments.HeadSize, c, Group);
-            }
+                columns[count++] = keys + (lane * TCache.ElementSize);
         }
+
+        OuterProduct<TSimd, TVector, TCache>.Run(rows, q, padded, columns, count, stride, arguments.HeadSize, scores, Group);
     }
 
     /// <summary>mixed[row] += Σ p[row, key] · v[key].</summary>
@@ -165,26 +172,15 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         in AttentionArguments arguments, int* blocks, int head, int key, int groupBlocks, int rows, int padded, float* p, float* mixed)
     {
         var stride = (nint)padded * TCache.ElementSize;
+        var columns = stackalloc byte*[padded / TSimd.Width];
         for (var block = 0; block < groupBlocks; block++)
         {
             var index = ((nint)blocks[(key / BlockSize) + block] * arguments.KeyValueHeads) + head;
             var values = arguments.Values + (index * BlockSize * stride);
-            for (var d = 0; d < padded; d += TSimd.Width)
-                Multiply(rows, p + (block * BlockSize), Group, values + (d * TCache.ElementSize), stride, BlockSize, mixed + d, padded);
+            for (var column = 0; column < padded / TSimd.Width; column++)
+                columns[column] = values + (column * TSimd.Width * TCache.ElementSize);
+            OuterProduct<TSimd, TVector, TCache>.Run(rows, p + (block * BlockSize), Group, columns, padded / TSimd.Width, stride, BlockSize, mixed, padded);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Multiply(int rows, float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
-    {
-        if (rows == 8)
-            OuterProduct<TSimd, TVector, TCache>.Rows8(a, aStride, b, bStride, n, c, cStride);
-        else if (rows == 4)
-            OuterProduct<TSimd, TVector, TCache>.Rows4(a, aStride, b, bStride, n, c, cStride);
-        else if (rows == 2)
-            OuterProduct<TSimd, TVector, TCache>.Rows2(a, aStride, b, bStride, n, c, cStride);
-        else
-            OuterProduct<TSimd, TVector, TCache>.Rows1(a, b, bStride, n, c);
     }
 
     /// <summary>

@@ -5,16 +5,54 @@ namespace Weft.Backends.Cpu.Attention;
 
 /// <summary>
 /// The inner loop of attention, for scores and for mixing values alike: C[rows, Width] += A[rows, n] · B[n, Width], with B in the
-/// cache's format. Each load of B, and its conversion, serves all rows; eight accumulators cover the latency of the products.
-/// A row's result does not depend on how many rows run with it.
+/// cache's format. Each load of B, and its conversion, serves all rows; eight accumulators cover the latency of the products, so where rows
+/// are few, as in decode, several columns of registers run together. A result does not depend on what runs with it.
 /// </summary>
 internal static unsafe class OuterProduct<TSimd, TVector, TCache>
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
     where TCache : struct, ICacheFormat
 {
+    /// <summary>C[rows, columns · Width] += A[rows, n] · B[n, columns · Width].</summary>
+    /// <param name="rows">8, 4, 2 or 1.</param>
+    /// <param name="a">A, its rows <paramref name="aStride"/> apart.</param>
+    /// <param name="aStride">In floats.</param>
+    /// <param name="b">Where each column of registers begins.</param>
+    /// <param name="columns">How many of those.</param>
+    /// <param name="bStride">Bytes from a row of B to the next.</param>
+    /// <param name="n">Rows of B.</param>
+    /// <param name="c">C, its columns side by side.</param>
+    /// <param name="cStride">Floats from a row of C to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows8(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
+    public static void Run(int rows, float* a, nint aStride, byte** b, int columns, nint bStride, int n, float* c, nint cStride)
+    {
+        var j = 0;
+        if (rows <= 2)
+        {
+            for (; j + 4 <= columns; j += 4, c += 4 * TSimd.Width)
+            {
+                if (rows == 2)
+                    Rows2Columns4(a, aStride, b + j, bStride, n, c, cStride);
+                else
+                    Rows1Columns4(a, b + j, bStride, n, c);
+            }
+        }
+
+        for (; j < columns; j++, c += TSimd.Width)
+        {
+            if (rows == 8)
+                Rows8(a, aStride, b[j], bStride, n, c, cStride);
+            else if (rows == 4)
+                Rows4(a, aStride, b[j], bStride, n, c, cStride);
+            else if (rows == 2)
+                Rows2(a, aStride, b[j], bStride, n, c, cStride);
+            else
+                Rows1(a, b[j], bStride, n, c);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows8(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
     {
         var c0 = TSimd.Load(c);
         var c1 = TSimd.Load(c + cStride);
@@ -49,7 +87,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows4(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
+    private static void Rows4(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
     {
         var c0 = TSimd.Load(c);
         var c1 = TSimd.Load(c + cStride);
@@ -71,7 +109,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows2(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
+    private static void Rows2(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
     {
         var c0 = TSimd.Load(c);
         var c1 = TSimd.Load(c + cStride);
@@ -87,11 +125,80 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows1(float* a, byte* b, nint bStride, int n, float* c)
+    private static void Rows1(float* a, byte* b, nint bStride, int n, float* c)
     {
         var sum = TSimd.Load(c);
         for (var i = 0; i < n; i++, b += bStride)
             sum = TSimd.MultiplyAdd(TSimd.Broadcast(a[i]), TCache.Load<TSimd, TVector>(b), sum);
         TSimd.Store(c, sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows2Columns4(float* a, nint aStride, byte** b, nint bStride, int n, float* c, nint cStride)
+    {
+        var (b0, b1, b2, b3) = ((nint)b[0], (nint)b[1], (nint)b[2], (nint)b[3]);
+        var c00 = TSimd.Load(c);
+        var c01 = TSimd.Load(c + TSimd.Width);
+        var c02 = TSimd.Load(c + (2 * TSimd.Width));
+        var c03 = TSimd.Load(c + (3 * TSimd.Width));
+        var c10 = TSimd.Load(c + cStride);
+        var c11 = TSimd.Load(c + cStride + TSimd.Width);
+        var c12 = TSimd.Load(c + cStride + (2 * TSimd.Width));
+        var c13 = TSimd.Load(c + cStride + (3 * TSimd.Width));
+        nint at = 0;
+        for (var i = 0; i < n; i++, at += bStride)
+        {
+            var first = TSimd.Broadcast(a[i]);
+            var second = TSimd.Broadcast(a[aStride + i]);
+            var v0 = TCache.Load<TSimd, TVector>((byte*)(b0 + at));
+            c00 = TSimd.MultiplyAdd(first, v0, c00);
+            c10 = TSimd.MultiplyAdd(second, v0, c10);
+            var v1 = TCache.Load<TSimd, TVector>((byte*)(b1 + at));
+            c01 = TSimd.MultiplyAdd(first, v1, c01);
+            c11 = TSimd.MultiplyAdd(second, v1, c11);
+            var v2 = TCache.Load<TSimd, TVector>((byte*)(b2 + at));
+            c02 = TSimd.MultiplyAdd(first, v2, c02);
+            c12 = TSimd.MultiplyAdd(second, v2, c12);
+            var v3 = TCache.Load<TSimd, TVector>((byte*)(b3 + at));
+            c03 = TSimd.MultiplyAdd(first, v3, c03);
+            c13 = TSimd.MultiplyAdd(second, v3, c13);
+        }
+
+        TSimd.Store(c, c00);
+        TSimd.Store(c + TSimd.Width, c01);
+        TSimd.Store(c + (2 * TSimd.Width), c02);
+        TSimd.Store(c + (3 * TSimd.Width), c03);
+        TSimd.Store(c + cStride, c10);
+        TSimd.Store(c + cStride + TSimd.Width, c11);
+        TSimd.Store(c + cStride + (2 * TSimd.Width), c12);
+        TSimd.Store(c + cStride + (3 * TSimd.Width), c13);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows1Columns4(float* a, byte** b, nint bStride, int n, float* c)
+    {
+        var (b0, b1, b2, b3) = ((nint)b[0], (nint)b[1], (nint)b[2], (nint)b[3]);
+        var c00 = TSimd.Load(c);
+        var c01 = TSimd.Load(c + TSimd.Width);
+        var c02 = TSimd.Load(c + (2 * TSimd.Width));
+        var c03 = TSimd.Load(c + (3 * TSimd.Width));
+        nint at = 0;
+        for (var i = 0; i < n; i++, at += bStride)
+        {
+            var first = TSimd.Broadcast(a[i]);
+            var v0 = TCache.Load<TSimd, TVector>((byte*)(b0 + at));
+            c00 = TSimd.MultiplyAdd(first, v0, c00);
+            var v1 = TCache.Load<TSimd, TVector>((byte*)(b1 + at));
+            c01 = TSimd.MultiplyAdd(first, v1, c01);
+            var v2 = TCache.Load<TSimd, TVector>((byte*)(b2 + at));
+            c02 = TSimd.MultiplyAdd(first, v2, c02);
+            var v3 = TCache.Load<TSimd, TVector>((byte*)(b3 + at));
+            c03 = TSimd.MultiplyAdd(first, v3, c03);
+        }
+
+        TSimd.Store(c, c00);
+        TSimd.Store(c + TSimd.Width, c01);
+        TSimd.Store(c + (2 * TSimd.Width), c02);
+        TSimd.Store(c + (3 * TSimd.Width), c03);
     }
 }
