@@ -18,7 +18,7 @@ public sealed class GemmTests
 
     [Test]
     public void Rows_get_the_bits_that_they_get_alone(
-        [ValueSource(nameof(Types))] DataType type, [Values(1, 9, 32, 33, 64, 65, 130)] int rows, [Values(1, 132)] int multiprocessors)
+        [ValueSource(nameof(Types))] DataType type, [Values(9, 33, 64, 130)] int rows, [Values(1, 132)] int multiprocessors)
     {
         var device = TestDevice.Open((ulong)rows);
         foreach (var (k, m) in Sizes)

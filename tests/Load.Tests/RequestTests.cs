@@ -93,6 +93,15 @@ public sealed class RequestTests
     }
 
     [Test]
+    public async Task Each_request_has_a_connection_of_its_own_where_that_is_asked_for()
+    {
+        await using var server = new FakeServer(exchange => exchange.AnswerAsync());
+        await Loads.RunAsync(Loads.Options(server) with { Concurrency = 2, NewConnections = true });
+        Assert.That(server.Connections, Is.GreaterThanOrEqualTo(server.Streams.Count));
+        Assert.That(server.Streams.Select(exchange => exchange.Request.Headers["Connection"]), Has.All.EqualTo("close"));
+    }
+
+    [Test]
     public async Task A_server_that_refuses_ignore_eos_is_not_sent_it()
     {
         await using var server = new FakeServer(exchange => exchange.AnswerAsync()) { RefusesIgnoreEndOfSequence = true };

@@ -57,6 +57,12 @@ public sealed record LoadOptions
     /// <summary>Requests that are sent first and not counted.</summary>
     public int WarmUp { get; init; }
 
+    /// <summary>
+    /// Each request has a connection of its own. Some servers close one after a streamed answer without saying so (llama.cpp's, of 2025), and the next
+    /// request on it then fails.
+    /// </summary>
+    public bool NewConnections { get; init; }
+
     /// <summary>Sampling temperature.</summary>
     public double Temperature { get; init; }
 

@@ -77,6 +77,10 @@ internal sealed class BenchServeVerb : IVerb
     [Option("timeout", MetaValue = "SECONDS", Default = 600.0, HelpText = "A request that takes longer has failed (600).")]
     public double TimeoutSeconds { get; set; } = 600;
 
+    /// <summary>A connection for each request.</summary>
+    [Option("new-connections", HelpText = "Opens a connection for each request, for servers that close one after a streamed answer without saying so, as llama.cpp's does.")]
+    public bool NewConnections { get; set; }
+
     /// <summary>Longest time in which requests are started.</summary>
     [Option("duration", MetaValue = "SECONDS", HelpText = "Starts no request after this time; those in flight are measured to their end.")]
     public double? DurationSeconds { get; set; }
@@ -155,6 +159,7 @@ internal sealed class BenchServeVerb : IVerb
             Prefixes = Prefixes,
             Seed = Seed,
             WarmUp = WarmUp,
+            NewConnections = NewConnections,
             Temperature = Temperature,
             IgnoreEndOfSequence = LoadArguments.Switch("--ignore-eos", IgnoreEndOfSequence),
             Timeout = LoadArguments.Seconds("--timeout", TimeoutSeconds),

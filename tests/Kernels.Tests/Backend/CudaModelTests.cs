@@ -45,6 +45,23 @@ public sealed class CudaModelTests
         Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(Tolerances[type]));
     }
 
+    /// <summary>Many rows by cuBLAS, quantized ones as numbers.</summary>
+    [TestCase("grouped", false)]
+    [TestCase("grouped", true)]
+    [TestCase("bias", true)]
+    [TestCase("gelu", true)]
+    [TestCase("odd widths", false)]
+    public void Logits_match_the_definition_where_the_batch_may_matter(string shape, bool isQuantized)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(
+            Shapes[shape], DataType.Float16, quantization: isQuantized ? new() { GroupSize = 32, ZeroPoints = true } : null);
+        var tokens = Tokens(tiny, 190);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, DataType.Float16, batchInvariant: false);
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [150, 3, 1, 1, 1, 1, 33]), expected), Is.LessThan(Tolerances[DataType.Float16]));
+    }
+
     [Test]
     public void Every_stored_type_runs_in_both_types(
         [Values(DataType.Float32, DataType.Float16, DataType.BFloat16)] DataType stored, [Values(DataType.Float16, DataType.BFloat16)] DataType type)
@@ -274,8 +291,9 @@ public sealed class CudaModelTests
         int context = 256, bool bias = false, int? window = null, bool tied = false, Activation activation = Activation.Silu) =>
         TinyModel.Describe(layers, hidden, heads, keyValueHeads, headSize, intermediate, vocabulary, context, bias, window, null, tied, activation);
 
-    private static Model Load(TinyModel tiny, DataType type, int cacheTokens = 0) => Model.Load(tiny.Path, new ModelOptions
+    private static Model Load(TinyModel tiny, DataType type, int cacheTokens = 0, bool batchInvariant = true) => Model.Load(tiny.Path, new ModelOptions
     {
+        BatchInvariant = batchInvariant,
         Device = new DeviceChoice(TestDevice.IsSimulator ? DeviceKind.Simulator : DeviceKind.Cuda),
         ActivationType = type,
         CacheTokens = cacheTokens,

@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace Weft.Load.Client;
 
-/// <summary>Speaks to an OpenAI-compatible server, over as many connections as there are requests in flight.</summary>
+/// <summary>Speaks to an OpenAI-compatible server, over as many connections as there are requests in flight, or one for each request.</summary>
 internal sealed class ServerClient : IDisposable
 {
     private const int MostOfAnError = 16 * 1024;
@@ -25,6 +25,7 @@ internal sealed class ServerClient : IDisposable
             UseProxy = !options.Server.IsLoopback,
         };
         http = new HttpClient(handler) { BaseAddress = options.Server, Timeout = Timeout.InfiniteTimeSpan };
+        http.DefaultRequestHeaders.ConnectionClose = options.NewConnections;
         if (options.ApiKey is { } key)
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
