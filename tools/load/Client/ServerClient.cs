@@ -21,11 +21,11 @@ internal sealed class ServerClient : IDisposable
             MaxConnectionsPerServer = int.MaxValue,
             // A connection that waits for the next arrival is not opened anew: that would be measured.
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(10),
+            PooledConnectionLifetime = options.NewConnections ? TimeSpan.Zero : Timeout.InfiniteTimeSpan,
             // A proxy is for servers elsewhere.
             UseProxy = !options.Server.IsLoopback,
         };
         http = new HttpClient(handler) { BaseAddress = options.Server, Timeout = Timeout.InfiniteTimeSpan };
-        http.DefaultRequestHeaders.ConnectionClose = options.NewConnections;
         if (options.ApiKey is { } key)
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
