@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Models;
 using Weft.Daemon.Tests.Support;
@@ -24,7 +25,7 @@ public sealed partial class OperationsTests
             gate.Wait();
             return Model.Load(Bard.File, new() { MaxSequences = 4 });
         });
-        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false, DrainTime = TimeSpan.FromSeconds(10) }, [source], new(), default);
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogLevel = LogLevel.None, DrainTime = TimeSpan.FromSeconds(10) }, [source], new(), default);
         using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
         using var loading = await client.GetAsync("/health");
         Assert.That(loading.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
@@ -89,14 +90,14 @@ public sealed partial class OperationsTests
     public async Task A_model_that_cannot_be_loaded_fails_with_its_sentence()
     {
         await using var server = await DaemonServer.StartAsync(
-            new() { Port = 0, LogRequests = false }, [new("none", () => Model.Load("/no/such.weft"))], new(), default);
+            new() { Port = 0, LogLevel = LogLevel.None }, [new("none", () => Model.Load("/no/such.weft"))], new(), default);
         Assert.That(() => server.Ready, Throws.InstanceOf<WeftException>().With.Message.Contains("/no/such.weft"));
     }
 
     [Test]
     public async Task A_model_without_a_template_says_so_and_still_completes()
     {
-        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogRequests = false }, [new("bard", () => Model.Load(Bard.File))], new(), default);
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogLevel = LogLevel.None }, [new("bard", () => Model.Load(Bard.File))], new(), default);
         await server.Ready;
         using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
         using var chat = await client.PostAsync("/v1/chat/completions", new StringContent("""{"messages":[{"role":"user","content":"hi"}]}"""));
@@ -304,7 +305,7 @@ public sealed partial class OperationsTests
         }
 
         Assert.That(File.Exists(path), Is.True);
-        await using var server = await DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, [], new(), default);
+        await using var server = await DaemonServer.StartAsync(new() { UnixSocket = path, LogLevel = LogLevel.None }, [], new(), default);
         using var handler = new SocketsHttpHandler
         {
             ConnectCallback = async (_, cancellation) =>
@@ -316,7 +317,7 @@ public sealed partial class OperationsTests
         };
         using var client = new HttpClient(handler);
         Assert.That(await client.GetStringAsync("http://weft/version"), Does.Contain("version"));
-        Assert.That(() => DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, [], new(), default), Throws.TypeOf<WeftException>().With.Message.Contains("another program"));
+        Assert.That(() => DaemonServer.StartAsync(new() { UnixSocket = path, LogLevel = LogLevel.None }, [], new(), default), Throws.TypeOf<WeftException>().With.Message.Contains("another program"));
     }
 
     [Test]
@@ -325,7 +326,7 @@ public sealed partial class OperationsTests
         var path = Path.Combine(Bard.Folder, "precious.txt");
         File.WriteAllText(path, "precious");
         Assert.That(
-            () => DaemonServer.StartAsync(new() { UnixSocket = path, LogRequests = false }, [], new(), default),
+            () => DaemonServer.StartAsync(new() { UnixSocket = path, LogLevel = LogLevel.None }, [], new(), default),
             Throws.TypeOf<WeftException>().With.Message.Contains("is a file and no socket"));
         Assert.That(File.ReadAllText(path), Is.EqualTo("precious"));
     }
@@ -338,7 +339,7 @@ public sealed partial class OperationsTests
         using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         var path = Path.Combine(Bard.Folder, "certificate.pem");
         File.WriteAllText(path, certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
-        await using var server = await DaemonServer.StartAsync(new() { Port = 0, Certificate = path, LogRequests = false }, [], new(), default);
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, Certificate = path, LogLevel = LogLevel.None }, [], new(), default);
         using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, presented, _, _) => presented!.Thumbprint == certificate.Thumbprint };
         using var client = new HttpClient(handler) { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
         using var answer = await client.GetAsync(server.Address + "/version");

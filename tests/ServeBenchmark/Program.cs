@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Weft;
 using Weft.Daemon.Hosting;
 using Weft.Reference;
@@ -19,7 +20,7 @@ var tokenizer = Weft.Tokenizers.Tokenizer.Create(file.Header.Tokenizer!);
 const int Context = 4096;
 using var program = new StubProgram(tokenizer.VocabularySize, 2048, 1024, Context / 16);
 using var engine = new Engine(program.ForEngine(64 * 1024, Context, tokenizer), new() { ModelName = "stub" });
-await using var server = await DaemonServer.StartAsync(new DaemonOptions { Port = 0, LogRequests = false }, [], new(), default);
+await using var server = await DaemonServer.StartAsync(new DaemonOptions { Port = 0, LogLevel = LogLevel.None }, [], new(), default);
 server.Open([new("stub", engine, tokenizer, null, new(), new(Context, tokenizer.VocabularySize, 0, 0, "", "stub", null, "", "", 2, ""))]);
 var address = new Uri(server.Address);
 

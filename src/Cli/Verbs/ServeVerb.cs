@@ -1,4 +1,5 @@
 using CommandLine;
+using Microsoft.Extensions.Logging;
 using Weft.Cli.Arguments;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Models;
@@ -154,7 +155,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
             StepLimit = TimeSpan.FromSeconds(StepLimit),
             TraceEndpoint = Traces(),
             JsonLogs = Log == "json",
-            LogRequests = Log != "quiet",
+            LogLevel = Log == "quiet" ? LogLevel.Warning : LogLevel.Information,
             Version = ProductVersion.Text,
         };
     }

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Weft.Daemon.Hosting;
 
 /// <summary>How the server listens and whom it serves.</summary>
@@ -51,8 +53,8 @@ public sealed record DaemonOptions
     /// <summary>Logs as one JSON object a line, instead of text.</summary>
     public bool JsonLogs { get; init; }
 
-    /// <summary>Logs a line for every request, not only for those that fail.</summary>
-    public bool LogRequests { get; init; } = true;
+    /// <summary>The least that is logged: a line for every request at <see cref="LogLevel.Information"/>, failures alone above it.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     /// <summary>Where traces go (OTLP over HTTP), such as <c>http://collector:4318</c>; null for nowhere.</summary>
     public Uri? TraceEndpoint { get; init; }

@@ -148,7 +148,8 @@ public sealed partial class DaemonServer : IAsyncDisposable
         // The command line decides when the server stops.
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         // A host that cannot start throws, which says as much as its log.
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
+        var frameworkLevel = options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning;
+        builder.Logging.SetMinimumLevel(options.LogLevel).AddFilter("Microsoft", frameworkLevel).AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         if (options.JsonLogs)
             builder.Logging.AddJsonConsole(console => console.TimestampFormat = "O");
         else

@@ -10,7 +10,7 @@ namespace Weft.Daemon.Hosting;
 /// <summary>
 /// Around every request: gives it an id, turns failures into answers, and logs one line about it, without any text of prompts or answers.
 /// </summary>
-internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLog> logger, DaemonOptions options)
+internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLog> logger)
 {
     private const string IdHeader = "X-Request-Id";
     private const int LongestId = 128;
@@ -100,7 +100,7 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
                 LogFailure(failure, context.TraceIdentifier, method, path);
         }
 
-        if (!options.LogRequests || !logger.IsEnabled(LogLevel.Information))
+        if (!logger.IsEnabled(LogLevel.Information))
             return;
         if (notes.Generations is { } generations)
         {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Weft.Chat;
 using Weft.Daemon.Hosting;
 using Weft.Daemon.Models;
@@ -121,5 +122,5 @@ internal sealed class TestServer : IAsyncDisposable
         return new NetworkStream(socket, ownsSocket: true);
     }
 
-    private static DaemonOptions Quiet(DaemonOptions? options) => (options ?? new()) with { Port = 0, LogRequests = false, Version = "1.2.3" };
+    private static DaemonOptions Quiet(DaemonOptions? options) => (options ?? new()) with { Port = 0, LogLevel = LogLevel.None, Version = "1.2.3" };
 }
