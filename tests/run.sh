@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What `weft test` runs: builds the solution and the software CUDA device, runs every test project and the device's own tests, shows failures, and
-# ends with the counts that the test runners wrote. Arguments go to `dotnet test` (weft test --filter Name~Tokenizer), which then runs alone.
+# ends with the names of failed tests and the counts that the test runners wrote. Arguments go to `dotnet test` (weft test --filter Name~Tokenizer), which then runs alone.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -59,7 +59,8 @@ fi
     --results-directory "$results" "$@" >"$log" 2>&1 || status=$?
 
 # Result files start with one <Counters …/> element each; a test that did not run is total minus executed.
-counts=$(cat "$results"/*.trx 2>/dev/null | tr '>' '\n' | awk '
+elements() { cat "$results"/*.trx 2>/dev/null | tr '>' '\n'; }
+counts=$(elements | awk '
     function value(name) { return match($0, " " name "=\"[0-9]+\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) + 0 : 0 }
     /<Counters / {
         passed += value("passed"); skipped += value("total") - value("executed")
@@ -73,6 +74,19 @@ failed=$((failed + $(grep -c '^[0-9]*: FAILED  ' "$device_log" || true)))
 
 if ((failed > 0 || status != 0)); then
     grep -vE '^\s*(Test run for|VSTest version|A total of|Starting test execution|Results File:|$)' "$log" || true
+fi
+if ((failed > 0)); then
+    # By name, last, where they are seen: results have the id of their test, whose definition comes after them and has the class.
+    elements | awk '
+        function value(name) { return match($0, " " name "=\"[^\"]*\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) : "" }
+        /<UnitTestResult / && !/ outcome="(Passed|NotExecuted)"/ { failed[value("testId")] }
+        /<UnitTest / { id = value("id") }
+        /<TestMethod / && id in failed {
+            test = value("className") "." value("name")
+            gsub(/&quot;/, "\"", test); gsub(/&lt;/, "<", test); gsub(/&gt;/, ">", test); gsub(/&amp;/, "\\&", test)
+            print "failed: " test
+        }'
+    awk '/^[0-9]+: FAILED  / { sub(/^[0-9]+: FAILED  /, ""); print "failed: " $0 }' "$device_log"
 fi
 if ((failed == 0 && status != 0)); then say 'a test run ended before its end'; fi
 if ((passed + failed == 0)); then say 'no test ran'; fi

@@ -155,6 +155,22 @@ public sealed class ScriptTests
         Assert.That(File.ReadAllText(Log), Does.Contain("--filter Name~X"));
     }
 
+    [Test]
+    public void Failed_tests_are_named_directly_before_the_counts()
+    {
+        const string Results = """
+            <R><T><UnitTestResult testId="1" testName="Good" outcome="Passed" /><UnitTestResult testId="2" testName="Bad(&quot;a &amp; b&quot;)" outcome="Failed">
+            <StdOut>&lt;UnitTest id="1"&gt;</StdOut></UnitTestResult><UnitTestResult testId="3" testName="Left" outcome="NotExecuted" /></T>
+            <D><UnitTest name="Good" id="1"><TestMethod className="Some.Tests" name="Good" /></UnitTest>
+            <UnitTest name="Bad" id="2"><TestMethod className="Some.Tests" name="Bad(&quot;a &amp; b&quot;)" /></UnitTest>
+            <UnitTest name="Left" id="3"><TestMethod className="Some.Tests" name="Left" /></UnitTest></D>
+            <Counters total="3" executed="2" passed="1" failed="1" /></R>
+            """;
+        var outcome = Run(["test"], ("PRETEND_TRX", Results), ("PRETEND_STATUS", "1"));
+        Assert.That(outcome.Out, Does.EndWith("failed: Some.Tests.Bad(\"a & b\")\n1 passed, 1 failed, 1 skipped\n"));
+        Assert.That(outcome.Out.Split('\n').Count(line => line.StartsWith("failed: ", StringComparison.Ordinal)), Is.EqualTo(1));
+    }
+
     [TestCase("--device", "sim")]
     [TestCase("--device=sim")]
     public void The_software_device_is_built_on_first_use(params string[] device)
