@@ -100,7 +100,9 @@ internal sealed partial class RequestLog(RequestDelegate next, ILogger<RequestLo
                 LogFailure(failure, context.TraceIdentifier, method, path);
         }
 
-        if (!logger.IsEnabled(LogLevel.Information))
+        // Probes, scrapers and the page ask every second: only where that fails is it worth a line.
+        var isRoutine = path is ("/health" or "/metrics") && status < StatusCodes.Status400BadRequest;
+        if (isRoutine || !logger.IsEnabled(LogLevel.Information))
             return;
         if (notes.Generations is { } generations)
         {

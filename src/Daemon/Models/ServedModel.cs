@@ -41,7 +41,9 @@ internal sealed record ServedModel(
         if (Prompter is null)
         {
             throw ApiException.BadRequest(
-                $"The model '{Name}' has no chat template, so it cannot chat: send the prompt to /v1/completions, or give the server a template.", "messages");
+                $"The model '{Name}' has no chat template, so it cannot chat: send the prompt to /v1/completions, or give the server a template.",
+                "messages",
+                "no_chat_template");
         }
 
         try
