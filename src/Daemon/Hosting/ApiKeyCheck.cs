@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Weft.Daemon.Errors;
+using Weft.Daemon.Web;
 
 namespace Weft.Daemon.Hosting;
 
@@ -11,7 +12,7 @@ namespace Weft.Daemon.Hosting;
 /// </summary>
 internal sealed class ApiKeyCheck(RequestDelegate next, DaemonOptions options)
 {
-    private static readonly HashSet<string> Open = new(StringComparer.Ordinal) { "/", "/health", "/metrics", "/version", "/openapi.json", "/favicon.ico" };
+    private static readonly HashSet<string> Open = new(StringComparer.Ordinal) { "/health", "/metrics", "/version", "/openapi.json", "/favicon.ico" };
 
     private readonly byte[][] hashes = [.. options.ApiKeys.Select(Hash)];
 
@@ -19,7 +20,8 @@ internal sealed class ApiKeyCheck(RequestDelegate next, DaemonOptions options)
     /// <exception cref="ApiException">The key is missing or wrong.</exception>
     public Task InvokeAsync(HttpContext context)
     {
-        if (hashes.Length == 0 || Open.Contains(context.Request.Path.Value ?? "") || HttpMethods.IsOptions(context.Request.Method))
+        var path = context.Request.Path.Value ?? "";
+        if (hashes.Length == 0 || Open.Contains(path) || WebPage.Has(path) || HttpMethods.IsOptions(context.Request.Method))
             return next(context);
         if (KeyOf(context.Request) is not { } key)
             throw ApiException.Unauthorized("An API key is needed: send it as 'Authorization: Bearer KEY'.");

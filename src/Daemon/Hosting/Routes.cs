@@ -7,6 +7,7 @@ using Weft.Daemon.Models;
 using Weft.Daemon.Ollama;
 using Weft.Daemon.OpenAi;
 using Weft.Daemon.Operations;
+using Weft.Daemon.Web;
 
 namespace Weft.Daemon.Hosting;
 
@@ -20,8 +21,9 @@ internal static class Routes
     /// <summary>Maps them.</summary>
     public static void Map(WebApplication app, ModelDirectory models, MetricsPage metrics, DaemonOptions options)
     {
-        // Ollama's command line asks for it before anything else.
-        Get("/", context => context.Response.WriteAsync("Weft is running", context.RequestAborted));
+        // The page's answer to HEAD / is what Ollama's command line asks for before anything else.
+        foreach (var path in WebPage.Paths)
+            Get(path, WebPage.SendAsync);
         Get("/health", context => HealthRoute.HealthAsync(context, models, options));
         Get("/version", context => HealthRoute.VersionAsync(context, options));
         Get("/openapi.json", OpenApiDocument.WriteAsync);
