@@ -6,7 +6,7 @@
 // of K through four stages of shared memory; a lane's 16 bytes of a row are its fragments of two products, as in gemv, whose order of sums
 // this is: chunks c, c + 8, c + 16 … for each of gemv's eight warps c, then the eight sums one after another. Few blocks are made more by
 // sharing out those eight: each leaves its sums, and the last to come adds them in the same order.
-#include "common/product_output.cuh"
+#include "common/product_tile.cuh"
 #include "common/vec.cuh"
 
 namespace weft {
@@ -18,7 +18,7 @@ struct GemmParams {
   const void* weight;
   const float* bias;  // [M] or null
   void* y;
-  float* partial;      // [8, N, M], gate then up when gated; not used by one split
+  float* partial;      // [8, blocks, sums of a lane, threads]; not used by one split
   unsigned* counters;  // [grid.y, grid.x] zeros, left as zeros
   int rows;            // N
   int outputs;         // M; when gated, rows m and M + m of W make output m
@@ -36,49 +36,22 @@ constexpr int kGemmFragment = 16;  // rows of W in a fragment
 constexpr int kGemmFragments = 4;  // of 8 rows of x in a warp's tile
 constexpr int kGemmWarpColumns = kGemmFragments * 8;
 
-// How the warps of a block share its tile: side by side along x, and the rest along W.
-template <int Columns>
-struct GemmWarps {
-  static constexpr int kAlongX = Columns / kGemmWarpColumns;
-  static constexpr int kAlongW = Columns == kGemmWarpColumns ? 4 : 2;
-  static constexpr int kSets = kGemmRows / kGemmFragment / kAlongW;  // of 16 rows of W in a warp's tile
-  static constexpr int kThreads = kAlongX * kAlongW * kWarpSize;
-};
-
-// Calls action(n, m, set, fragment, element) for every result that a lane holds, of rows of x from first_row on and the rows of W that
-// output_of finds in a block's slots from first_slot on.
-template <int Sets, typename OutputOf, typename Action>
-__device__ inline void for_results(const GemmParams& p, int first_row, int first_slot, const OutputOf& output_of, const Action& action) {
-  const int lane = threadIdx.x % kWarpSize;
-#pragma unroll
-  for (int s = 0; s < Sets; ++s) {
-#pragma unroll
-    for (int f = 0; f < kGemmFragments; ++f) {
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        const int n = first_row + f * 8 + lane % 4 * 2 + j % 2;
-        const int m = output_of(first_slot + s * kGemmFragment + lane / 4 + j / 2 * 8);
-        if (n < p.rows && m < p.outputs) action(n, m, s, f, j);
-      }
-    }
-  }
-}
+template <int Columns, bool Gated>
+using GemmTile = ProductTile<(Columns == kGemmWarpColumns ? 4 : 2), Columns / kGemmWarpColumns,
+                             kGemmRows / kGemmFragment / (Columns == kGemmWarpColumns ? 4 : 2), kGemmFragments, Gated>;
 
 template <typename T, int Columns, int Parts, typename Output>
-__global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams p) {
-  using Warps = GemmWarps<Columns>;
-  constexpr int kSets = Warps::kSets;
+__global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) gemm(GemmParams p) {
+  using Tile = GemmTile<Columns, Output::kGated>;
+  constexpr int kSets = Tile::kSets;
   constexpr int kVectors = kGemmChunk / kVec;  // of a row in a stage
   constexpr int kStage = (kGemmRows + Parts * Columns) * kGemmChunk;
-  constexpr int kOutputs = Output::kGated ? kGemmRows / 2 : kGemmRows;  // of a block
-  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());              // [stage][128 + Parts · Columns][32]
+  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][128 + Parts · Columns][32]
   const int lane = threadIdx.x % kWarpSize;
-  const int warp_w = threadIdx.x / kWarpSize % Warps::kAlongW;
-  const int warp_x = threadIdx.x / kWarpSize / Warps::kAlongW;
   const int g = lane / 4;
   const int t = lane % 4;
   const int first_row = blockIdx.y * Columns;
-  const int first_output = blockIdx.x * kOutputs;
+  const int first_output = blockIdx.x * Tile::kOutputs;
 
   const int chunks = (p.inner + kGemmChunk - 1) / kGemmChunk;
   const int splits = gridDim.z;
@@ -87,31 +60,23 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
   int chunks_left = 0;  // to be copied
   for (int phase = first_phase; phase < end_phase; ++phase) chunks_left += (chunks - phase + kGemmPhases - 1) / kGemmPhases;
 
-  // Of a block's 128 rows of W in shared memory, each warp has its sets one after another; when gated, half of them are rows of up.
-  const auto output_of = [&](int slot) {
-    const int set = slot / kGemmFragment % kSets;
-    const int warp = slot / kGemmFragment / kSets;
-    const int sets = Output::kGated ? kSets / 2 : kSets;
-    return first_output + (warp * sets + set % sets) * kGemmFragment + slot % kGemmFragment;
-  };
   // A thread copies the same 16 bytes of each chunk of some rows. Rows of W beyond the last are read as the last and not stored.
-  constexpr int kWeightLoads = kGemmRows * kVectors / Warps::kThreads;
-  constexpr int kRowLoads = Columns * kVectors / Warps::kThreads;
-  constexpr int kLoadedRows = Warps::kThreads / kVectors;
+  constexpr int kWeightLoads = kGemmRows * kVectors / Tile::kThreads;
+  constexpr int kRowLoads = Columns * kVectors / Tile::kThreads;
+  constexpr int kLoadedRows = Tile::kThreads / kVectors;
   const int own_k = threadIdx.x % kVectors * kVec;
   const T* weight[kWeightLoads];
 #pragma unroll
   for (int i = 0; i < kWeightLoads; ++i) {
     const int slot = threadIdx.x / kVectors + i * kLoadedRows;
-    const bool is_up = Output::kGated && slot / kGemmFragment % kSets >= kSets / 2;
-    const int row = min(output_of(slot), p.outputs - 1) + (is_up ? p.outputs : 0);
+    const int row = min(first_output + Tile::output(slot), p.outputs - 1) + (Tile::is_up(slot) ? p.outputs : 0);
     weight[i] = static_cast<const T*>(p.weight) + static_cast<size_t>(row) * p.w_stride;
   }
   const auto fill_weights = [&](T* stage, int chunk) {
     const int k = chunk * kGemmChunk + own_k;
 #pragma unroll
     for (int i = 0; i < kWeightLoads; ++i) {
-      ptx::cp_async_16(stage + (threadIdx.x + i * Warps::kThreads) * kVec, weight[i] + (k < p.inner ? k : 0), k < p.inner);
+      ptx::cp_async_16(stage + (threadIdx.x + i * Tile::kThreads) * kVec, weight[i] + (k < p.inner ? k : 0), k < p.inner);
     }
   };
   const auto fill_rows = [&](T* stage, int chunk) {
@@ -121,7 +86,7 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
       const int n = first_row + threadIdx.x / kVectors + i * kLoadedRows;
       const bool valid = n < p.rows && k < p.inner;
       const size_t at = valid ? static_cast<size_t>(n) * p.x_stride + k : 0;
-      T* target = stage + kGemmRows * kGemmChunk + (threadIdx.x + i * Warps::kThreads) * kVec;
+      T* target = stage + kGemmRows * kGemmChunk + (threadIdx.x + i * Tile::kThreads) * kVec;
       ptx::cp_async_16(target, static_cast<const T*>(p.x) + at, valid);
       if constexpr (Parts == 2) {
         ptx::cp_async_16(target + Columns * kGemmChunk, static_cast<const T*>(p.low) + at, valid && p.drawn[n]);
@@ -149,18 +114,12 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
   }
   chunks_left -= kGemmStages - 1;
 
-  const size_t width = Output::kGated ? 2 * p.outputs : p.outputs;
-  const size_t part_size = width * p.rows;
-  constexpr int kResultSets = Output::kGated ? kSets / 2 : kSets;  // gate and up meet in one result
-  const int own_row = first_row + warp_x * kGemmWarpColumns;
-  const int own_slot = warp_w * kSets * kGemmFragment;
-
   // Fragments with a row of two parts; elsewhere the second is nothing but zeros.
   bool has_low[kGemmFragments] = {};
   if constexpr (Parts == 2) {
 #pragma unroll
     for (int f = 0; f < kGemmFragments; ++f) {
-      const int n = first_row + warp_x * kGemmWarpColumns + f * 8 + g;
+      const int n = first_row + Tile::warp_x() * kGemmWarpColumns + f * 8 + g;
       has_low[f] = __ballot_sync(kFullMask, n < p.rows && p.drawn[n]) != 0;
     }
   }
@@ -181,8 +140,8 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
       --chunks_left;
       ptx::cp_async_commit();
 
-      const T* weights = staged + stage * kStage + (own_slot + g) * kGemmChunk + t * kVec;
-      const T* rows = staged + stage * kStage + (kGemmRows + warp_x * kGemmWarpColumns + g) * kGemmChunk + t * kVec;
+      const T* weights = staged + stage * kStage + (Tile::warp_w() * kSets * kGemmFragment + g) * kGemmChunk + t * kVec;
+      const T* rows = staged + stage * kStage + (kGemmRows + Tile::warp_x() * kGemmWarpColumns + g) * kGemmChunk + t * kVec;
       const int count = p.inner - chunk * kGemmChunk - t * kVec;
       stage = (stage + 1) % kGemmStages;
       uint4 x[Parts][kGemmFragments];
@@ -214,61 +173,21 @@ __global__ void __launch_bounds__(GemmWarps<Columns>::kThreads) gemm(GemmParams 
     }
 
     if (splits > 1) {
-      float* own = p.partial + phase * part_size;
-      for_results<kResultSets>(p, own_row, own_slot, output_of, [&](int n, int m, int s, int f, int j) {
-        own[n * width + m] = sums[s][f][j];
-        if constexpr (Output::kGated) own[n * width + p.outputs + m] = sums[s + kSets / 2][f][j];
-      });
+      leave_part<Tile>(p.partial, phase, p.rows - first_row, sums);
       continue;
     }
-#pragma unroll
-    for (int s = 0; s < kSets; ++s) {
-#pragma unroll
-      for (int f = 0; f < kGemmFragments; ++f) {
-#pragma unroll
-        for (int j = 0; j < 4; ++j) totals[s][f][j] += sums[s][f][j];
-      }
-    }
+    for_sums<Tile>([&](int s, int f, int j) { totals[s][f][j] += sums[s][f][j]; });
   }
 
-  const auto store = [&](int n, int m, float value, float up) {
-    if (p.bias) {
-      value += p.bias[m];
-      if constexpr (Output::kGated) up += p.bias[p.outputs + m];
-    }
-    Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
-  };
-  if (splits == 1) {
-    for_results<kResultSets>(p, own_row, own_slot, output_of, [&](int n, int m, int s, int f, int j) {
-      float up = 0.0f;
-      if constexpr (Output::kGated) up = totals[s + kSets / 2][f][j];
-      store(n, m, totals[s][f][j], up);
-    });
-    return;
+  float* places = reinterpret_cast<float*>(staged);
+  if (splits > 1) {
+    if (!is_last_part(p.counters, reinterpret_cast<int*>(staged))) return;
+    add_parts<Tile>(p.partial, min(kGemmPhases, chunks), p.rows - first_row, places);
+  } else {
+    __syncthreads();  // the stages are free
+    for_sums<Tile>([&](int s, int f, int j) { places[Tile::own_place(s, f, j)] = totals[s][f][j]; });
   }
-
-  // The last block of these rows to come here finds all parts written.
-  __threadfence();
-  __syncthreads();
-  int* is_last = reinterpret_cast<int*>(staged);
-  unsigned* counter = p.counters + blockIdx.y * gridDim.x + blockIdx.x;
-  if (threadIdx.x == 0) *is_last = atomicAdd(counter, 1u) == static_cast<unsigned>(splits - 1);
-  __syncthreads();
-  if (!*is_last) return;
-  __threadfence();
-  if (threadIdx.x == 0) *counter = 0;
-  for (int i = threadIdx.x; i < kOutputs * Columns; i += Warps::kThreads) {
-    const int n = first_row + i / kOutputs;
-    const int m = first_output + i % kOutputs;
-    if (n >= p.rows || m >= p.outputs) continue;
-    float value = 0.0f, up = 0.0f;
-    for (int phase = 0; phase < min(kGemmPhases, chunks); ++phase) {
-      const float* source = p.partial + phase * part_size + n * width + m;
-      value += source[0];
-      if constexpr (Output::kGated) up += source[p.outputs];
-    }
-    store(n, m, value, up);
-  }
+  store_tile<T, Tile, Output>(p, places, first_row, first_output);
 }
 
 }  // namespace weft

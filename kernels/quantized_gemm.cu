@@ -8,7 +8,7 @@
 // last bit alone and in any batch. Few blocks are made more by sharing out those eight: each leaves its sums, and the last to come adds
 // them.
 #include "common/codes.cuh"
-#include "common/product_output.cuh"
+#include "common/product_tile.cuh"
 
 namespace weft {
 
@@ -17,7 +17,7 @@ struct QuantizedGemmParams {
   QuantizedWeight weight;
   const float* bias;  // [M] or null
   void* y;
-  float* partial;      // [8, N, M], gate then up when gated; not used by one split
+  float* partial;      // [8, blocks, sums of a lane, threads]; not used by one split
   unsigned* counters;  // [grid.y, grid.x] zeros, left as zeros
   int rows;            // N
   int outputs;         // M; when gated, of gate alone
@@ -53,24 +53,6 @@ struct GemmTile {
   float scale[kScales][2];  // of rows g and g + 8
   float zero[kScales][2];
 };
-
-// Calls action(n, m, set, fragment, element) for every result that a lane holds: of rows m of block(set) and rows n of x.
-template <int Sets, int Fragments, typename Block, typename Action>
-__device__ inline void for_results(const QuantizedGemmParams& p, int first_row, const Block& block, const Action& action) {
-  const int lane = threadIdx.x % kWarpSize;
-#pragma unroll
-  for (int s = 0; s < Sets; ++s) {
-#pragma unroll
-    for (int f = 0; f < Fragments; ++f) {
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        const int n = first_row + f * 8 + lane % 4 * 2 + j % 2;
-        const int m = block(s) * kTileRows + lane / 4 + j / 2 * 8;
-        if (n < p.rows && m < p.outputs) action(n, m, s, f, j);
-      }
-    }
-  }
-}
 
 // mma.sync, for every architecture: rows of x as they are, 8 bytes a lane where the codes' order asks for four neighbouring columns.
 template <typename T, int Bits, int Columns>
@@ -151,10 +133,11 @@ struct WarpgroupInput {
 template <typename T, int Bits, int Columns, typename Output, template <typename, int, int> class Input>
 __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(QuantizedGemmParams p) {
   using Rows = Input<T, Bits, Columns>;
+  using Tile = ProductTile<kGemmWarps, 1, kGemmSets, Columns / 8, Output::kGated>;
   constexpr int kFragments = Columns / 8;
   T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][Rows::kStageElements]
-  // [set, fragment, element][thread]: with one split, the sum of the phases before. In registers it would make the others spill.
-  float* totals = reinterpret_cast<float*>(staged + kGemmStages * Rows::kStageElements) + threadIdx.x;
+  // The sums of the phases before, in Tile's places. In registers they would make others spill.
+  float* totals = reinterpret_cast<float*>(staged + kGemmStages * Rows::kStageElements);
   const int lane = threadIdx.x % kWarpSize;
   const int g = lane / 4;
   const int first_row = blockIdx.y * Columns;
@@ -202,9 +185,6 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
     ahead.advance();
   }
 
-  const size_t width = Output::kGated ? 2 * p.outputs : p.outputs;
-  const size_t part_size = width * p.rows;
-  constexpr int kResultSets = Output::kGated ? 1 : kGemmSets;  // gate and up meet in one result
   float sums[kGemmSets][kFragments][4] = {};
   for (int step = 0; step < steps; ++step) {
     GemmTile<Bits> now[kGemmSets];
@@ -246,65 +226,19 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
     }
 
     if (!ends_phase) continue;
-    if (splits > 1) {
-      float* own_part = p.partial + phase * part_size;
-      for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
-        own_part[n * width + m] = sums[s][f][j];
-        if constexpr (Output::kGated) own_part[n * width + p.outputs + m] = sums[1][f][j];
-      });
-    }
-#pragma unroll
-    for (int s = 0; s < kGemmSets; ++s) {
-#pragma unroll
-      for (int f = 0; f < kFragments; ++f) {
-#pragma unroll
-        for (int j = 0; j < 4; ++j) {
-          float& total = totals[((s * kFragments + f) * 4 + j) * kGemmThreads];
-          if (splits == 1) total = (phase == 0 ? 0.0f : total) + sums[s][f][j];
-          sums[s][f][j] = 0.0f;
-        }
-      }
-    }
-  }
-
-  const auto store = [&](int n, int m, float value, float up) {
-    if (p.bias) {
-      value += p.bias[m];
-      if constexpr (Output::kGated) up += p.bias[p.outputs + m];
-    }
-    Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
-  };
-  if (splits == 1) {
-    for_results<kResultSets, kFragments>(p, first_row, row_block, [&](int n, int m, int s, int f, int j) {
-      const float* total = totals + (f * 4 + j) * kGemmThreads;
-      store(n, m, total[s * kFragments * 4 * kGemmThreads], Output::kGated ? total[kFragments * 4 * kGemmThreads] : 0.0f);
+    if (splits > 1) leave_part<Tile>(p.partial, phase, p.rows - first_row, sums);
+    for_sums<Tile>([&](int s, int f, int j) {
+      float& total = totals[Tile::own_place(s, f, j)];
+      if (splits == 1) total = (phase == 0 ? 0.0f : total) + sums[s][f][j];
+      sums[s][f][j] = 0.0f;
     });
-    return;
   }
 
-  // The last block of these rows to come here finds all parts written.
-  __threadfence();
-  __syncthreads();
-  int* is_last = reinterpret_cast<int*>(staged);
-  unsigned* counter = p.counters + blockIdx.y * gridDim.x + blockIdx.x;
-  if (threadIdx.x == 0) *is_last = atomicAdd(counter, 1u) == static_cast<unsigned>(splits - 1);
-  __syncthreads();
-  if (!*is_last) return;
-  __threadfence();
-  if (threadIdx.x == 0) *counter = 0;
-  constexpr int kOutputs = kGemmWarps * kResultSets * kTileRows;
-  for (int i = threadIdx.x; i < kOutputs * Columns; i += kGemmThreads) {
-    const int n = first_row + i / kOutputs;
-    const int m = blockIdx.x * kOutputs + i % kOutputs;
-    if (n >= p.rows || m >= p.outputs) continue;
-    float value = 0.0f, up = 0.0f;
-    for (int phase = 0; phase < min(kGemmPhases, tiles); ++phase) {
-      const float* source = p.partial + phase * part_size + n * width + m;
-      value += source[0];
-      if constexpr (Output::kGated) up += source[p.outputs];
-    }
-    store(n, m, value, up);
+  if (splits > 1) {
+    if (!is_last_part(p.counters, reinterpret_cast<int*>(staged))) return;
+    add_parts<Tile>(p.partial, min(kGemmPhases, tiles), p.rows - first_row, totals);
   }
+  store_tile<T, Tile, Output>(p, totals, first_row, blockIdx.x * Tile::kOutputs);
 }
 
 }  // namespace weft

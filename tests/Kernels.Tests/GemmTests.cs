@@ -77,9 +77,8 @@ public sealed class GemmTests
         using var normed = input == GemvInput.RmsInput ? c.Normed() : null;
         var parts = c.Parts(input);
         var shape = GemmKernel.Shape(c.Rows, parts, c.M, gate is not null, multiprocessors);
-        var width = gate is null ? c.M : 2 * c.M;
-        using var partial = c.Device.Poisoned<byte>((int)Math.Max(16, GemmKernel.PartialBytes(shape, c.Rows, width)));
-        using var counters = c.Device.Upload(new int[GemmKernel.Counters(width)]);
+        using var partial = c.Device.Poisoned<byte>((int)Math.Max(16, GemmKernel.PartialBytes(shape, c.Rows)));
+        using var counters = c.Device.Upload(new int[GemmKernel.Counters(gate is null ? c.M : 2 * c.M)]);
         var parameters = c.Parameters(GemvInput.PlainInput, c.Rows);
         c.Device.Run(
             gate is { } activation ? GemmKernel.Gated(c.Type, c.Rows, parts, activation) : GemmKernel.Instance(c.Type, c.Rows, parts, output!.Value),

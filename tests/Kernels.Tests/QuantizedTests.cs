@@ -249,7 +249,7 @@ public sealed class QuantizedTests
         if (computeCapability == Hopper && device.Context.Device.ComputeCapability != Hopper)
             Assert.Ignore("wgmma needs compute capability 9.0");
         var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, bits, gate is not null, multiprocessors, computeCapability);
-        using var partial = device.Poisoned<byte>((int)Math.Max(16, QuantizedGemmKernel.PartialBytes(shape, p.Rows, matrix.Layout.Rows)));
+        using var partial = device.Poisoned<byte>((int)Math.Max(16, QuantizedGemmKernel.PartialBytes(shape, p.Rows)));
         using var counters = device.Upload(new int[QuantizedGemmKernel.Counters(matrix.Layout.Rows)]);
         device.Run(
             gate is { } some ? QuantizedGemmKernel.Gated(type, bits, p.Rows, some, computeCapability) : QuantizedGemmKernel.Instance(type, bits, p.Rows, output!.Value, computeCapability),
@@ -270,7 +270,7 @@ public sealed class QuantizedTests
             });
         Assert.That(counters.Download(), Has.All.Zero);
         Assert.That(
-            QuantizedGemmKernel.PartialBytes(shape, p.Rows, matrix.Layout.Rows),
+            QuantizedGemmKernel.PartialBytes(shape, p.Rows),
             Is.LessThanOrEqualTo(QuantizedGemmKernel.MostPartialBytes(matrix.Layout.Rows, p.Inner, bits, gate is not null, multiprocessors)));
     }
 

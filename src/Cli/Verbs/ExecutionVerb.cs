@@ -25,6 +25,10 @@ internal abstract class ExecutionVerb : ModelVerb
     [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given.")]
     public string? Activations { get; set; }
 
+    /// <summary>Results may vary with the batch.</summary>
+    [Option("no-batch-invariance", HelpText = "On a GPU, lets a request's tokens vary in their last bits with what else runs: long prompts go faster, and answers are found in the prefix cache.")]
+    public bool NoBatchInvariance { get; set; }
+
     /// <summary>The device, parsed.</summary>
     /// <exception cref="UsageException">It is not a device.</exception>
     protected DeviceChoice DeviceChoice
@@ -75,6 +79,7 @@ internal abstract class ExecutionVerb : ModelVerb
             CacheType = CacheType,
             ActivationType = ActivationType,
             Threads = Threads ?? 0,
+            BatchInvariant = !NoBatchInvariance,
         };
     }
 }

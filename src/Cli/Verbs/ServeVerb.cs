@@ -72,10 +72,6 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     [Option("cache-tokens", MetaValue = "N", HelpText = "Tokens that the key/value cache holds over all sequences; eight contexts, as far as a quarter of the memory goes, when not given.")]
     public int? CacheTokens { get; set; }
 
-    /// <summary>Results may vary with the batch.</summary>
-    [Option("no-batch-invariance", HelpText = "On a GPU, lets a request's tokens vary in their last bits with what else runs: long prompts go faster, and answers are found in the prefix cache.")]
-    public bool NoBatchInvariance { get; set; }
-
     /// <summary>Largest body, in mebibytes.</summary>
     [Option("max-body", MetaValue = "MIB", Default = 32, HelpText = "Largest body of a request in mebibytes (32); a larger one is refused with status 413.")]
     public int MaxBody { get; set; } = 32;
@@ -179,7 +175,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
 
     private List<ModelSource> Sources(Session session)
     {
-        var options = Options() with { MaxSequences = MaxSequences, CacheTokens = CacheTokens ?? 0, BatchInvariant = !NoBatchInvariance };
+        var options = Options() with { MaxSequences = MaxSequences, CacheTokens = CacheTokens ?? 0 };
         var models = More.Prepend(Model).Select((model, i) => Named(model, i == 0 ? Name : null)).ToList();
         if (models.GroupBy(model => model.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new UsageException($"two models are called '{twice.Key}': give one another name with NAME=MODEL");

@@ -8,7 +8,22 @@ namespace Weft.Scheduling;
 /// <param name="First">Position of the first.</param>
 /// <param name="Count">How many.</param>
 /// <param name="Rows">Which of them need logits.</param>
-internal readonly record struct Share(Request Request, int First, int Count, LogitRows Rows);
+internal readonly record struct Share(Request Request, int First, int Count, LogitRows Rows)
+{
+    /// <summary>How many rows of logits that is.</summary>
+    public int RowCount => Rows switch
+    {
+        LogitRows.All => Count,
+        LogitRows.Last => 1,
+        _ => 0,
+    };
+
+    /// <summary>How many of its tokens, the last, were drawn.</summary>
+    public int DrawnCount => Math.Clamp(First + Count - Math.Max(First, Request.PromptLength), 0, Count);
+
+    /// <summary>It draws the request's next token: it reaches the end of what is known.</summary>
+    public bool Draws => Rows != LogitRows.None && First + Count >= Request.Tokens.Count;
+}
 
 /// <summary>Sizes of a step.</summary>
 /// <param name="Tokens">Most tokens.</param>
@@ -158,19 +173,12 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
         var share = new Share(request, first, count, rows);
         shares.Add(share);
         tokensLeft -= count;
-        rowsLeft -= RowCount(share);
+        rowsLeft -= share.RowCount;
         return count;
     }
 
     // Tokens that count as a prompt's.
     private int PromptOf(Request request) => tellsDrawnApart ? request.PromptLength : int.MaxValue;
-
-    private static int RowCount(Share share) => share.Rows switch
-    {
-        LogitRows.All => share.Count,
-        LogitRows.Last => 1,
-        _ => 0,
-    };
 
     private void GiveWay(Request request)
     {
@@ -179,7 +187,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
         if (index >= 0)
         {
             tokensLeft += shares[index].Count;
-            rowsLeft += RowCount(shares[index]);
+            rowsLeft += shares[index].RowCount;
             shares.RemoveAt(index);
         }
 

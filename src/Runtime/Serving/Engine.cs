@@ -11,8 +11,8 @@ namespace Weft;
 
 /// <summary>
 /// Serves many generations with one model at a time: a thread of its own plans a step over all of them, submits it, and gives each its token.
-/// Where the device runs ahead, the next step is submitted before the last one's tokens are known. On the processor what a
-/// request gets does not depend on what runs beside it; on CUDA it still does. The model belongs to the engine until the engine is disposed.
+/// Where the device runs ahead, the next step is submitted before the last one's tokens are known. What a request gets does not depend on what
+/// runs beside it (<see cref="ModelOptions.BatchInvariant"/>). The model belongs to the engine until the engine is disposed.
 /// </summary>
 /// <remarks>All members are safe to use from any thread.</remarks>
 public sealed class Engine : IDisposable
@@ -360,14 +360,14 @@ public sealed class Engine : IDisposable
                 ScorePrompt(request, share, row);
             if (request.State == RequestState.Finished)
                 continue;
-            if (!StepRecord.Draws(share))
+            if (!share.Draws)
             {
                 scheduler.Computed(request);
                 continue;
             }
 
             TokenLogProbabilities? logProbabilities = null;
-            var last = row + (share.Rows == LogitRows.All ? share.Count - 1 : 0);
+            var last = row + share.RowCount - 1;
             var token = request.HostSampler is { } host
                 ? host.Draw(program.Logits(last), request.Generation.GeneratedTokens, out logProbabilities)
                 : drawn[last];
@@ -391,7 +391,7 @@ public sealed class Engine : IDisposable
                 pooler.Add(program.Hidden(row + i));
         }
 
-        if (!StepRecord.Draws(share))
+        if (!share.Draws)
             return;
         if (pooler.Pooling == Pooling.Last)
             pooler.Add(program.Hidden(row));

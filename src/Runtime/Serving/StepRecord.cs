@@ -46,7 +46,7 @@ internal sealed class StepRecord
                 request.Resume();
             entries.Add((request, share, Rows));
             Tokens += share.Count;
-            Rows += share.Rows switch { LogitRows.All => share.Count, LogitRows.Last => 1, _ => 0 };
+            Rows += share.RowCount;
             DrawsOnHost |= share.Rows != LogitRows.None && (request.HostSampler is not null || request.Pooler is not null);
         }
     }
@@ -62,19 +62,16 @@ internal sealed class StepRecord
             var tokens = share.First < known.Length ? known.Slice(share.First, share.Count) : [StepBatch.DrawnBy(request.DrawnRow)];
             batch.ReadHidden |= request.Pooler is not null;
             // Where it makes no difference what they are, several tokens go together as a prompt's do.
-            var drawn = program.TellsDrawnApart ? share.First + share.Count - Math.Max(share.First, request.PromptLength) : share.Count == 1 ? 1 : 0;
-            batch.Add(tokens, share.First, request.Table, share.Rows, Math.Clamp(drawn, 0, share.Count), request.HostSampler is null ? request.Sampler : null);
+            var drawn = program.TellsDrawnApart ? share.DrawnCount : share.Count == 1 ? 1 : 0;
+            batch.Add(tokens, share.First, request.Table, share.Rows, drawn, request.HostSampler is null ? request.Sampler : null);
         }
 
         Submitted = Stopwatch.GetTimestamp();
         Number = program.Submit();
         foreach (var (request, share, row) in entries)
         {
-            if (Draws(share))
-                request.Draw(row + (share.Rows == LogitRows.All ? share.Count - 1 : 0));
+            if (share.Draws)
+                request.Draw(row + share.RowCount - 1);
         }
     }
-
-    /// <summary>The step draws the request's next token: it reaches the end of what is known.</summary>
-    public static bool Draws(Share share) => share.Rows != LogitRows.None && share.First + share.Count >= share.Request.Tokens.Count;
 }

@@ -39,9 +39,9 @@ public sealed class CudaEngineTests
         _ = TestDevice.Open();
         using var tiny = TinyModel.Create(
             TinyModel.Describe(headSize: 32, hidden: 64, vocabulary: 160), DataType.BFloat16, quantization: isQuantized ? new() { GroupSize = 32, ZeroPoints = true } : null);
-        using var model = Load(tiny, 208);
+        using var model = Load(tiny, 176);
         using var engine = new Engine(model);
-        var requests = RandomLoad.Run(engine, 160, 90, 40, 6);
+        var requests = RandomLoad.Run(engine, 160, 80, 24, 6);
         Assert.That(requests.Select(request => request.Together), Is.EqualTo(requests.Select(request => request.Alone)));
         Assert.That(engine.Statistics.Preemptions, Is.Positive);
     }

@@ -116,7 +116,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             shape, weights + inputBytes + OutputBytes(n, m, output), 2.0 * n * matrixRows * k, 0, operands =>
             {
                 var y = operands.Zeros((long)n * m * sizeof(float));
-                var partial = operands.Zeros(Math.Max(sizeof(float), GemmKernel.PartialBytes(shape, n, matrixRows)));
+                var partial = operands.Zeros(Math.Max(sizeof(float), GemmKernel.PartialBytes(shape, n)));
                 var counters = operands.Zeros((long)sizeof(int) * GemmKernel.Counters(matrixRows));
                 // As of a prompt, whose rows have one part.
                 var drawn = operands.Zeros((long)n * sizeof(int));
@@ -214,7 +214,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             shape, matrix.Bytes + ((long)n * k * Half) + OutputBytes(n, m, output), 2.0 * n * matrix.Rows * k, 0, operands =>
             {
                 var y = operands.Zeros((long)n * m * sizeof(float));
-                var partial = operands.Zeros(Math.Max(sizeof(float), QuantizedGemmKernel.PartialBytes(shape, n, matrix.Rows)));
+                var partial = operands.Zeros(Math.Max(sizeof(float), QuantizedGemmKernel.PartialBytes(shape, n)));
                 var counters = operands.Zeros((long)sizeof(int) * QuantizedGemmKernel.Counters(matrix.Rows));
                 return turn => new QuantizedGemmParams
                 {

@@ -63,8 +63,8 @@ internal static class GemmKernel
     /// <summary>Bytes of GemmParams.Partial of a launch.</summary>
     /// <param name="shape">The launch.</param>
     /// <param name="rows">N.</param>
-    /// <param name="width">Rows of W.</param>
-    public static long PartialBytes(in LaunchShape shape, int rows, int width) => shape.GridZ == 1 ? 0 : (long)Phases * rows * width * sizeof(float);
+    public static long PartialBytes(in LaunchShape shape, int rows) =>
+        shape.GridZ == 1 ? 0 : (long)Phases * shape.GridX * shape.GridY * TileRows * Columns(rows) * sizeof(float);
 
     /// <summary>Most bytes of GemmParams.Partial that a product with a matrix can take.</summary>
     /// <param name="rows">Most rows of the input.</param>
@@ -73,7 +73,7 @@ internal static class GemmKernel
     /// <param name="multiprocessors">Of the device.</param>
     public static long MostPartialBytes(int rows, int width, bool gated, int multiprocessors) => Widths
         .Select(columns => Math.Min(columns, rows))
-        .Max(some => PartialBytes(Shape(some, 1, gated ? width / 2 : width, gated, multiprocessors), some, width));
+        .Max(some => PartialBytes(Shape(some, 1, gated ? width / 2 : width, gated, multiprocessors), some));
 
     /// <summary>Counters of a product with <paramref name="width"/> rows of W.</summary>
     public static int Counters(int width) => Up(width, TileRows) + 1;

@@ -163,8 +163,7 @@ internal static class QuantizedGemmKernel
         var splits = rows > MostRows ? 1 : Math.Clamp(BlocksEach * multiprocessors / (x * y), 1, Math.Clamp(tiles / FewestTiles, 1, Phases));
         var rowElements = tileColumns + (IsWarpgroup(computeCapability) ? 0 : Pad);
         var z = (int)BitOperations.RoundUpToPowerOf2((uint)splits + 1) / 2;
-        var totals = z == 1 ? Sets * QuantizedLayout.TileRows * Warps * columns * sizeof(float) : 0;
-        return new(x, y, z, Threads, (Stages * columns * rowElements * sizeof(ushort)) + totals);
+        return new(x, y, z, Threads, (Stages * columns * rowElements * sizeof(ushort)) + SumsBytes(columns));
     }
 
     /// <summary>Counters of a product of <paramref name="outputs"/>: one for each block that splits share.</summary>
@@ -173,8 +172,8 @@ internal static class QuantizedGemmKernel
     /// <summary>Bytes of QuantizedGemmParams.Partial of a launch.</summary>
     /// <param name="shape">The launch.</param>
     /// <param name="rows">N.</param>
-    /// <param name="width">Rows of W.</param>
-    public static long PartialBytes(in LaunchShape shape, int rows, int width) => shape.GridZ == 1 ? 0 : (long)Phases * rows * width * sizeof(float);
+    public static long PartialBytes(in LaunchShape shape, int rows) =>
+        shape.GridZ == 1 ? 0 : (long)Phases * shape.GridX * shape.GridY * SumsBytes(Columns(rows));
 
     /// <summary>Most bytes of QuantizedGemmParams.Partial that products with a matrix can take.</summary>
     /// <param name="width">Rows of W.</param>
@@ -183,7 +182,7 @@ internal static class QuantizedGemmKernel
     /// <param name="gated">Gate and up meet.</param>
     /// <param name="multiprocessors">Of the device.</param>
     public static long MostPartialBytes(int width, int inner, int bits, bool gated, int multiprocessors) => new[] { Widths[0], Widths[1], Widths[2], MostRows }
-        .Max(rows => PartialBytes(Shape(rows, gated ? width / 2 : width, inner, bits, gated, multiprocessors, InvariantCapability), rows, width));
+        .Max(rows => PartialBytes(Shape(rows, gated ? width / 2 : width, inner, bits, gated, multiprocessors, InvariantCapability), rows));
 
     /// <summary>What LLaMA-like models ask for.</summary>
     public static IEnumerable<KernelInstance> Instances(int computeCapability) =>
@@ -203,6 +202,9 @@ internal static class QuantizedGemmKernel
     private static bool IsWarpgroup(int computeCapability) => computeCapability == AttentionPrefillKernel.WarpgroupCapability;
 
     private static int Columns(int rows) => Widths.FirstOrDefault(width => rows <= width, Widths[^1]);
+
+    // The sums of a block.
+    private static int SumsBytes(int columns) => Sets * QuantizedLayout.TileRows * Warps * columns * sizeof(float);
 
     private static KernelInstance Of(DataType type, int bits, int columns, string output, int computeCapability) =>
         new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{bits},{columns},{output},weft::{(IsWarpgroup(computeCapability) ? "Warpgroup" : "Warp")}Input>");
