@@ -85,7 +85,7 @@ async Task<Socket> ConnectAsync()
 byte[] Request(int tokens)
 {
     var body = $$"""{"prompt":[5,6,7],"max_tokens":{{tokens}},"stream":true,"ignore_eos":true}""";
-    return Encoding.ASCII.GetBytes($"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+    return Encoding.ASCII.GetBytes($"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
 }
 
 static async Task ReadToFirstAsync(Socket socket)
@@ -93,7 +93,7 @@ static async Task ReadToFirstAsync(Socket socket)
     var buffer = new byte[65536];
     var count = 0;
     while (buffer.AsSpan(0, count).IndexOf("data: {"u8) < 0)
-        count += await socket.ReceiveAsync(buffer.AsMemory(count));
+        count += await ReceiveAsync(socket, buffer.AsMemory(count));
 }
 
 static async Task ReadToEndAsync(Socket socket)
@@ -102,10 +102,18 @@ static async Task ReadToEndAsync(Socket socket)
     var kept = 0;
     while (true)
     {
-        var count = kept + await socket.ReceiveAsync(buffer.AsMemory(kept));
+        var count = kept + await ReceiveAsync(socket, buffer.AsMemory(kept));
         if (buffer.AsSpan(0, count).EndsWith("\r\n0\r\n\r\n"u8))
             return;
         kept = Math.Min(count, 7);
         buffer.AsSpan(count - kept, kept).CopyTo(buffer);
     }
+}
+
+static async Task<int> ReceiveAsync(Socket socket, Memory<byte> buffer)
+{
+    var count = await socket.ReceiveAsync(buffer);
+    if (count == 0)
+        throw new InvalidOperationException("the server ended the connection in the middle of an answer");
+    return buffer.Span[..count].IndexOf("HTTP/1.1 4"u8) < 0 ? count : throw new InvalidOperationException(Encoding.UTF8.GetString(buffer.Span[..count]));
 }
