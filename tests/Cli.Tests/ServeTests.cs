@@ -15,9 +15,10 @@ public sealed partial class ServeTests
     public async Task A_signal_under_load_finishes_what_runs_refuses_what_comes_and_ends_with_0(string signal)
     {
         using var server = await ServerProcess.StartAsync(TestModels.Packed, "--port", "0");
-        // The first is short: when it is there, the others run.
-        var answers = Enumerable.Range(0, 8).Select(i => server.PostAsync(i == 0 ? Endless.Replace("200", "5", StringComparison.Ordinal) : Endless)).ToList();
-        await answers[0];
+        var before = await server.CountRequestsAsync();
+        var answers = Enumerable.Range(0, 8).Select(_ => server.PostAsync(Endless)).ToList();
+        while (await server.CountRequestsAsync() < before + answers.Count)
+            await Task.Delay(5);
         server.Send(signal);
         foreach (var answer in answers)
             Assert.That((await answer).Status, Is.EqualTo(HttpStatusCode.OK));
@@ -147,6 +148,10 @@ public sealed partial class ServeTests
             return (response.StatusCode, await response.Content.ReadAsStringAsync());
         }
 
+        /// <summary>Requests that have reached the engine: they wait, run, or are done.</summary>
+        public async Task<int> CountRequestsAsync() => Requests().Matches(await client.GetStringAsync(new Uri("/metrics", UriKind.Relative)))
+            .Sum(match => (int)double.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture));
+
         public void Send(string signal)
         {
             using var kill = Process.Start("kill", [$"-{signal}", $"{Process.Id}"]);
@@ -186,6 +191,9 @@ public sealed partial class ServeTests
                 address.TrySetResult(match.Groups[1].Value);
         }
     }
+
+    [GeneratedRegex(@"^vllm:(?:num_requests_running|num_requests_waiting|request_success_total)\{[^}]*\} (\S+)", RegexOptions.Multiline)]
+    private static partial Regex Requests();
 
     [GeneratedRegex("^weft: serving .* at (\\S+)$")]
     private static partial Regex Serving();
