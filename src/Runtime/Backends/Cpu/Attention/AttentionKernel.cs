@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Weft.Backends.Cpu.Simd;
 
@@ -80,7 +81,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         var rows = (endToken - firstToken) * (arguments.QueryHeads / arguments.KeyValueHeads);
         for (var row = 0; row < rows;)
         {
-            var tile = rows - row >= 8 ? 8 : rows - row >= 4 ? 4 : rows - row >= 2 ? 2 : 1;
+            var tile = Math.Min(rows - row, AttentionKernel.TileRows);
             RunTile(arguments, blocks, head, firstToken, row, tile, scratch);
             row += tile;
         }
@@ -91,6 +92,8 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     {
         var size = arguments.HeadSize;
         var padded = AttentionKernel.PaddedHeadSize(size);
+        // Rows of zeros fill a tile up: one pass over the cache for eight rows is faster than three for seven.
+        var filled = (int)BitOperations.RoundUpToPowerOf2((uint)rows);
         var q = scratch;
         var mixed = q + (AttentionKernel.TileRows * padded);
         var scores = mixed + (AttentionKernel.TileRows * padded);
@@ -98,7 +101,8 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         var sums = maxima + AttentionKernel.TileRows;
         var perToken = arguments.QueryHeads / arguments.KeyValueHeads;
 
-        new Span<float>(mixed, rows * padded).Clear();
+        new Span<float>(mixed, filled * padded).Clear();
+        new Span<float>(q + (rows * padded), (filled - rows) * padded).Clear();
         for (var r = 0; r < rows; r++)
         {
             maxima[r] = float.NegativeInfinity;
@@ -113,7 +117,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         for (var key = (int)(firstKey / Group * Group); key <= lastPosition; key += Group)
         {
             var groupBlocks = (Math.Min(Group, lastPosition + 1 - key) + BlockSize - 1) / BlockSize;
-            Score(arguments, blocks, head, key, groupBlocks, rows, padded, q, scores);
+            Score(arguments, blocks, head, key, groupBlocks, filled, padded, q, scores);
             for (var r = 0; r < rows; r++)
             {
                 var position = arguments.Positions[firstToken + ((firstRow + r) / perToken)];
@@ -122,7 +126,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
                 Softmax(scores + (r * Group), begin, end, groupBlocks * BlockSize, maxima + r, sums + r, mixed + (r * padded), padded);
             }
 
-            Mix(arguments, blocks, head, key, groupBlocks, rows, padded, scores, mixed);
+            Mix(arguments, blocks, head, key, groupBlocks, filled, padded, scores, mixed);
         }
 
         for (var r = 0; r < rows; r++)
@@ -196,8 +200,13 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
             return;
         }
 
-        new Span<float>(scores, begin).Fill(float.NegativeInfinity);
-        new Span<float>(scores + end, count - end).Fill(float.NegativeInfinity);
+        var isCut = end - begin < count;
+        if (isCut)
+        {
+            new Span<float>(scores, begin).Fill(float.NegativeInfinity);
+            new Span<float>(scores + end, count - end).Fill(float.NegativeInfinity);
+        }
+
         var highest = TSimd.Broadcast(*maximum);
         for (var i = 0; i < count; i += TSimd.Width)
             highest = TSimd.Max(highest, TSimd.Load(scores + i));
@@ -206,8 +215,12 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         var shift = TSimd.Broadcast(now);
         for (var i = 0; i < count; i += TSimd.Width)
             TSimd.Store(scores + i, VectorMath<TSimd, TVector>.Exp(TSimd.Subtract(TSimd.Load(scores + i), shift)));
-        new Span<float>(scores, begin).Clear();
-        new Span<float>(scores + end, count - end).Clear();
+        if (isCut)
+        {
+            new Span<float>(scores, begin).Clear();
+            new Span<float>(scores + end, count - end).Clear();
+        }
+
         var added = TSimd.Zero;
         for (var i = 0; i < count; i += TSimd.Width)
             added = TSimd.Add(added, TSimd.Load(scores + i));

@@ -37,6 +37,11 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
                     Rows1Columns4(a, b + j, bStride, n, c);
             }
         }
+        else if (rows == 4)
+        {
+            for (; j + 2 <= columns; j += 2, c += 2 * TSimd.Width)
+                Rows4Columns2(a, aStride, b + j, bStride, n, c, cStride);
+        }
 
         for (; j < columns; j++, c += TSimd.Width)
         {
@@ -131,6 +136,47 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         for (var i = 0; i < n; i++, b += bStride)
             sum = TSimd.MultiplyAdd(TSimd.Broadcast(a[i]), TCache.Load<TSimd, TVector>(b), sum);
         TSimd.Store(c, sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Rows4Columns2(float* a, nint aStride, byte** b, nint bStride, int n, float* c, nint cStride)
+    {
+        var (b0, b1) = ((nint)b[0], (nint)b[1]);
+        var c00 = TSimd.Load(c);
+        var c01 = TSimd.Load(c + TSimd.Width);
+        var c10 = TSimd.Load(c + cStride);
+        var c11 = TSimd.Load(c + cStride + TSimd.Width);
+        var c20 = TSimd.Load(c + (2 * cStride));
+        var c21 = TSimd.Load(c + (2 * cStride) + TSimd.Width);
+        var c30 = TSimd.Load(c + (3 * cStride));
+        var c31 = TSimd.Load(c + (3 * cStride) + TSimd.Width);
+        nint at = 0;
+        for (var i = 0; i < n; i++, at += bStride, a++)
+        {
+            var v0 = TCache.Load<TSimd, TVector>((byte*)(b0 + at));
+            var v1 = TCache.Load<TSimd, TVector>((byte*)(b1 + at));
+            var first = TSimd.Broadcast(a[0]);
+            c00 = TSimd.MultiplyAdd(first, v0, c00);
+            c01 = TSimd.MultiplyAdd(first, v1, c01);
+            var second = TSimd.Broadcast(a[aStride]);
+            c10 = TSimd.MultiplyAdd(second, v0, c10);
+            c11 = TSimd.MultiplyAdd(second, v1, c11);
+            var third = TSimd.Broadcast(a[2 * aStride]);
+            c20 = TSimd.MultiplyAdd(third, v0, c20);
+            c21 = TSimd.MultiplyAdd(third, v1, c21);
+            var fourth = TSimd.Broadcast(a[3 * aStride]);
+            c30 = TSimd.MultiplyAdd(fourth, v0, c30);
+            c31 = TSimd.MultiplyAdd(fourth, v1, c31);
+        }
+
+        TSimd.Store(c, c00);
+        TSimd.Store(c + TSimd.Width, c01);
+        TSimd.Store(c + cStride, c10);
+        TSimd.Store(c + cStride + TSimd.Width, c11);
+        TSimd.Store(c + (2 * cStride), c20);
+        TSimd.Store(c + (2 * cStride) + TSimd.Width, c21);
+        TSimd.Store(c + (3 * cStride), c30);
+        TSimd.Store(c + (3 * cStride) + TSimd.Width, c31);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -87,7 +87,7 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadFloat16(ushort* source) =>
-        FromFloat16(Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16);
+        Rebias(Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source)) << 13);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBFloat16(ushort* destination, Vector512<float> value)
@@ -129,6 +129,10 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     /// 2^112 corrects the exponent's bias, subnormals included.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> FromFloat16(Vector512<int> upper) =>
-        ((upper >> 3) & Vector512.Create(unchecked((int)0x8FFFE000))).AsSingle() * Vector512.Create(5.192296858534828e33f);
+    private static Vector512<float> FromFloat16(Vector512<int> upper) => Rebias(upper >> 3);
+
+    // The three bits below the sign's place are copies of it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Rebias(Vector512<int> moved) =>
+        (moved & Vector512.Create(unchecked((int)0x8FFFE000))).AsSingle() * Vector512.Create(5.192296858534828e33f);
 }
