@@ -66,6 +66,7 @@ internal static class OllamaGenerationRoutes
     private static async Task SendWholeAsync(HttpContext context, ServedModel model, ChoiceReader reader, Generation generation, bool isChat)
     {
         var text = new StringBuilder();
+        await reader.WaitForEndAsync().ConfigureAwait(false);
         while (!reader.IsDone)
         {
             await reader.ReadAsync(Timeout.InfiniteTimeSpan).ConfigureAwait(false);

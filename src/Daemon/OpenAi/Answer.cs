@@ -31,6 +31,7 @@ internal sealed class Answer(HttpContext context, ServedModel model, GenerationF
     {
         var texts = generations.Select(_ => new System.Text.StringBuilder()).ToList();
         var tokens = generations.Select(_ => new List<TokenOutput>()).ToList();
+        await reader.WaitForEndAsync().ConfigureAwait(false);
         while (!reader.IsDone)
         {
             await reader.ReadAsync(Timeout.InfiniteTimeSpan).ConfigureAwait(false);

@@ -1,17 +1,27 @@
+using System.Diagnostics;
+
 namespace Weft.Daemon.Streaming;
 
-/// <summary>Reads several generations as their tokens come. A reader that is slow gets several tokens at once.</summary>
+/// <summary>
+/// Reads several generations as their tokens come, several tokens at once where they come faster than every two milliseconds: waking a thread
+/// for each would take processor time from the model, and nobody reads that fast.
+/// </summary>
 internal sealed class ChoiceReader : IDisposable
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
+
     private readonly IReadOnlyList<Generation> generations;
+    private readonly Task ended;
     private readonly Task<bool>?[] waits;
     private int open;
+    private long lastRead; // 0 before the first, which no pause delays
 
     /// <summary>Takes generations over: they are cancelled when the reader is disposed.</summary>
     public ChoiceReader(IReadOnlyList<Generation> generations)
     {
         this.generations = generations;
         News = [.. generations.Select(_ => new ChoiceNews())];
+        ended = generations.Count == 1 ? generations[0].Ended : Task.WhenAll(generations.Select(generation => generation.Ended));
         waits = new Task<bool>?[generations.Count];
         open = generations.Count;
     }
@@ -22,6 +32,9 @@ internal sealed class ChoiceReader : IDisposable
     /// <summary>Every generation ended.</summary>
     public bool IsDone => open == 0;
 
+    /// <summary>Waits until every generation has ended; after it, reads do not wait.</summary>
+    public Task WaitForEndAsync() => ended;
+
     /// <summary>Waits until something is new.</summary>
     /// <param name="patience">At most so long.</param>
     /// <returns>False when nothing came in that time.</returns>
@@ -30,6 +43,8 @@ internal sealed class ChoiceReader : IDisposable
     {
         foreach (var news in News)
             news.Clear();
+        if (lastRead != 0 && Pause - Stopwatch.GetElapsedTime(lastRead) is { Ticks: > 0 } pause && !ended.IsCompleted)
+            await Task.WhenAny(ended, Task.Delay(pause)).ConfigureAwait(false);
         while (!Take())
         {
             for (var i = 0; i < generations.Count; i++)
@@ -49,6 +64,7 @@ internal sealed class ChoiceReader : IDisposable
             }
         }
 
+        lastRead = Stopwatch.GetTimestamp();
         return true;
     }
 

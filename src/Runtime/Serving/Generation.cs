@@ -6,6 +6,7 @@ namespace Weft;
 public sealed class Generation : IDisposable
 {
     private readonly Channel<TokenOutput> outputs = Channel.CreateUnbounded<TokenOutput>(new() { SingleReader = true, SingleWriter = true });
+    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenRegistration registration;
     private Action<Generation>? cancel;
 
@@ -60,6 +61,9 @@ public sealed class Generation : IDisposable
     /// </summary>
     public ChannelReader<TokenOutput> Outputs => outputs.Reader;
 
+    /// <summary>Completes when the generation has ended, for whatever reason; it never fails. All its <see cref="Outputs"/> can be read then without waiting.</summary>
+    public Task Ended => ended.Task;
+
     /// <summary>The prompt's embedding, if that was asked for.</summary>
     internal float[]? Embedding { get; set; }
 
@@ -77,6 +81,9 @@ public sealed class Generation : IDisposable
     /// <exception cref="WeftException">It failed.</exception>
     public IReadOnlyList<int> Wait(Action<string>? onText = null)
     {
+        // Waking this thread for each token would cost the engine's threads time.
+        if (onText is null)
+            Ended.Wait();
         var tokens = new List<int>();
         while (outputs.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
@@ -108,5 +115,6 @@ public sealed class Generation : IDisposable
         FinishReason = reason;
         Duration = duration;
         outputs.Writer.TryComplete(failure);
+        ended.TrySetResult();
     }
 }
