@@ -107,6 +107,17 @@ public sealed class OpenAiTests
     }
 
     [Test]
+    public async Task A_stream_whose_first_tokens_give_no_text_yet_begins_with_the_next_ones()
+    {
+        // Slow enough that every token is news of its own.
+        await using var slow = await TestServer.WithStubAsync(program => program.OnStep = _ => Thread.Sleep(10));
+        var held = JsonSerializer.Serialize(TestServer.StubText([5, 6, 7], 1) + "no such text");
+        var events = await slow.StreamAsync("/v1/completions", $$"""{"prompt":[5,6,7],"max_tokens":6,"temperature":0,"ignore_eos":true,"stop":[{{held}}],"stream":true}""");
+        Assert.That(string.Concat(events.SkipLast(1).Select(data => JsonDocument.Parse(data).RootElement.GetProperty("choices")[0].GetProperty("text").GetString())),
+            Is.EqualTo(TestServer.StubText([5, 6, 7], 6)));
+    }
+
+    [Test]
     public async Task Log_probabilities_come_in_each_routes_own_form()
     {
         var (_, chat) = await server.PostJsonAsync(

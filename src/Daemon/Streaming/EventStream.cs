@@ -25,8 +25,12 @@ internal sealed class EventStream(HttpContext context) : IDisposable
         Text("\n\n"u8);
     }
 
-    /// <summary>Sends what was written.</summary>
-    public async ValueTask FlushAsync() => await output.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+    /// <summary>Sends what was written. Before the first event that is nothing: a flush would send the head without the stream's headers.</summary>
+    public async ValueTask FlushAsync()
+    {
+        if (HasStarted)
+            await output.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+    }
 
     /// <summary>Sends a comment, which clients ignore: the connection lives.</summary>
     public ValueTask PingAsync()
