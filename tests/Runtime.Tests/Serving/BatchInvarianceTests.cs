@@ -13,8 +13,13 @@ public sealed class BatchInvarianceTests
         using var tiny = TinyModel.Create(TinyModel.Describe(vocabulary: 500, window: seed == 2 ? 40 : null), type);
         using var model = Model.Load(tiny.Path, new() { MaxSequences = 12, CacheTokens = 600, MaxTokensPerStep = 64, Threads = 2 });
         using var engine = new Engine(model, new() { StepTime = TimeSpan.FromMilliseconds(1) });
-        foreach (var (alone, together) in RandomLoad.Run(engine, 500, 200, 60, seed))
-            Assert.That(together, Is.EqualTo(alone));
+        // On a busy machine requests may come slower than they end, and none gives way; the next round's load is another.
+        for (var round = 0; round < 10 && (round == 0 || engine.Statistics.Preemptions == 0); round++)
+        {
+            foreach (var (alone, together) in RandomLoad.Run(engine, 500, 200, 60, seed + (10 * round)))
+                Assert.That(together, Is.EqualTo(alone));
+        }
+
         Assert.That(engine.Statistics.Preemptions, Is.Positive);
         Assert.That(engine.Statistics.PrefixHits, Is.Positive);
         Assert.That(() => engine.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(2000, 1));
