@@ -120,10 +120,13 @@ public sealed class Model : IDisposable
         FinalNorm(),
         Tokenizer);
 
-    private HiddenNorm FinalNorm()
+    private HiddenNorm? FinalNorm()
     {
-        var weight = file.Find(TensorSchema.FinalNorm);
-        return new(Header.Model.FinalNorm, MemoryMarshal.Cast<byte, float>(file.Bytes(weight, 0, (int)weight.Length)).ToArray());
+        if (Header.Model.FinalNorm is not { } norm)
+            return null;
+        return new(norm, norm.Weightless ? null : Vector(TensorSchema.FinalNorm), norm.Bias ? Vector(TensorSchema.FinalNormBias) : null);
+
+        float[] Vector(string name) => MemoryMarshal.Cast<byte, float>(file.Bytes(file.Find(name), 0, (int)file.Find(name).Length)).ToArray();
     }
 
     /// <summary>Starts an empty sequence.</summary>

@@ -11,8 +11,8 @@ namespace Weft.Convert;
 /// <param name="Name">In the packed file.</param>
 /// <param name="Shape">Sizes.</param>
 /// <param name="DataType">In the packed file.</param>
-/// <param name="Source">The checkpoint's tensor; of a quantized matrix the codes.</param>
-internal sealed record PlannedTensor(string Name, IReadOnlyList<int> Shape, DataType DataType, StoredTensor Source)
+/// <param name="Source">What it is made of; of a quantized matrix the codes.</param>
+internal sealed record PlannedTensor(string Name, IReadOnlyList<int> Shape, DataType DataType, TensorSource Source)
 {
     /// <summary>What codes stand for, and where they come from; null for numbers.</summary>
     public (Weights.Quantization Meaning, QuantizedSource Source)? Quantized { get; init; }
@@ -33,23 +33,22 @@ internal static class TensorPlan
     public static IReadOnlyList<PlannedTensor> Create(
         Family family, ModelDescription model, Checkpoint checkpoint, string folder, QuantizationConfig? stored, ConversionOptions options)
     {
-        var left = new Dictionary<string, StoredTensor>(checkpoint.Tensors);
+        var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, folder);
         var plan = TensorSchema.Of(model).Select(requirement =>
         {
-            var name = family.SourceName(requirement.Name);
-            if (stored is not null && IsLinear(requirement) && TryTakeQuantized(left, requirement, name, stored) is { } quantized)
+            if (stored is not null && IsLinear(requirement) && TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored) is { } quantized)
                 return quantized;
-            var source = Take(left, name, folder);
+            var source = family.Source(requirement, model, shelf);
             CheckShape(requirement, source);
             var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType), source);
             return options.GroupSize is { } groupSize && IsLinear(requirement) ? Quantize(planned, groupSize) : planned;
         }).ToList();
 
-        foreach (var tensor in left.Values.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
+        foreach (var tensor in shelf.Left.ToList())
         {
             if (family.CopyOf(tensor.Name, model) is { } original)
-                CheckCopy(tensor, plan.Single(planned => planned.Name == original).Source);
-            else if (!family.IsIgnored(tensor.Name, model) && !family.IsIgnored("model." + tensor.Name, model))
+                CheckCopy(tensor, plan.Single(planned => planned.Name == original).Source.Pieces[0]);
+            else if (!family.IsIgnored(tensor.Name, model) && !family.IsIgnored(family.Prefix + tensor.Name, model))
                 throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is not part of this architecture");
         }
 
@@ -58,21 +57,20 @@ internal static class TensorPlan
 
     /// <summary>The matrices of layers: what quantization is about. Embedding and head stay as they are.</summary>
     private static bool IsLinear(TensorRequirement requirement) =>
-        !requirement.IsVector && requirement.Name is not (TensorSchema.Embedding or TensorSchema.Head);
+        !requirement.IsVector && requirement.Name.StartsWith("layers.", StringComparison.Ordinal);
 
     /// <summary>A matrix that the checkpoint has quantized; null where it kept numbers.</summary>
     private static PlannedTensor? TryTakeQuantized(
-        Dictionary<string, StoredTensor> left, TensorRequirement requirement, string name, QuantizationConfig stored)
+        TensorShelf shelf, TensorRequirement requirement, string name, QuantizationConfig stored)
     {
         const string Weight = "weight";
         var matrix = name[..^Weight.Length];
         if (Find("qweight") is not { } codes)
             return null;
-        left[codes.Name] = codes;
         var source = new CheckpointMatrix(stored, requirement.Shape, Find, matrix.TrimEnd('.'));
-        return new(requirement.Name, requirement.Shape, stored.Type, codes) { Quantized = (source.Quantization, source) };
+        return new(requirement.Name, requirement.Shape, stored.Type, new TensorSource(codes)) { Quantized = (source.Quantization, source) };
 
-        StoredTensor? Find(string last) => TryTake(left, matrix + last);
+        StoredTensor? Find(string last) => shelf.TryTake(matrix + last);
     }
 
     private static PlannedTensor Quantize(PlannedTensor dense, int groupSize)
@@ -80,18 +78,6 @@ internal static class TensorPlan
         var source = new RoundToNearest(dense, groupSize);
         return dense with { DataType = DataType.Int4, Quantized = (source.Quantization, source) };
     }
-
-    /// <summary>Some checkpoints were saved from the inner model, so that names lack the outer prefix.</summary>
-    private static StoredTensor? TryTake(Dictionary<string, StoredTensor> left, string name)
-    {
-        const string Prefix = "model.";
-        if (left.Remove(name, out var tensor))
-            return tensor;
-        return name.StartsWith(Prefix, StringComparison.Ordinal) && left.Remove(name[Prefix.Length..], out tensor) ? tensor : null;
-    }
-
-    private static StoredTensor Take(Dictionary<string, StoredTensor> left, string name, string folder) =>
-        TryTake(left, name) ?? throw new WeftException($"{folder}: tensor '{name}' is missing");
 
     private static void CheckCopy(StoredTensor copy, StoredTensor original)
     {
@@ -102,28 +88,34 @@ internal static class TensorPlan
         using var copyReader = new TensorReader();
         using var originalReader = new TensorReader();
         IEnumerable<ReadOnlyMemory<byte>> Pieces(TensorReader reader, StoredTensor tensor) =>
-            reader.Read(new(tensor.Name, [], DataType.Float32, tensor)).Select(piece => piece.Bytes);
+            reader.Read(new(tensor.Name, [], DataType.Float32, new TensorSource(tensor))).Select(piece => piece.Bytes);
         if (!copy.Type.IsFloat() || !copy.Shape.SequenceEqual(original.Shape)
             || !Pieces(copyReader, copy).Zip(Pieces(originalReader, original)).All(pair => pair.First.Span.SequenceEqual(pair.Second.Span)))
             throw new WeftException($"{copy.File}: tensor '{copy.Name}' differs from '{original.Name}', though config.json ties them");
     }
 
-    private static void CheckShape(TensorRequirement requirement, StoredTensor source)
+    private static void CheckShape(TensorRequirement requirement, TensorSource source)
     {
-        if (!source.Type.IsFloat())
-            throw new WeftException($"{source.File}: tensor '{source.Name}' holds {source.Type}, which are no weights of this architecture");
-        if (!source.Shape.SequenceEqual(requirement.Shape.Select(size => (long)size)))
+        foreach (var piece in source.Pieces)
         {
-            throw new WeftException(
-                $"{source.File}: tensor '{source.Name}' has the shape [{string.Join(", ", source.Shape)}], but config.json asks for [{string.Join(", ", requirement.Shape)}]");
+            if (!piece.Type.IsFloat())
+                throw new WeftException($"{piece.File}: tensor '{piece.Name}' holds {piece.Type}, which are no weights of this architecture");
         }
+
+        if (source.Pieces is [var only] && only.Shape.Count == requirement.Shape.Count
+            ? only.Shape.SequenceEqual(requirement.Shape.Select(size => (long)size))
+            : source.Transform is not null || source.Count == requirement.Shape.Aggregate(1L, (product, size) => product * size))
+            return;
+        var first = source.Pieces[0];
+        throw new WeftException(
+            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but config.json asks for [{string.Join(", ", requirement.Shape)}]");
     }
 
-    private static DataType TargetType(TensorRequirement requirement, StoredTensor source, DataType? matrixType)
+    private static DataType TargetType(TensorRequirement requirement, TensorSource source, DataType? matrixType)
     {
         if (requirement.IsVector)
             return DataType.Float32;
-        return matrixType ?? source.Type switch
+        return matrixType ?? (source.Pieces.Count == 0 ? null : (StoredType?)source.Pieces[0].Type) switch
         {
             StoredType.Float16 => DataType.Float16,
             StoredType.BFloat16 => DataType.BFloat16,

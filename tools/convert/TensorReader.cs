@@ -20,17 +20,54 @@ internal sealed class TensorReader : IDisposable
     /// <exception cref="WeftException">The file is damaged, or a number is NaN, infinite or too large for the target type.</exception>
     public IEnumerable<(ReadOnlyMemory<byte> Bytes, long SourceBytes)> Read(PlannedTensor tensor)
     {
-        var stored = tensor.Source;
-        for (var first = 0L; first < stored.Count; first += PieceElements)
+        if (tensor.Source.Transform is { } transform)
         {
-            var count = (int)Math.Min(PieceElements, stored.Count - first);
-            var bytes = source.AsMemory(0, count * stored.Type.Size());
-            Fill(stored, first, bytes.Span);
-            var bad = Elements.IndexOfNonFinite(stored.Type, bytes.Span);
-            if (bad >= 0)
-                throw new WeftException($"{stored.File}: tensor '{stored.Name}' holds NaN or infinity at {Index(stored, first + bad)}");
-            yield return (Convert(tensor, first, bytes), bytes.Length);
+            var values = transform(ReadSingles(tensor.Source));
+            yield return (FromSingles(tensor.DataType, values), tensor.Source.ByteLength);
+            yield break;
         }
+
+        foreach (var stored in tensor.Source.Pieces)
+        {
+            for (var first = 0L; first < stored.Count; first += PieceElements)
+            {
+                var bytes = ReadPiece(stored, first);
+                yield return (Convert(tensor.DataType, stored, first, bytes), bytes.Length);
+            }
+        }
+    }
+
+    private Memory<byte> ReadPiece(StoredTensor stored, long first)
+    {
+        var bytes = source.AsMemory(0, (int)Math.Min(PieceElements, stored.Count - first) * stored.Type.Size());
+        Fill(stored, first, bytes.Span);
+        var bad = Elements.IndexOfNonFinite(stored.Type, bytes.Span);
+        return bad < 0 ? bytes : throw new WeftException($"{stored.File}: tensor '{stored.Name}' holds NaN or infinity at {Index(stored, first + bad)}");
+    }
+
+    private float[] ReadSingles(TensorSource all)
+    {
+        var values = new float[all.Count];
+        var done = 0L;
+        foreach (var stored in all.Pieces)
+        {
+            for (var first = 0L; first < stored.Count; first += PieceElements)
+            {
+                var bytes = ReadPiece(stored, first);
+                var count = bytes.Length / stored.Type.Size();
+                Elements.ToSingle(stored.Type, bytes.Span, values.AsSpan((int)done, count));
+                done += count;
+            }
+        }
+
+        return values;
+    }
+
+    private static byte[] FromSingles(DataType type, float[] values)
+    {
+        var bytes = new byte[values.Length * type.Size()];
+        Elements.FromSingle(type, values, bytes);
+        return bytes;
     }
 
     public void Dispose()
@@ -39,19 +76,18 @@ internal sealed class TensorReader : IDisposable
         strided?.Dispose();
     }
 
-    private ReadOnlyMemory<byte> Convert(PlannedTensor tensor, long first, ReadOnlyMemory<byte> bytes)
+    private ReadOnlyMemory<byte> Convert(DataType type, StoredTensor stored, long first, ReadOnlyMemory<byte> bytes)
     {
-        var stored = tensor.Source;
-        if (Same(stored.Type, tensor.DataType))
+        if (Same(stored.Type, type))
             return bytes;
         var count = bytes.Length / stored.Type.Size();
         var values = singles.AsSpan(0, count);
         Elements.ToSingle(stored.Type, bytes.Span, values);
-        var converted = target.AsMemory(0, count * tensor.DataType.Size());
-        Elements.FromSingle(tensor.DataType, values, converted.Span);
-        var bad = Elements.IndexOfNonFinite(Stored(tensor.DataType), converted.Span);
+        var converted = target.AsMemory(0, count * type.Size());
+        Elements.FromSingle(type, values, converted.Span);
+        var bad = Elements.IndexOfNonFinite(Stored(type), converted.Span);
         if (bad >= 0)
-            throw new WeftException($"{stored.File}: tensor '{stored.Name}' holds a number at {Index(stored, first + bad)} that is too large for {tensor.DataType.Name()}");
+            throw new WeftException($"{stored.File}: tensor '{stored.Name}' holds a number at {Index(stored, first + bad)} that is too large for {type.Name()}");
         return converted;
     }
 
@@ -82,7 +118,9 @@ internal sealed class TensorReader : IDisposable
         }
 
         var size = tensor.Type.Size();
-        for (var i = 0; i * size < bytes.Length; i++)
+        var (run, step) = (tensor.Shape[^1], tensor.Strides[^1]);
+        var count = bytes.Length / size;
+        for (var i = 0; i < count;)
         {
             var (rest, element) = (first + i, 0L);
             for (var d = tensor.Shape.Count - 1; d >= 0; d--)
@@ -91,7 +129,14 @@ internal sealed class TensorReader : IDisposable
                 rest /= tensor.Shape[d];
             }
 
-            new ReadOnlySpan<byte>(strided.Start + (element * size), size).CopyTo(bytes[(i * size)..]);
+            // What is left of a row of the innermost dimension.
+            var left = (int)Math.Min(run - ((first + i) % run), count - i);
+            var target = bytes[(i * size)..];
+            if (step == 1)
+                new ReadOnlySpan<byte>(strided.Start + (element * size), left * size).CopyTo(target);
+            for (var j = 0; j < left && step != 1; j++)
+                new ReadOnlySpan<byte>(strided.Start + ((element + (j * step)) * size), size).CopyTo(target[(j * size)..]);
+            i += left;
         }
     }
 

@@ -19,7 +19,7 @@ internal static class InspectTable
         Line("model", $"{model.Layers.Count} layers, hidden size {model.HiddenSize}, vocabulary {model.VocabularySize:N0}, context {model.ContextLength:N0} tokens");
         foreach (var (layers, text) in Groups(model.Layers))
             Line(layers, $"{text}");
-        Line("head", $"{(model.Head.Tied ? "tied to the embedding" : "a matrix of its own")}, {Word(model.FinalNorm.Kind)} norm before it");
+        Line("head", $"{(model.Head.Tied ? "tied to the embedding" : "a matrix of its own")}, {(model.FinalNorm is { } norm ? Word(norm.Kind) : "no")} norm before it");
         Line("tokenizer", $"{report.Tokenizer ?? "none"}{(report.HasChatTemplate ? ", with a chat template" : "")}");
         Line("generation", $"{Describe(report.Generation)}");
         Line("made from", $"{report.Provenance.Architecture} by {report.Provenance.Converter}");
@@ -50,7 +50,7 @@ internal static class InspectTable
         for (var first = 0; first < layers.Count;)
         {
             var last = first;
-            while (last + 1 < layers.Count && layers[last + 1] == layers[first])
+            while (last + 1 < layers.Count && Describe(layers[last + 1]) == Describe(layers[first]))
                 last++;
             yield return ($"layer {first}–{last}", Describe(layers[first]));
             first = last + 1;
@@ -59,14 +59,27 @@ internal static class InspectTable
 
     private static string Describe(LayerDescription layer)
     {
-        var attention = layer.Attention;
-        var window = attention.Window is { } size ? $", window {size}" : "";
-        var scaling = attention.Rotary.Scaling is { } s ? string.Create(CultureInfo.InvariantCulture, $", {Word(s.Kind)} scaling × {s.Factor}") : "";
-        var bias = attention.InputBias || attention.OutputBias ? ", with bias" : "";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"{attention.QueryHeads} query and {attention.KeyValueHeads} key/value heads of {attention.HeadSize}{bias}{window}; rotary θ {attention.Rotary.Theta}{scaling}; " +
-            $"{Word(layer.FeedForward.Activation)}-gated feed-forward {layer.FeedForward.IntermediateSize}; {Word(layer.AttentionNorm.Kind)} norm, ε {layer.AttentionNorm.Epsilon:0.##e+0}");
+        var (attention, block) = (layer.Attention, layer.FeedForward);
+        List<string> parts = [$"{attention.QueryHeads} query and {attention.KeyValueHeads} key/value heads of {attention.HeadSize}"];
+        void Add(bool isUsed, string text) => parts.AddRange(isUsed ? [text] : []);
+        Add(attention.InputBias || attention.OutputBias, "with bias");
+        Add(attention.Window is not null, $"window {attention.Window}");
+        Add(attention.QueryKeyNorm is not null, "normed queries and keys");
+        Add(attention.AlibiSlopes is not null, "ALiBi");
+        Add(attention.SoftCap is not null, string.Create(CultureInfo.InvariantCulture, $"scores capped at {attention.SoftCap}"));
+        Add(attention.Sinks, "sinks");
+        var rotary = "no rotary";
+        if (attention.Rotary is { } turn)
+        {
+            var size = turn.Size is { } turned ? $" of the first {turned}" : "";
+            var scaling = turn.Scaling is { } s ? string.Create(CultureInfo.InvariantCulture, $", {Word(s.Kind)} scaling × {s.Factor}") : "";
+            rotary = string.Create(CultureInfo.InvariantCulture, $"rotary θ {turn.Theta}{size}{scaling}");
+        }
+
+        var norm = layer.AttentionNorm ?? layer.AttentionOutputNorm ?? layer.AttentionSumNorm;
+        var order = layer.AttentionNorm is null ? "after" : layer.AttentionOutputNorm is null ? "before" : "before and after";
+        return string.Join(", ", parts) + $"; {rotary}; {Word(block.Activation)}{(block.Plain ? "" : "-gated")} feed-forward {block.IntermediateSize}{(layer.Parallel ? " beside attention" : "")}; "
+            + (norm is null ? "no norm" : string.Create(CultureInfo.InvariantCulture, $"{Word(norm.Kind)} norm {order}, ε {norm.Epsilon:0.##e+0}"));
     }
 
     private static string Word(Enum value) => value.ToString().ToLowerInvariant();

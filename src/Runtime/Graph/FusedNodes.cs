@@ -9,12 +9,18 @@ namespace Weft.Graph;
 public sealed record LinearSegment(string Weight, string? Bias, int Rows);
 
 /// <summary>
-/// One launch for several products of the same input. Without a gate, y holds the segments' results side by side. With a gate there
-/// are two segments, gate and up, and the first half of each row of y becomes activation(gate) · up. With
+/// One launch for several products of the same input. Without an activation, y holds the segments' results side by side. With an activation
+/// and two segments, gate and up, the first half of each row of y becomes activation(gate) · up; with one, y becomes activation(y). With
 /// <paramref name="Accumulate"/>, the only segment's result is added to y, the residual stream.
 /// </summary>
-public sealed record FusedLinearNode(IReadOnlyList<LinearSegment> Segments, Activation? Gate, bool Accumulate, Value X, Value Y) : Node
+public sealed record FusedLinearNode(IReadOnlyList<LinearSegment> Segments, Activation? Activation, bool Accumulate, Value X, Value Y) : Node
 {
+    /// <summary>The activation of a gate; null where there is none.</summary>
+    public Activation? Gate => Segments.Count == 2 ? Activation : null;
+
+    /// <summary>The activation of the only product; null where there is none.</summary>
+    public Activation? Epilogue => Segments.Count == 1 ? Activation : null;
+
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => Accumulate ? [X, Y] : [X];
 
@@ -33,8 +39,21 @@ public sealed record NormedLinearNode(NormNode Norm, FusedLinearNode Linear) : N
 }
 
 /// <summary>
+/// Norms the queries and keys in the joint result of the query, key and value products [N, (H + 2G)·D], in place. The norms' tensors begin
+/// with <paramref name="QueryName"/> and <paramref name="KeyName"/>.
+/// </summary>
+public sealed record HeadNormNode(AttentionDescription Attention, string QueryName, string KeyName, Value QueriesKeysValues) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [QueriesKeysValues];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [QueriesKeysValues];
+}
+
+/// <summary>
 /// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns the queries, which it leaves in place or writes to a
-/// value of their own, and writes turned keys and values to the layer's cache.
+/// value of their own, and writes turned keys and values to the layer's cache. Where nothing turns, it writes alone.
 /// </summary>
 public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues, Value Queries) : Node
 {

@@ -15,6 +15,7 @@ public static class Fusion
         var nodes = graph.Nodes.ToList();
         FuseQueryKeyValue(nodes);
         FuseGate(nodes);
+        FuseActivation(nodes);
         FuseResidual(nodes);
         for (var i = 0; i < nodes.Count; i++)
         {
@@ -58,31 +59,34 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
-    /// <summary>q, k, v from the same input; q and k turned; k, v written; q attended: one product, one turn-and-write, one attention.</summary>
+    /// <summary>
+    /// q, k, v from the same input, all or none of them clamped, q and k normed and turned or not; k, v written; q attended: one product, one norm
+    /// of heads, one turn-and-write, one attention.
+    /// </summary>
     private static void FuseQueryKeyValue(List<Node> nodes)
     {
         foreach (var attention in nodes.OfType<AttentionNode>().ToList())
         {
-            if (Producer<RotaryNode>(nodes, attention.Queries) is not { } turnQ
-                || nodes.OfType<CacheWriteNode>().FirstOrDefault(write => write.Layer == attention.Layer) is not { } write
-                || Producer<RotaryNode>(nodes, write.Keys) is not { } turnK
-                || Producer<LinearNode>(nodes, turnQ.X) is not { } q
-                || Producer<LinearNode>(nodes, turnK.X) is not { } k
-                || Producer<LinearNode>(nodes, write.Values) is not { } v
-                || q.X != k.X
-                || q.X != v.X
-                || !OnlyUse(nodes, q.Y, turnQ)
-                || !OnlyUse(nodes, k.Y, turnK)
-                || !OnlyUse(nodes, v.Y, write))
+            if (nodes.OfType<CacheWriteNode>().FirstOrDefault(write => write.Layer == attention.Layer) is not { } write
+                || Heads.Find(nodes, attention.Queries, attention) is not { } q
+                || Heads.Find(nodes, write.Keys, write) is not { } k
+                || Heads.Find(nodes, write.Values, write) is not { } v
+                || q.Linear.X != k.Linear.X
+                || q.Linear.X != v.Linear.X)
             {
                 continue;
             }
 
-            var joint = q.Y with { Width = q.Y.Width + k.Y.Width + v.Y.Width };
-            nodes[nodes.IndexOf(q)] = new FusedLinearNode([Segment(q), Segment(k), Segment(v)], null, false, q.X, joint);
-            nodes[nodes.IndexOf(write)] = new RotaryCacheWriteNode(attention.Layer, attention.Attention, joint, joint);
+            var joint = q.Linear.Y with { Width = q.Linear.Y.Width + k.Linear.Y.Width + v.Linear.Y.Width };
+            List<Node> fused = [new FusedLinearNode([Segment(q.Linear), Segment(k.Linear), Segment(v.Linear)], null, false, q.Linear.X, joint)];
+            if (q.Clamp is { } clamp)
+                fused.Add(clamp with { X = joint, Y = joint });
+            if (q.Norm is { } queryNorm && k.Norm is { } keyNorm)
+                fused.Add(new HeadNormNode(attention.Attention, queryNorm.Name, keyNorm.Name, joint));
+            fused.Add(new RotaryCacheWriteNode(attention.Layer, attention.Attention, joint, joint));
             nodes[nodes.IndexOf(attention)] = attention with { Queries = joint };
-            nodes.RemoveAll(node => node == k || node == v || node == turnQ || node == turnK);
+            nodes.InsertRange(nodes.IndexOf(write), fused);
+            nodes.RemoveAll(node => node == write || q.Nodes.Contains(node) || k.Nodes.Contains(node) || v.Nodes.Contains(node));
         }
     }
 
@@ -108,12 +112,24 @@ public static class Fusion
         }
     }
 
+    /// <summary>activation(linear(x)): one product with the activation as its epilogue.</summary>
+    private static void FuseActivation(List<Node> nodes)
+    {
+        foreach (var node in nodes.OfType<ActivationNode>().ToList())
+        {
+            if (Producer<LinearNode>(nodes, node.X) is not { } linear || !OnlyUse(nodes, linear.Y, node))
+                continue;
+            nodes[nodes.IndexOf(node)] = new FusedLinearNode([Segment(linear)], node.Activation, false, linear.X, node.Y);
+            nodes.Remove(linear);
+        }
+    }
+
     /// <summary>residual + linear(x), where the residual has no other reader from there on: the product adds to it in place.</summary>
     private static void FuseResidual(List<Node> nodes)
     {
         for (var i = 0; i < nodes.Count; i++)
         {
-            if (nodes[i] is not AddNode add
+            if (nodes[i] is not AddNode { Scale: 1 } add
                 || Producer<LinearNode>(nodes, add.B) is not { } linear
                 || !OnlyUse(nodes, linear.Y, add)
                 || nodes.Skip(nodes.IndexOf(linear) + 1).Any(node => node != add && node.Inputs.Contains(add.A)))
@@ -146,6 +162,11 @@ public static class Fusion
                 NormNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 LinearNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 FusedLinearNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                AddPositionsNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                ActivationNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                ClampNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                ScaleLogitsNode n => n with { X = Map(n.X) },
+                HeadNormNode n => n with { QueriesKeysValues = Map(n.QueriesKeysValues) },
                 AddNode n => n with { A = Map(n.A), B = Map(n.B), Y = Map(n.Y) },
                 GateNode n => n with { Gate = Map(n.Gate), Up = Map(n.Up), Y = Map(n.Y) },
                 RotaryNode n => n with { X = Map(n.X), Y = Map(n.Y) },
@@ -155,6 +176,31 @@ public static class Fusion
                 GatherRowsNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 var n => throw new InvalidOperationException($"fusion does not know the values of a {n.GetType().Name}"),
             };
+        }
+    }
+
+    /// <summary>A projection to heads and what becomes of it before anybody else reads it.</summary>
+    private sealed record Heads(LinearNode Linear, ClampNode? Clamp, NormNode? Norm, RotaryNode? Turn)
+    {
+        public IEnumerable<Node> Nodes => new Node?[] { Linear, Clamp, Norm, Turn }.OfType<Node>();
+
+        public static Heads? Find(List<Node> nodes, Value value, Node user)
+        {
+            var turn = Before<RotaryNode>(nodes, ref value, ref user);
+            var norm = Before<NormNode>(nodes, ref value, ref user);
+            var clamp = Before<ClampNode>(nodes, ref value, ref user);
+            return Before<LinearNode>(nodes, ref value, ref user) is { } linear ? new(linear, clamp, norm, turn) : null;
+        }
+
+        /// <summary>The node of this kind that makes <paramref name="value"/> for <paramref name="user"/> alone; both move on to it.</summary>
+        private static TNode? Before<TNode>(List<Node> nodes, ref Value value, ref Node user)
+            where TNode : Node
+        {
+            if (Producer<TNode>(nodes, value) is not { } node || !OnlyUse(nodes, value, user))
+                return null;
+            user = node;
+            value = node.Inputs[0];
+            return node;
         }
     }
 }

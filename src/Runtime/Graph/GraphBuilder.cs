@@ -17,76 +17,108 @@ public sealed class GraphBuilder
 
     private StepGraph BuildModel(ModelDescription model)
     {
-        var x = NewValue(Rows.Tokens, model.HiddenSize);
-        nodes.Add(new EmbeddingNode(TensorSchema.Embedding, x));
+        var x = BuildEmbedding(model);
         for (var i = 0; i < model.Layers.Count; i++)
             x = BuildLayer(i, model.Layers[i], x);
 
-        var last = NewValue(Rows.Logits, model.HiddenSize);
-        nodes.Add(new GatherRowsNode(x, last));
-        var normed = Norm(model.FinalNorm, TensorSchema.FinalNorm, last);
-        var logits = NewValue(Rows.Logits, model.VocabularySize);
-        nodes.Add(new LinearNode(model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head, null, normed, logits));
-        return new(nodes, logits, last);
+        var hidden = NewValue(Rows.Logits, model.HiddenSize);
+        nodes.Add(new GatherRowsNode(x, hidden));
+        var last = Norm(model.FinalNorm, "final_norm", hidden);
+        if (model.Embedding?.Width is { } width)
+            last = Linear(TensorSchema.HeadProjection, null, last, width);
+        var logits = Linear(
+            model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head, model.Head.Bias ? TensorSchema.HeadBias : null, last, model.VocabularySize);
+        if (model.Head is { Scale: not null } or { SoftCap: not null } or { RowScale: true })
+            nodes.Add(new ScaleLogitsNode(model.Head, logits));
+        return new(nodes, logits, hidden);
+    }
+
+    private Value BuildEmbedding(ModelDescription model)
+    {
+        var embedding = model.Embedding ?? new();
+        var positions = embedding.Positions is null ? null : TensorSchema.Positions;
+        var x = NewValue(Rows.Tokens, embedding.Width ?? model.HiddenSize);
+        nodes.Add(new EmbeddingNode(TensorSchema.Embedding, embedding.Scale ?? 1, embedding.Width is null ? positions : null, x));
+        if (embedding.Width is not null)
+        {
+            x = Linear(TensorSchema.EmbeddingProjection, null, x, model.HiddenSize);
+            if (positions is not null)
+                x = Map(x, y => new AddPositionsNode(positions, x, y));
+        }
+
+        return Norm(embedding.Norm, TensorSchema.EmbeddingNorm, x);
     }
 
     private Value BuildLayer(int index, LayerDescription layer, Value x)
     {
         var prefix = TensorSchema.Layer(index);
-        var normed = Norm(layer.AttentionNorm, prefix + "attention_norm.weight", x);
-        x = Add(x, BuildAttention(index, prefix + "attention.", layer.Attention, normed));
-        normed = Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm.weight", x);
-        return Add(x, BuildFeedForward(prefix + "feed_forward.", layer.FeedForward, normed));
+        var scale = layer.ResidualScale ?? 1;
+        var normed = Norm(layer.AttentionNorm, prefix + "attention_norm", x);
+        if (layer.Parallel)
+        {
+            var other = layer.FeedForwardNorm is null ? normed : Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm", x);
+            var attention = Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildAttention(index, prefix + "attention.", layer.Attention, normed));
+            var feedForward = Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", layer.FeedForward, other));
+            return Add(1, Add(scale, x, attention), feedForward);
+        }
+
+        x = Add(scale, x, Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildAttention(index, prefix + "attention.", layer.Attention, normed)));
+        x = Norm(layer.AttentionSumNorm, prefix + "attention_sum_norm", x);
+        normed = Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm", x);
+        x = Add(scale, x, Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", layer.FeedForward, normed)));
+        return Norm(layer.FeedForwardSumNorm, prefix + "feed_forward_sum_norm", x);
     }
 
     private Value BuildAttention(int index, string prefix, AttentionDescription attention, Value x)
     {
-        var size = attention.HeadSize;
-        var q = Linear(prefix + "query", attention.InputBias, x, attention.QueryHeads * size);
-        var k = Linear(prefix + "key", attention.InputBias, x, attention.KeyValueHeads * size);
-        var v = Linear(prefix + "value", attention.InputBias, x, attention.KeyValueHeads * size);
-        q = Rotary(attention, q);
-        k = Rotary(attention, k);
+        var q = BuildHeads(prefix + "query", attention, x, attention.QueryHeads, isTurned: true);
+        var k = BuildHeads(prefix + "key", attention, x, attention.KeyValueHeads, isTurned: true);
+        var v = BuildHeads(prefix + "value", attention, x, attention.KeyValueHeads, isTurned: false);
         nodes.Add(new CacheWriteNode(index, k, v));
         var mixed = NewValue(Rows.Tokens, q.Width);
-        nodes.Add(new AttentionNode(index, attention, q, mixed));
+        nodes.Add(new AttentionNode(index, attention, attention.Sinks ? prefix + "sinks" : null, q, mixed));
         return Linear(prefix + "output", attention.OutputBias, mixed, x.Width);
+    }
+
+    /// <summary>A projection clamped; for queries and keys also normed and turned.</summary>
+    private Value BuildHeads(string name, AttentionDescription attention, Value x, int heads, bool isTurned)
+    {
+        var linear = Linear(name, attention.InputBias, x, heads * attention.HeadSize);
+        var clamped = attention.Clip is { } limit ? Map(linear, y => new ClampNode(limit, linear, y)) : linear;
+        if (!isTurned)
+            return clamped;
+        var normed = attention.QueryKeyNorm is { } norm ? Norm(norm.Norm, name + "_norm", clamped, norm.AcrossHeads ? linear.Width : attention.HeadSize) : clamped;
+        return attention.Rotary is { } rotary ? Map(normed, y => new RotaryNode(rotary, attention.HeadSize, normed, y)) : normed;
     }
 
     private Value BuildFeedForward(string prefix, FeedForwardDescription block, Value x)
     {
-        var gate = Linear(prefix + "gate", block.Bias, x, block.IntermediateSize);
+        var gate = block.Plain ? null : Linear(prefix + "gate", block.Bias, x, block.IntermediateSize);
         var up = Linear(prefix + "up", block.Bias, x, block.IntermediateSize);
-        var product = NewValue(Rows.Tokens, block.IntermediateSize);
-        nodes.Add(new GateNode(block.Activation, gate, up, product));
+        var product = Map(up, y => gate is null ? new ActivationNode(block.Activation, up, y) : new GateNode(block.Activation, gate, up, y));
         return Linear(prefix + "down", block.Bias, product, x.Width);
     }
 
-    private Value Norm(NormDescription norm, string weight, Value x)
-    {
-        var y = NewValue(x.Rows, x.Width);
-        nodes.Add(new NormNode(norm, weight, x, y));
-        return y;
-    }
+    /// <summary>A norm, or <paramref name="x"/> itself where there is none.</summary>
+    private Value Norm(NormDescription? norm, string name, Value x, int? groupSize = null) =>
+        norm is null ? x : Map(x, y => new NormNode(norm, name, groupSize ?? x.Width, x, y));
 
-    private Value Linear(string name, bool bias, Value x, int width)
+    private Value Linear(string name, bool bias, Value x, int width) => Linear(name + ".weight", bias ? name + ".bias" : null, x, width);
+
+    private Value Linear(string weight, string? bias, Value x, int width)
     {
         var y = NewValue(x.Rows, width);
-        nodes.Add(new LinearNode(name + ".weight", bias ? name + ".bias" : null, x, y));
+        nodes.Add(new LinearNode(weight, bias, x, y));
         return y;
     }
 
-    private Value Rotary(AttentionDescription attention, Value x)
+    private Value Add(float scale, Value a, Value b) => Map(a, y => new AddNode(scale, a, b, y));
+
+    /// <summary>Adds a node whose result has the shape of <paramref name="x"/>.</summary>
+    private Value Map(Value x, Func<Value, Node> node)
     {
         var y = NewValue(x.Rows, x.Width);
-        nodes.Add(new RotaryNode(attention.Rotary, attention.HeadSize, x, y));
-        return y;
-    }
-
-    private Value Add(Value a, Value b)
-    {
-        var y = NewValue(a.Rows, a.Width);
-        nodes.Add(new AddNode(a, b, y));
+        nodes.Add(node(y));
         return y;
     }
 

@@ -28,8 +28,8 @@ public abstract record Node
     public abstract IReadOnlyList<Value> Outputs { get; }
 }
 
-/// <summary>y[n] = E[token_ids[n]].</summary>
-public sealed record EmbeddingNode(string Weight, Value Y) : Node
+/// <summary>y[n] = scale · E[token_ids[n]] + P[positions[n]], without the table of positions where <paramref name="Positions"/> is null.</summary>
+public sealed record EmbeddingNode(string Weight, float Scale, string? Positions, Value Y) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [];
@@ -38,8 +38,18 @@ public sealed record EmbeddingNode(string Weight, Value Y) : Node
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
-/// <summary>y = norm(x) · w.</summary>
-public sealed record NormNode(NormDescription Norm, string Weight, Value X, Value Y) : Node
+/// <summary>y[n] = x[n] + P[positions[n]].</summary>
+public sealed record AddPositionsNode(string Positions, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = norm(x) · w + b, each stretch of <paramref name="GroupSize"/> elements of a row by itself. Its tensors begin with <paramref name="Name"/>.</summary>
+public sealed record NormNode(NormDescription Norm, string Name, int GroupSize, Value X, Value Y) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [X];
@@ -58,8 +68,8 @@ public sealed record LinearNode(string Weight, string? Bias, Value X, Value Y) :
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
-/// <summary>y = a + b; in the graphs built here a is the residual stream.</summary>
-public sealed record AddNode(Value A, Value B, Value Y) : Node
+/// <summary>y = scale · a + b; in the graphs built here a is the residual stream.</summary>
+public sealed record AddNode(float Scale, Value A, Value B, Value Y) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [A, B];
@@ -76,6 +86,36 @@ public sealed record GateNode(Activation Activation, Value Gate, Value Up, Value
 
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = activation(x).</summary>
+public sealed record ActivationNode(Activation Activation, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = x clamped to ±<paramref name="Limit"/>.</summary>
+public sealed record ClampNode(float Limit, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>x = soft_cap(scale · row_scale · x), in place.</summary>
+public sealed record ScaleLogitsNode(HeadDescription Head, Value X) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [X];
 }
 
 /// <summary>y = rotary(x, positions), head by head of <paramref name="HeadSize"/>.</summary>
@@ -98,8 +138,11 @@ public sealed record CacheWriteNode(int Layer, Value Keys, Value Values) : Node
     public override IReadOnlyList<Value> Outputs => [];
 }
 
-/// <summary>y = softmax(scale · q · Kᵀ, causal) · V over a layer's cache. Runs after the layer's cache write.</summary>
-public sealed record AttentionNode(int Layer, AttentionDescription Attention, Value Queries, Value Y) : Node
+/// <summary>
+/// y = softmax(soft_cap(scale · q · Kᵀ) + slope · distance, causal) · V over a layer's cache, with <paramref name="Sinks"/> naming the tensor of
+/// scores for attending to nothing, if there is one. Runs after the layer's cache write.
+/// </summary>
+public sealed record AttentionNode(int Layer, AttentionDescription Attention, string? Sinks, Value Queries, Value Y) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [Queries];

@@ -11,6 +11,22 @@ public static class ModelCheck
             return "vocabulary size, hidden size and context length must be positive";
         if (FindError(model.FinalNorm) is { } error)
             return error;
+        if (model.Embedding is { } embedding)
+        {
+            if (embedding.Positions is { } rows && rows < model.ContextLength)
+                return $"a table of {rows} positions is too short for a context of {model.ContextLength}";
+            if (embedding.Width is < 1)
+                return "the embedding's width must be positive";
+            if (embedding.Scale is { } scale && !float.IsFinite(scale))
+                return "the embedding's scale must be finite";
+            if (FindError(embedding.Norm) is { } embeddingError)
+                return embeddingError;
+        }
+
+        if (model.Head.Scale is { } factor && !float.IsFinite(factor))
+            return "the logits' scale must be finite";
+        if (model.Head.SoftCap is { } cap && !IsPositive(cap))
+            return "the logits' cap must be positive";
         for (var i = 0; i < model.Layers.Count; i++)
         {
             if (FindError(model.Layers[i]) is { } layerError)
@@ -29,22 +45,41 @@ public static class ModelCheck
             return $"{attention.QueryHeads} query heads cannot share {attention.KeyValueHeads} key/value heads evenly";
         if ((long)attention.QueryHeads * attention.HeadSize > int.MaxValue)
             return "the query heads are too wide together";
-        if (attention.HeadSize % 2 != 0)
-            return $"a rotary head needs an even size, not {attention.HeadSize}";
+        if (attention.Rotary is { } rotary && (rotary.Size ?? attention.HeadSize) is var turned && (turned < 2 || turned % 2 != 0 || turned > attention.HeadSize))
+            return $"the part of a head that turns needs an even size within it, not {turned} of {attention.HeadSize}";
+        if (attention.AlibiSlopes is { } slopes && (slopes.Count != attention.QueryHeads || !slopes.All(float.IsFinite)))
+            return $"{attention.QueryHeads} query heads need as many finite slopes";
+        if (attention.SoftCap is { } cap && !IsPositive(cap))
+            return "the scores' cap must be positive";
+        if (attention.Clip is { } clip && !IsPositive(clip))
+            return "the clamp of queries, keys and values must be positive";
         if (!float.IsFinite(attention.Scale))
             return "the attention scale must be finite";
         if (attention.Window is < 1)
             return "the attention window must be positive";
         if (layer.FeedForward.IntermediateSize < 1)
             return "the feed-forward size must be positive";
-        return FindError(attention.Rotary) ?? FindError(layer.AttentionNorm) ?? FindError(layer.FeedForwardNorm);
+        if (layer.ResidualScale is { } scale && !float.IsFinite(scale))
+            return "the residual scale must be finite";
+        if (layer.Parallel && (layer.AttentionSumNorm ?? layer.FeedForwardSumNorm) is not null)
+            return "parallel branches have no norms of their sums";
+        NormDescription?[] norms =
+        [
+            layer.AttentionNorm, layer.AttentionOutputNorm, layer.AttentionSumNorm, attention.QueryKeyNorm?.Norm,
+            layer.FeedForwardNorm, layer.FeedForwardOutputNorm, layer.FeedForwardSumNorm,
+        ];
+        return FindError(attention.Rotary) ?? norms.Select(FindError).FirstOrDefault(error => error is not null);
     }
 
-    private static string? FindError(NormDescription norm) =>
-        norm.Epsilon is >= 0 and < float.PositiveInfinity ? null : "a norm's epsilon must be finite and not negative";
+    private static bool IsPositive(float x) => x is > 0 and < float.PositiveInfinity;
 
-    private static string? FindError(RotaryDescription rotary)
+    private static string? FindError(NormDescription? norm) =>
+        norm is null or { Epsilon: >= 0 and < float.PositiveInfinity } ? null : "a norm's epsilon must be finite and not negative";
+
+    private static string? FindError(RotaryDescription? rotary)
     {
+        if (rotary is null)
+            return null;
         if (!(rotary.Theta > 0) || !double.IsFinite(rotary.Theta))
             return "the rotary base must be positive";
         return rotary.Scaling switch

@@ -15,30 +15,70 @@ public sealed record ModelDescription
     /// <summary>Longest sequence, in tokens, that the model was trained for.</summary>
     public required int ContextLength { get; init; }
 
+    /// <summary>What tokens become before the first layer, beyond rows of the embedding; null for those alone.</summary>
+    public EmbeddingDescription? Embedding { get; init; }
+
     /// <summary>The layers in order; each carries its own sizes, so that they may differ.</summary>
     public required IReadOnlyList<LayerDescription> Layers { get; init; }
 
-    /// <summary>The norm between the last layer and the head.</summary>
-    public required NormDescription FinalNorm { get; init; }
+    /// <summary>The norm between the last layer and the head; null for none.</summary>
+    public NormDescription? FinalNorm { get; init; }
 
     /// <summary>The projection onto the vocabulary.</summary>
     public required HeadDescription Head { get; init; }
 }
 
-/// <summary>One pre-norm decoder layer: x += attention(norm(x)); x += feed_forward(norm(x)).</summary>
+/// <summary>x = norm(projection · (scale · E[token]) + P[position]); what is null is left out.</summary>
+public sealed record EmbeddingDescription
+{
+    /// <summary>Factor on the embedding's rows.</summary>
+    public float? Scale { get; init; }
+
+    /// <summary>Width of the embedding's rows, which a projection brings to C; the head goes the same way back.</summary>
+    public int? Width { get; init; }
+
+    /// <summary>Rows of a table of positions that is added, learned or computed by the converter.</summary>
+    public int? Positions { get; init; }
+
+    /// <summary>Norm of the sum.</summary>
+    public NormDescription? Norm { get; init; }
+}
+
+/// <summary>
+/// One decoder layer. Its two branches, attention and feed-forward, are each b = output_norm(f(norm(x))), then x = sum_norm(scale · x + b);
+/// what is null is left out. Branches in parallel read the same x, and x = scale · x + both.
+/// </summary>
 public sealed record LayerDescription
 {
     /// <summary>Norm before attention.</summary>
-    public required NormDescription AttentionNorm { get; init; }
+    public NormDescription? AttentionNorm { get; init; }
 
     /// <summary>The attention block.</summary>
     public required AttentionDescription Attention { get; init; }
 
+    /// <summary>Norm of what attention gives, before it is added.</summary>
+    public NormDescription? AttentionOutputNorm { get; init; }
+
+    /// <summary>Norm of the sum after attention.</summary>
+    public NormDescription? AttentionSumNorm { get; init; }
+
+    /// <summary>The branches read the same x. Without a norm of its own, feed-forward reads what attention reads.</summary>
+    public bool Parallel { get; init; }
+
     /// <summary>Norm before the feed-forward block.</summary>
-    public required NormDescription FeedForwardNorm { get; init; }
+    public NormDescription? FeedForwardNorm { get; init; }
 
     /// <summary>The feed-forward block.</summary>
     public required FeedForwardDescription FeedForward { get; init; }
+
+    /// <summary>Norm of what feed-forward gives, before it is added.</summary>
+    public NormDescription? FeedForwardOutputNorm { get; init; }
+
+    /// <summary>Norm of the sum after feed-forward.</summary>
+    public NormDescription? FeedForwardSumNorm { get; init; }
+
+    /// <summary>Factor on x in both sums (DeepNorm; Wang et al. 2022, arXiv 2203.00555).</summary>
+    public float? ResidualScale { get; init; }
 }
 
 /// <summary>How a norm is computed.</summary>
@@ -46,9 +86,12 @@ public enum NormKind
 {
     /// <summary>x / sqrt(mean(x²) + ε) · w (Zhang and Sennrich 2019, arXiv 1910.07467).</summary>
     Rms,
+
+    /// <summary>(x − mean(x)) / sqrt(var(x) + ε) · w + b (Ba et al. 2016, arXiv 1607.06450).</summary>
+    Layer,
 }
 
-/// <summary>A normalisation over the last dimension, with a weight per channel.</summary>
+/// <summary>A normalisation over the last dimension. A weight of the form 1 + w is stored as the sum.</summary>
 public sealed record NormDescription
 {
     /// <summary>Which formula.</summary>
@@ -56,6 +99,12 @@ public sealed record NormDescription
 
     /// <summary>ε under the root.</summary>
     public required float Epsilon { get; init; }
+
+    /// <summary>There is a bias.</summary>
+    public bool Bias { get; init; }
+
+    /// <summary>There is no weight.</summary>
+    public bool Weightless { get; init; }
 }
 
 /// <summary>Causal self-attention with grouped key/value heads (Ainslie et al. 2023, arXiv 2305.13245).</summary>
@@ -82,13 +131,44 @@ public sealed record AttentionDescription
     /// <summary>A query sees itself and the previous Window − 1 tokens; null sees all.</summary>
     public int? Window { get; init; }
 
-    /// <summary>Rotary position embedding of queries and keys.</summary>
-    public required RotaryDescription Rotary { get; init; }
+    /// <summary>Queries, keys and values are clamped to ±Clip.</summary>
+    public float? Clip { get; init; }
+
+    /// <summary>Norm of queries and keys before they are turned: of each head by itself, or of all together.</summary>
+    public HeadNormDescription? QueryKeyNorm { get; init; }
+
+    /// <summary>Rotary position embedding of queries and keys; null for none.</summary>
+    public RotaryDescription? Rotary { get; init; }
+
+    /// <summary>[H] factors on the distance of a key, which is at most zero, added to the scaled score (ALiBi; Press et al. 2021, arXiv 2108.12409).</summary>
+    public IReadOnlyList<float>? AlibiSlopes { get; init; }
+
+    /// <summary>Scaled scores s become cap · tanh(s / cap).</summary>
+    public float? SoftCap { get; init; }
+
+    /// <summary>Each query head has a learned score for attending to nothing.</summary>
+    public bool Sinks { get; init; }
 }
 
-/// <summary>Rotary position embedding (Su et al. 2021, arXiv 2104.09864), halves paired: dimension i turns with i + D/2.</summary>
+/// <summary>A norm of queries and keys.</summary>
+public sealed record HeadNormDescription
+{
+    /// <summary>Its formula. Weight and bias are stored for every element, [H·D] and [G·D].</summary>
+    public required NormDescription Norm { get; init; }
+
+    /// <summary>Mean and variance are of all heads together, not of each.</summary>
+    public bool AcrossHeads { get; init; }
+}
+
+/// <summary>
+/// Rotary position embedding (Su et al. 2021, arXiv 2104.09864), halves paired: dimension i turns with i + R/2. The converter brings pairs of
+/// neighbours into this order.
+/// </summary>
 public sealed record RotaryDescription
 {
+    /// <summary>R: the first so many dimensions of a head turn; null for all.</summary>
+    public int? Size { get; init; }
+
     /// <summary>Base of the frequencies θ^(−2i/D).</summary>
     public required double Theta { get; init; }
 
@@ -151,24 +231,45 @@ public enum Activation
 
     /// <summary>max(x, 0).</summary>
     Relu,
+
+    /// <summary>max(x, 0)².</summary>
+    ReluSquared,
+
+    /// <summary>x · sigmoid(1.702·x).</summary>
+    QuickGelu,
 }
 
-/// <summary>Gated feed-forward: down(activation(gate(x)) · up(x)) (Shazeer 2020, arXiv 2002.05202).</summary>
+/// <summary>Feed-forward: down(activation(gate(x)) · up(x)) (Shazeer 2020, arXiv 2002.05202), or down(activation(up(x))) without a gate.</summary>
 public sealed record FeedForwardDescription
 {
+    /// <summary>There is no gate.</summary>
+    public bool Plain { get; init; }
+
     /// <summary>F.</summary>
     public required int IntermediateSize { get; init; }
 
-    /// <summary>Nonlinearity of the gate.</summary>
+    /// <summary>The nonlinearity.</summary>
     public required Activation Activation { get; init; }
 
-    /// <summary>Gate, up and down projections have a bias.</summary>
+    /// <summary>All its projections have a bias.</summary>
     public bool Bias { get; init; }
 }
 
-/// <summary>The projection of the last hidden state onto the vocabulary.</summary>
+/// <summary>The projection of the last hidden state onto the vocabulary: logits = soft_cap(scale · row_scale · (W · x + b)).</summary>
 public sealed record HeadDescription
 {
     /// <summary>The head's weight is the embedding's; no tensor of its own is stored.</summary>
     public required bool Tied { get; init; }
+
+    /// <summary>There is a bias.</summary>
+    public bool Bias { get; init; }
+
+    /// <summary>Each logit has a factor of its own: one over the length of the head's row (Baichuan 2).</summary>
+    public bool RowScale { get; init; }
+
+    /// <summary>Factor on all logits.</summary>
+    public float? Scale { get; init; }
+
+    /// <summary>Logits z become cap · tanh(z / cap).</summary>
+    public float? SoftCap { get; init; }
 }

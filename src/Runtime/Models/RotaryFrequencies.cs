@@ -12,7 +12,7 @@ public sealed class RotaryFrequencies
         Magnitude = magnitude;
     }
 
-    /// <summary>[D/2] radians per position.</summary>
+    /// <summary>[R/2] radians per position.</summary>
     public IReadOnlyList<float> Inverse { get; }
 
     /// <summary>Factor on cosine and sine: 1, or YaRN's attention temperature.</summary>
@@ -21,9 +21,10 @@ public sealed class RotaryFrequencies
     /// <summary>Computes the frequencies of <paramref name="rotary"/> for heads of <paramref name="headSize"/>.</summary>
     public static RotaryFrequencies Compute(RotaryDescription rotary, int headSize)
     {
-        var inverse = new float[headSize / 2];
+        var size = rotary.Size ?? headSize;
+        var inverse = new float[size / 2];
         for (var i = 0; i < inverse.Length; i++)
-            inverse[i] = 1f / (float)Math.Pow(rotary.Theta, (float)(2 * i) / headSize);
+            inverse[i] = 1f / (float)Math.Pow(rotary.Theta, (float)(2 * i) / size);
 
         switch (rotary.Scaling)
         {
@@ -37,7 +38,7 @@ public sealed class RotaryFrequencies
                 ScaleLlama3(inverse, scaling);
                 return new(inverse, 1);
             case { Kind: RotaryScalingKind.Yarn } scaling:
-                ScaleYarn(inverse, scaling, rotary.Theta, headSize);
+                ScaleYarn(inverse, scaling, rotary.Theta, size);
                 return new(inverse, (float)scaling.AttentionFactor);
             default:
                 throw new ArgumentException($"unknown rotary scaling {rotary.Scaling.Kind}", nameof(rotary));

@@ -21,26 +21,65 @@ public static class TensorSchema
     /// <summary>[C] norm before the head.</summary>
     public const string FinalNorm = "final_norm.weight";
 
+    /// <summary>[C] bias of the norm before the head.</summary>
+    public const string FinalNormBias = "final_norm.bias";
+
     /// <summary>[V, C] head, absent when tied.</summary>
     public const string Head = "head.weight";
 
     /// <summary>Prefix of layer <paramref name="layer"/>'s tensors, ending in a dot.</summary>
     public static string Layer(int layer) => $"layers.{layer}.";
 
+    /// <summary>[P, C] table of positions.</summary>
+    public const string Positions = "positions.weight";
+
+    /// <summary>[C, E] projection of the embedding's rows.</summary>
+    public const string EmbeddingProjection = "embedding_projection.weight";
+
+    /// <summary>[E, C] projection of what the head reads.</summary>
+    public const string HeadProjection = "head_projection.weight";
+
+    /// <summary>[V] bias of the head.</summary>
+    public const string HeadBias = "head.bias";
+
+    /// <summary>[V] factors on the logits.</summary>
+    public const string HeadRowScale = "head.row_scale";
+
+    /// <summary>Name of the norm of the embedding, without ".weight".</summary>
+    public const string EmbeddingNorm = "embedding_norm";
+
     /// <summary>Every tensor of <paramref name="model"/> in file order, which is the order in which a step reads them.</summary>
     public static IEnumerable<TensorRequirement> Of(ModelDescription model)
     {
         var c = model.HiddenSize;
-        yield return new(Embedding, [model.VocabularySize, c]);
+        var e = model.Embedding?.Width ?? c;
+        yield return new(Embedding, [model.VocabularySize, e]);
+        if (model.Embedding is { } embedding)
+        {
+            if (embedding.Width is not null)
+                yield return new(EmbeddingProjection, [c, e]);
+            if (embedding.Positions is { } positions)
+                yield return new(Positions, [positions, c]);
+            foreach (var tensor in Norm(EmbeddingNorm, embedding.Norm, c))
+                yield return tensor;
+        }
+
         for (var i = 0; i < model.Layers.Count; i++)
         {
             foreach (var tensor in OfLayer(Layer(i), model.Layers[i], c))
                 yield return tensor;
         }
 
-        yield return new(FinalNorm, [c]);
+        foreach (var tensor in Norm("final_norm", model.FinalNorm, c))
+            yield return tensor;
+        if (e != c)
+            yield return new(HeadProjection, [e, c]);
         if (!model.Head.Tied)
-            yield return new(Head, [model.VocabularySize, c]);
+            yield return new(Head, [model.VocabularySize, e]);
+        if (model.Head.Bias)
+            yield return new(HeadBias, [model.VocabularySize]);
+        if (model.Head.RowScale)
+            yield return new(HeadRowScale, [model.VocabularySize]);
     }
 
     private static IEnumerable<TensorRequirement> OfLayer(string prefix, LayerDescription layer, int c)
@@ -51,16 +90,31 @@ public static class TensorSchema
         var f = layer.FeedForward.IntermediateSize;
         return
         [
-            new(prefix + "attention_norm.weight", [c]),
+            .. Norm(prefix + "attention_norm", layer.AttentionNorm, c),
             .. Linear(prefix + "attention.query", q, c, attention.InputBias),
             .. Linear(prefix + "attention.key", kv, c, attention.InputBias),
             .. Linear(prefix + "attention.value", kv, c, attention.InputBias),
+            .. Norm(prefix + "attention.query_norm", attention.QueryKeyNorm?.Norm, q),
+            .. Norm(prefix + "attention.key_norm", attention.QueryKeyNorm?.Norm, kv),
+            .. attention.Sinks ? [new TensorRequirement(prefix + "attention.sinks", [attention.QueryHeads])] : Array.Empty<TensorRequirement>(),
             .. Linear(prefix + "attention.output", c, q, attention.OutputBias),
-            new(prefix + "feed_forward_norm.weight", [c]),
-            .. Linear(prefix + "feed_forward.gate", f, c, layer.FeedForward.Bias),
+            .. Norm(prefix + "attention_output_norm", layer.AttentionOutputNorm, c),
+            .. Norm(prefix + "attention_sum_norm", layer.AttentionSumNorm, c),
+            .. Norm(prefix + "feed_forward_norm", layer.FeedForwardNorm, c),
+            .. layer.FeedForward.Plain ? [] : Linear(prefix + "feed_forward.gate", f, c, layer.FeedForward.Bias),
             .. Linear(prefix + "feed_forward.up", f, c, layer.FeedForward.Bias),
             .. Linear(prefix + "feed_forward.down", c, f, layer.FeedForward.Bias),
+            .. Norm(prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm, c),
+            .. Norm(prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm, c),
         ];
+    }
+
+    private static IEnumerable<TensorRequirement> Norm(string name, NormDescription? norm, int width)
+    {
+        if (norm is { Weightless: false })
+            yield return new(name + ".weight", [width]);
+        if (norm is { Bias: true })
+            yield return new(name + ".bias", [width]);
     }
 
     private static IEnumerable<TensorRequirement> Linear(string name, int rows, int columns, bool bias)

@@ -12,7 +12,7 @@ namespace Weft.Serving;
 /// <param name="ContextLength">Longest sequence; the blocks are enough for one.</param>
 /// <param name="VocabularySize">V.</param>
 /// <param name="EosTokens">Tokens that end a generation.</param>
-/// <param name="FinalNorm">Between the hidden states and the head.</param>
+/// <param name="FinalNorm">Between the hidden states and the head; null for none.</param>
 /// <param name="Tokenizer">Makes text of tokens; null for none.</param>
 internal sealed record EngineModel(
-    StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, HiddenNorm FinalNorm, Tokenizer? Tokenizer);
+    StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, HiddenNorm? FinalNorm, Tokenizer? Tokenizer);

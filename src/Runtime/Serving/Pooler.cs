@@ -1,11 +1,12 @@
+using System.Numerics.Tensors;
 using Weft.Models;
 
 namespace Weft.Serving;
 
 /// <summary>Makes an embedding of hidden states: each through the model's final norm, then pooled, then of length one.</summary>
 /// <param name="pooling">How.</param>
-/// <param name="norm">The final norm.</param>
-internal sealed class Pooler(Pooling pooling, HiddenNorm norm)
+/// <param name="norm">The final norm; null for none.</param>
+internal sealed class Pooler(Pooling pooling, HiddenNorm? norm)
 {
     private double[]? sum;
 
@@ -20,7 +21,10 @@ internal sealed class Pooler(Pooling pooling, HiddenNorm norm)
     {
         sum ??= new double[hidden.Length];
         Count++;
-        norm.AddTo(sum, hidden);
+        if (norm is not null)
+            norm.AddTo(sum, hidden);
+        else
+            TensorPrimitives.Add<double>(sum, Array.ConvertAll(hidden.ToArray(), x => (double)x), sum);
     }
 
     /// <summary>The embedding [C], of length one.</summary>
@@ -34,17 +38,21 @@ internal sealed class Pooler(Pooling pooling, HiddenNorm norm)
 
 /// <summary>A model's final norm on the host: the devices apply it inside the head's product and keep no result of it.</summary>
 /// <param name="description">Which formula.</param>
-/// <param name="weight">[C].</param>
-internal sealed class HiddenNorm(NormDescription description, float[] weight)
+/// <param name="weight">[C], or null.</param>
+/// <param name="bias">[C], or null.</param>
+internal sealed class HiddenNorm(NormDescription description, float[]? weight, float[]? bias)
 {
     /// <summary>Adds the normalised <paramref name="x"/> [C] to a sum, in double precision.</summary>
     public void AddTo(double[] sum, ReadOnlySpan<float> x)
     {
+        var mean = 0.0;
+        foreach (var value in x)
+            mean += description.Kind == NormKind.Layer ? value / (double)x.Length : 0;
         var squares = 0.0;
         foreach (var value in x)
-            squares += (double)value * value;
+            squares += (value - mean) * (value - mean);
         var scale = 1 / Math.Sqrt((squares / x.Length) + description.Epsilon);
         for (var i = 0; i < x.Length; i++)
-            sum[i] += x[i] * scale * weight[i];
+            sum[i] += ((x[i] - mean) * scale * (weight?[i] ?? 1)) + (bias?[i] ?? 0);
     }
 }

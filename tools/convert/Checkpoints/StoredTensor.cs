@@ -33,6 +33,41 @@ public sealed record StoredTensor(
         }
     }
 
+    /// <summary>A view in which dimension <paramref name="dimension"/> is two: [n / inner, inner].</summary>
+    /// <exception cref="WeftException">The size is no multiple of <paramref name="inner"/>.</exception>
+    public StoredTensor Split(int dimension, int inner)
+    {
+        if (dimension >= Shape.Count || Shape[dimension] % inner != 0)
+            throw new WeftException($"{File}: tensor '{Name}' has the shape [{string.Join(", ", Shape)}], whose dimension {dimension} cannot be cut into pieces of {inner}");
+        return this with
+        {
+            Shape = [.. Shape.Take(dimension), Shape[dimension] / inner, inner, .. Shape.Skip(dimension + 1)],
+            Strides = [.. Strides.Take(dimension), Strides[dimension] * inner, Strides[dimension], .. Strides.Skip(dimension + 1)],
+        };
+    }
+
+    /// <summary>A view with two dimensions exchanged.</summary>
+    public StoredTensor Transpose(int first, int second)
+    {
+        var (shape, strides) = (Shape.ToArray(), Strides.ToArray());
+        (shape[first], shape[second]) = (shape[second], shape[first]);
+        (strides[first], strides[second]) = (strides[second], strides[first]);
+        return this with { Shape = shape, Strides = strides };
+    }
+
+    /// <summary>A view of <paramref name="count"/> indices of one dimension.</summary>
+    /// <exception cref="WeftException">There are not so many.</exception>
+    public StoredTensor Narrow(int dimension, long first, long count)
+    {
+        if (dimension >= Shape.Count || first + count > Shape[dimension])
+            throw new WeftException($"{File}: tensor '{Name}' has the shape [{string.Join(", ", Shape)}], too small for indices up to {first + count} of dimension {dimension}");
+        return this with
+        {
+            Shape = [.. Shape.Take(dimension), count, .. Shape.Skip(dimension + 1)],
+            Offset = Offset + (first * Strides[dimension] * Type.Size()),
+        };
+    }
+
     /// <summary>The strides of a row-major tensor without gaps.</summary>
     public static long[] RowMajorStrides(IReadOnlyList<long> shape)
     {

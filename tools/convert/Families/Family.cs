@@ -18,6 +18,13 @@ internal abstract class Family
     /// <summary>The checkpoint's name of the tensor that the packed file calls <paramref name="packedName"/>.</summary>
     public abstract string SourceName(string packedName);
 
+    /// <summary>Of the checkpoint's names; checkpoints saved from the inner model lack it.</summary>
+    public virtual string? Prefix => "model.";
+
+    /// <summary>What a packed tensor is made of: by default of the tensor of its <see cref="SourceName"/>, as it is.</summary>
+    /// <exception cref="WeftException">A tensor is missing or has the wrong shape.</exception>
+    public virtual TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => new(shelf.Take(SourceName(requirement.Name)));
+
     /// <summary>Whether a tensor of the checkpoint is known not to be a weight.</summary>
     public abstract bool IsIgnored(string sourceName, ModelDescription model);
 

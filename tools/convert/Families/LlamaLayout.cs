@@ -6,9 +6,6 @@ namespace Weft.Convert.Families;
 /// <summary>What the families of the LLaMA lineage share: the tensor names, and most of the config.</summary>
 internal abstract partial class LlamaLayout : Family
 {
-    // Far beyond any model, and few enough that describing them takes no memory to speak of.
-    private const int MaxLayers = 10_000;
-
     // From the packed file's names to the checkpoint's, longest first where one contains another.
     private static readonly (string Packed, string Source)[] Names =
     [
@@ -63,9 +60,7 @@ internal abstract partial class LlamaLayout : Family
         var hidden = config.Int("hidden_size");
         if (heads < 1 || (!config.Has("head_dim") && hidden % heads != 0))
             throw config.Error($"{heads} attention heads do not divide a hidden size of {hidden}");
-        var layers = config.Int("num_hidden_layers");
-        if (layers is < 1 or > MaxLayers)
-            throw config.Error($"'num_hidden_layers' must be from 1 to {MaxLayers}");
+        var layers = ConfigParts.Layers(config, "num_hidden_layers");
         var headSize = config.Int("head_dim", hidden / heads);
         var context = config.Int("max_position_embeddings", defaults.ContextLength);
         var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = (float)config.Double("rms_norm_eps", 1e-6) };
@@ -82,7 +77,7 @@ internal abstract partial class LlamaLayout : Family
         var feedForward = new FeedForwardDescription
         {
             IntermediateSize = config.Int("intermediate_size"),
-            Activation = ReadActivation(config),
+            Activation = ConfigParts.Activation(config, "hidden_act", "silu"),
             Bias = config.Bool("mlp_bias", false),
         };
         return new ModelDescription
@@ -101,15 +96,6 @@ internal abstract partial class LlamaLayout : Family
             Head = new HeadDescription { Tied = config.Bool("tie_word_embeddings", false) },
         };
     }
-
-    private static Activation ReadActivation(ConfigFile config) => config.String("hidden_act") switch
-    {
-        null or "silu" or "swish" => Activation.Silu,
-        "gelu" => Activation.Gelu,
-        "gelu_new" or "gelu_pytorch_tanh" => Activation.GeluTanh,
-        "relu" => Activation.Relu,
-        var other => throw config.Error($"the activation '{other}' is not supported; supported are silu, gelu, gelu_pytorch_tanh, relu"),
-    };
 
     // Tables and masks that older versions of the reference implementation stored beside the weights.
     [GeneratedRegex(@"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|masked_bias|attn\.bias|position_ids)$")]

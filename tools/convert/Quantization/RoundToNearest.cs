@@ -25,7 +25,7 @@ internal sealed class RoundToNearest : QuantizedSource
         var columns = dense.Shape[1];
         this.groupSize = groupSize == -1 ? columns : groupSize;
         if (!QuantizedLayout.IsGroupSize(this.groupSize, columns))
-            throw new WeftException($"{dense.Source.File}: tensor '{dense.Source.Name}' has {columns} columns, for groups of {groupSize}; a group can have {QuantizedLayout.GroupSizes}");
+            throw new WeftException($"{dense.Source.Pieces[0].File}: tensor '{dense.Source.Pieces[0].Name}' has {columns} columns, for groups of {groupSize}; a group can have {QuantizedLayout.GroupSizes}");
     }
 
     /// <summary>How the packed tensor is quantized.</summary>

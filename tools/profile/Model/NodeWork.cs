@@ -28,7 +28,7 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
         return node switch
         {
             EmbeddingNode n => new("embedding", "embedding", Values(n.Y, n.Y), 0),
-            NormNode n => Named(n.Weight, Values(n.X, n.Y), 0),
+            NormNode n => Named(n.Name + ".weight", Values(n.X, n.Y), 0),
             FusedLinearNode n => Linear(n, find, step, Values(n.X, n.Y)),
             NormedLinearNode n => Linear(n.Linear, find, step, Values(n.Norm.X, n.Linear.Y)),
             RotaryCacheWriteNode n => At(n.Layer, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),

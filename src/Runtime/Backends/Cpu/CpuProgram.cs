@@ -28,6 +28,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private readonly NativeBuffer arena;
     private readonly CpuKvCache cache;
     private readonly Dictionary<(RotaryDescription, int), RotaryTable> rotaryTables = [];
+    private readonly List<NativeBuffer> constants = [];
     private readonly ProgramContext context;
     private readonly WorkerPool pool;
     private readonly (Node Node, Operation Operation)[] operations;
@@ -116,6 +117,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         arena.Dispose();
         foreach (var table in rotaryTables.Values)
             table.Dispose();
+        constants.ForEach(buffer => buffer.Dispose());
     }
 
     private void Draw()
@@ -130,9 +132,14 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private IEnumerable<Operation> Bind(Node node) => node switch
     {
         EmbeddingNode n => [new EmbeddingOperation<TSimd, TVector>(
-            context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Y.Width, Address(n.Y))],
-        NormNode { Norm.Kind: NormKind.Rms } n => [new RmsNormOperation<TSimd, TVector>(
-            context, n.X.Rows, n.Norm.Epsilon, Vector(n.Weight), n.X.Width, Address(n.X), Address(n.Y))],
+            context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Scale, n.Positions is { } table ? Positions(table, n.Y) : null, n.Y.Width, Address(n.Y))],
+        AddPositionsNode n => [new AddPositionsOperation(context, n, Positions(n.Positions, n.Y), Address(n.X), Address(n.Y))],
+        NormNode n => [new NormOperation<TSimd, TVector>(context, n, Norm(n.Norm, n.Name), Address(n.X), Address(n.Y))],
+        HeadNormNode { Attention.QueryKeyNorm.Norm: var norm } n => [new HeadNormOperation<TSimd, TVector>(
+            context, n, Norm(norm, n.QueryName), Norm(norm, n.KeyName), Address(n.QueriesKeysValues))],
+        AddNode n => [new AddOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
+        ClampNode n => [new ClampOperation(context, n, Address(n.X), Address(n.Y))],
+        ScaleLogitsNode n => [new ScaleLogitsOperation(context, n, n.Head.RowScale ? Vector(TensorSchema.HeadRowScale) : null, Address(n.X))],
         FusedLinearNode n => BindLinear(n),
         RotaryCacheWriteNode n => [BindRotary(n)],
         AttentionNode n => [BindAttention(n)],
@@ -192,9 +199,9 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     private RotaryCacheWriteOperation<TSimd, TVector, TCache> BindRotary(RotaryCacheWriteNode node)
     {
-        var key = (node.Attention.Rotary, node.Attention.HeadSize);
-        if (!rotaryTables.TryGetValue(key, out var table))
-            rotaryTables[key] = table = new RotaryTable(node.Attention.Rotary, node.Attention.HeadSize, options.MaxPositions);
+        RotaryTable? table = null;
+        if (node.Attention.Rotary is { } rotary && !rotaryTables.TryGetValue((rotary, node.Attention.HeadSize), out table))
+            rotaryTables[(rotary, node.Attention.HeadSize)] = table = new RotaryTable(rotary, node.Attention.HeadSize, options.MaxPositions);
         var joint = node.QueriesKeysValues;
         return new(context, node.Attention, table, Address(joint), joint.Width, cache.Keys(node.Layer), cache.Values(node.Layer));
     }
@@ -213,6 +220,9 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         HeadSize = node.Attention.HeadSize,
         Scale = node.Attention.Scale,
         Window = node.Attention.Window ?? int.MaxValue,
+        Slopes = node.Attention.AlibiSlopes is { } slopes ? Constants(slopes) : null,
+        SoftCap = node.Attention.SoftCap ?? 0,
+        Sinks = node.Sinks is { } sinks ? Vector(sinks) : null,
     });
 
     private int PackedFloats() => graph.Nodes.OfType<FusedLinearNode>().Max(node => file.Find(node.Segments[0].Weight) is var first && first.DataType.IsQuantized()
@@ -224,6 +234,20 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
         .Concat(file.Header.Tensors.Where(tensor => tensor.DataType.IsQuantized()).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
         .Max();
+
+    private PositionTable Positions(string name, Value y) => new(file.Find(name).DataType, Weight(name), y.Width);
+
+    private BoundNorm<TSimd, TVector> Norm(NormDescription norm, string name) =>
+        new(norm, norm.Weightless ? null : Vector(name + ".weight"), norm.Bias ? Vector(name + ".bias") : null);
+
+    /// <summary>Numbers of the description, where kernels can read them.</summary>
+    private float* Constants(IReadOnlyList<float> values)
+    {
+        var buffer = new NativeBuffer(values.Count * sizeof(float));
+        constants.Add(buffer);
+        values.ToArray().CopyTo(new Span<float>(buffer.Address, values.Count));
+        return (float*)buffer.Address;
+    }
 
     private float* Address(Value value) => (float*)(arena.Address + plan.Offset(value));
 

@@ -3,7 +3,7 @@ using Weft.Models;
 
 namespace Weft.Backends.Cpu;
 
-/// <summary>Cosines and sines [position][D/2 cosines, D/2 sines], filled as far as positions have been reached.</summary>
+/// <summary>Cosines and sines [position][R/2 cosines, R/2 sines], filled as far as positions have been reached.</summary>
 internal sealed unsafe class RotaryTable : IDisposable
 {
     private readonly RotaryFrequencies frequencies;
@@ -14,11 +14,14 @@ internal sealed unsafe class RotaryTable : IDisposable
     public RotaryTable(RotaryDescription rotary, int headSize, int positions)
     {
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
-        half = headSize / 2;
-        buffer = new NativeBuffer((long)positions * headSize * sizeof(float));
+        half = frequencies.Inverse.Count;
+        buffer = new NativeBuffer((long)positions * 2 * half * sizeof(float));
     }
 
-    /// <summary>The row of <paramref name="position"/>: D/2 cosines, then D/2 sines.</summary>
+    /// <summary>R: elements of a head that turn.</summary>
+    public int Size => 2 * half;
+
+    /// <summary>The row of <paramref name="position"/>: R/2 cosines, then R/2 sines.</summary>
     public float* Row(int position) => (float*)buffer.Address + ((nint)position * 2 * half);
 
     /// <summary>Makes rows up to <paramref name="position"/> valid. Called between steps' parallel pieces, by one thread.</summary>

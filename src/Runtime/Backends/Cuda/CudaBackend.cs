@@ -40,8 +40,8 @@ internal static class CudaBackend
             CudaLibraries.Select(platform);
             graph = Fusion.SeparateQueries(Fusion.FuseNorms(graph));
             context = CudaContext.Create(options.Ordinal);
-            var type = ChooseType(graph, weights, context.Device, options.ActivationType);
             RequireSupported(weights, context.Device);
+            var type = ChooseType(graph, weights, context.Device, options.ActivationType);
             memory = RequireMemory(graph, weights, batch, context, type, options);
             return new CudaProgram(graph, weights, batch, context, type, options);
         }
@@ -81,6 +81,8 @@ internal static class CudaBackend
     {
         if (device.ComputeCapability < OldestCapability)
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor}; the kernels need 7.5 or later: run it on the CPU (--device cpu)");
+        if (CudaBlocks.Missing(weights.Model) is { Count: > 0 } missing)
+            throw new WeftException($"{weights.Name}: there are no CUDA kernels yet for {string.Join(", ", missing)}: run it on the CPU (--device cpu)");
         if (NormKernel.Shape(1, weights.Model.HiddenSize).SharedBytes > device.SharedMemoryPerBlock)
             throw new WeftException($"{weights.Name}: rows of {weights.Model.HiddenSize} values are more than a block of {device.Name} norms: run it on the CPU (--device cpu)");
         foreach (var attention in weights.Model.Layers.Select(layer => layer.Attention))

@@ -33,7 +33,7 @@ internal sealed class GraphBinder(
         _ => throw new NotSupportedException($"the CUDA backend has no kernel for a {node.GetType().Name} that was not fused"),
     };
 
-    private InputNorm Norm(NormNode node) => new(context, node, weights.Vector(node.Weight));
+    private InputNorm Norm(NormNode node) => new(context, node, weights.Vector(node.Name + ".weight"));
 
     private CudaOperation Linear(FusedLinearNode node, InputNorm? norm)
     {
@@ -46,9 +46,9 @@ internal sealed class GraphBinder(
 
     private DeviceRotaryTable Rotary(AttentionDescription attention)
     {
-        var key = (attention.Rotary, attention.HeadSize);
+        var key = (attention.Rotary!, attention.HeadSize);
         if (!rotaryTables.TryGetValue(key, out var table))
-            rotaryTables[key] = table = createRotaryTable(attention.Rotary, attention.HeadSize);
+            rotaryTables[key] = table = createRotaryTable(key.Item1, key.HeadSize);
         return table;
     }
 }

@@ -33,6 +33,15 @@ internal unsafe struct AttentionArguments
 
     /// <summary>Keys that a query sees, itself included; int.MaxValue for all.</summary>
     public int Window;
+
+    /// <summary>[H] factors on a key's distance, or null.</summary>
+    public float* Slopes;
+
+    /// <summary>Cap of the scores; 0 for none.</summary>
+    public float SoftCap;
+
+    /// <summary>[H] scores for attending to nothing, or null.</summary>
+    public float* Sinks;
 }
 
 internal static class AttentionKernel
@@ -123,6 +132,10 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
                 var position = arguments.Positions[firstToken + ((firstRow + r) / perToken)];
                 var end = Math.Clamp(position + 1 - key, 0, groupBlocks * BlockSize);
                 var begin = (int)Math.Clamp((long)position - arguments.Window + 1 - key, 0, end);
+                if (arguments.SoftCap > 0)
+                    Cap(scores + (r * Group), groupBlocks * BlockSize, arguments.SoftCap);
+                if (arguments.Slopes != null)
+                    AddDistances(scores + (r * Group), groupBlocks * BlockSize, arguments.Slopes[(head * perToken) + ((firstRow + r) % perToken)], key - position);
                 Softmax(scores + (r * Group), begin, end, groupBlocks * BlockSize, maxima + r, sums + r, mixed + (r * padded), padded);
             }
 
@@ -132,8 +145,24 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         for (var r = 0; r < rows; r++)
         {
             var target = Row(arguments.Y, arguments.YStride, head, firstToken, firstRow + r, perToken, size);
-            Scale(mixed + (r * padded), 1 / sums[r], target, size);
+            // A score far above all others makes the exponential infinite and what is mixed nothing, which is right.
+            var sum = arguments.Sinks == null ? sums[r] : sums[r] + MathF.Exp(arguments.Sinks[(head * perToken) + ((firstRow + r) % perToken)] - maxima[r]);
+            Scale(mixed + (r * padded), 1 / sum, target, size);
         }
+    }
+
+    private static void Cap(float* scores, int count, float cap)
+    {
+        var (up, down) = (TSimd.Broadcast(cap), TSimd.Broadcast(1 / cap));
+        for (var i = 0; i < count; i += TSimd.Width)
+            TSimd.Store(scores + i, TSimd.Multiply(VectorMath<TSimd, TVector>.Tanh(TSimd.Multiply(TSimd.Load(scores + i), down)), up));
+    }
+
+    /// <summary>Adds slope · (first + i) to score i.</summary>
+    private static void AddDistances(float* scores, int count, float slope, int first)
+    {
+        for (var i = 0; i < count; i++)
+            scores[i] += slope * (first + i);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

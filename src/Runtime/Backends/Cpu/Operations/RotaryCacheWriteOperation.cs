@@ -9,7 +9,7 @@ namespace Weft.Backends.Cpu.Operations;
 
 /// <summary><see cref="RotaryCacheWriteNode"/>: turns queries in place, and stores turned keys and the values in the token's slot.</summary>
 internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
-    ProgramContext context, AttentionDescription attention, RotaryTable table, float* qkv, int stride, byte* keys, byte* values)
+    ProgramContext context, AttentionDescription attention, RotaryTable? table, float* qkv, int stride, byte* keys, byte* values)
     : RowOperation(context, Rows.Tokens)
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
@@ -23,7 +23,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
     protected override void Begin()
     {
         for (var i = 0; i < Batch.SequenceCount; i++)
-            table.Reach(Batch.Positions[Batch.SequenceStarts[i + 1] - 1]);
+            table?.Reach(Batch.Positions[Batch.SequenceStarts[i + 1] - 1]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -32,9 +32,8 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
         var q = qkv + ((nint)row * stride);
         var k = q + ((nint)attention.QueryHeads * size);
         var v = k + ((nint)attention.KeyValueHeads * size);
-        var angles = table.Row(Batch.Positions[row]);
-        for (var head = 0; head < attention.QueryHeads + attention.KeyValueHeads; head++)
-            Turn(q + (head * size), angles);
+        for (var head = 0; table is not null && head < attention.QueryHeads + attention.KeyValueHeads; head++)
+            Turn(q + (head * size), table.Row(Batch.Positions[row]), table.Size / 2);
 
         var (block, offset) = Math.DivRem(Batch.Slots[row], BlockSize);
         var first = (nint)block * attention.KeyValueHeads;
@@ -50,11 +49,10 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
         }
     }
 
-    /// <summary>(x₀, x₁) turns to (x₀·cos − x₁·sin, x₁·cos + x₀·sin), x₀ and x₁ being the halves of a head.</summary>
+    /// <summary>(x₀, x₁) turns to (x₀·cos − x₁·sin, x₁·cos + x₀·sin), x₀ and x₁ being the halves of the part of a head that turns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Turn(float* x, float* angles)
+    private static void Turn(float* x, float* angles, int half)
     {
-        var half = size / 2;
         var i = 0;
         for (; i + TSimd.Width <= half; i += TSimd.Width)
         {

@@ -38,6 +38,24 @@ internal readonly struct GeluTanhFunction : IActivationFunction
         where TVector : struct => VectorMath<TSimd, TVector>.GeluTanh(x);
 }
 
+/// <summary>max(x, 0)².</summary>
+internal readonly struct ReluSquaredFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => TSimd.Multiply(TSimd.Max(x, TSimd.Zero), TSimd.Max(x, TSimd.Zero));
+}
+
+/// <summary>x · sigmoid(1.702·x).</summary>
+internal readonly struct QuickGeluFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => VectorMath<TSimd, TVector>.QuickGelu(x);
+}
+
 /// <summary>max(x, 0).</summary>
 internal readonly struct ReluFunction : IActivationFunction
 {

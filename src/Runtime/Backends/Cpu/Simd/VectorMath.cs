@@ -36,6 +36,19 @@ internal static class VectorMath<TSimd, TVector>
         return TSimd.Divide(x, TSimd.Add(one, Exp(TSimd.Subtract(TSimd.Zero, x))));
     }
 
+    /// <summary>x · sigmoid(1.702·x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector QuickGelu(TVector x) =>
+        TSimd.Divide(x, TSimd.Add(TSimd.Broadcast(1f), Exp(TSimd.Multiply(x, TSimd.Broadcast(-1.702f)))));
+
+    /// <summary>tanh(x) = 1 − 2/(1 + e²ˣ); its error is absolute, about 1e−7.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Tanh(TVector x)
+    {
+        var one = TSimd.Broadcast(1f);
+        return TSimd.Subtract(one, TSimd.Divide(TSimd.Broadcast(2f), TSimd.Add(one, Exp(TSimd.Add(x, x)))));
+    }
+
     /// <summary>x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³))), with tanh(u) = 1 − 2/(1 + e²ᵘ).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector GeluTanh(TVector x)

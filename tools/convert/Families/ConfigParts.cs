@@ -1,0 +1,55 @@
+using Weft.Models;
+
+namespace Weft.Convert.Families;
+
+/// <summary>Parts of a config that families read alike.</summary>
+internal static class ConfigParts
+{
+    // Far beyond any model, and few enough that describing them takes no memory to speak of.
+    private const int MaxLayers = 10_000;
+
+    /// <summary>The number of layers.</summary>
+    public static int Layers(ConfigFile config, string name) => config.Int(name) is var layers and >= 1 and <= MaxLayers
+        ? layers
+        : throw config.Error($"'{name}' must be from 1 to {MaxLayers}");
+
+    /// <summary>D, where heads share the hidden size evenly.</summary>
+    public static int HeadSize(ConfigFile config, int hidden, int heads) => heads >= 1 && hidden % heads == 0
+        ? hidden / heads
+        : throw config.Error($"{heads} attention heads do not divide a hidden size of {hidden}");
+
+    /// <summary>An activation by its name.</summary>
+    public static Activation Activation(ConfigFile config, string name, string whenMissing) => (config.String(name) ?? whenMissing) switch
+    {
+        "silu" or "swish" => Models.Activation.Silu,
+        "gelu" => Models.Activation.Gelu,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_tanh" => Models.Activation.GeluTanh,
+        "relu" => Models.Activation.Relu,
+        "relu2" => Models.Activation.ReluSquared,
+        "quick_gelu" => Models.Activation.QuickGelu,
+        var other => throw config.Error($"the activation '{other}' is not supported; supported are silu, gelu, gelu_pytorch_tanh, relu, relu2, quick_gelu"),
+    };
+
+    /// <summary>A LayerNorm with weight and bias.</summary>
+    public static NormDescription LayerNorm(ConfigFile config, string epsilon, double whenMissing = 1e-5) =>
+        new() { Kind = NormKind.Layer, Epsilon = (float)config.Double(epsilon, whenMissing), Bias = true };
+
+    /// <summary>1/√D.</summary>
+    public static float Scale(int headSize) => (float)(1 / Math.Sqrt(headSize));
+
+    /// <summary>
+    /// ALiBi's slopes (arXiv 2108.12409): powers of 2^(−max/n), where n is a power of two; between two of them, those of the lower one, then
+    /// every other one of the higher.
+    /// </summary>
+    /// <param name="heads">H.</param>
+    /// <param name="max">The last slope is 2^−max.</param>
+    public static IReadOnlyList<float> AlibiSlopes(int heads, double max = 8)
+    {
+        var lower = 1;
+        while (lower * 2 <= heads)
+            lower *= 2;
+        return [.. Enumerable.Range(0, heads).Select(head => head < lower
+            ? (float)Math.Pow(2, -max * (head + 1) / lower)
+            : (float)Math.Pow(2, -max * ((2 * (head - lower)) + 1) / (2 * lower)))];
+    }
+}

@@ -1,0 +1,73 @@
+using Weft.Models;
+
+namespace Weft.Convert.Families;
+
+/// <summary>GPT-2: pre-norm with LayerNorm, learned positions, matrices stored [in, out] (Radford et al. 2019).</summary>
+internal sealed class Gpt2 : ModuleFamily
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Architectures => ["GPT2LMHeadModel"];
+
+    /// <inheritdoc/>
+    public override string Prefix => "transformer.";
+
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
+    {
+        ["embedding"] = "transformer.wte",
+        ["positions"] = "transformer.wpe",
+        ["attention_norm"] = "transformer.h.#.ln_1",
+        ["attention.query"] = "transformer.h.#.attn.c_attn",
+        ["attention.key"] = "transformer.h.#.attn.c_attn",
+        ["attention.value"] = "transformer.h.#.attn.c_attn",
+        ["attention.output"] = "transformer.h.#.attn.c_proj",
+        ["feed_forward_norm"] = "transformer.h.#.ln_2",
+        ["feed_forward.up"] = "transformer.h.#.mlp.c_fc",
+        ["feed_forward.down"] = "transformer.h.#.mlp.c_proj",
+        ["final_norm"] = "transformer.ln_f",
+    };
+
+    /// <inheritdoc/>
+    public override ModelDescription Describe(ConfigFile config)
+    {
+        var hidden = config.Int("n_embd");
+        var heads = config.Int("n_head");
+        var size = ConfigParts.HeadSize(config, hidden, heads);
+        var context = config.Int("n_positions", 1024);
+        var norm = ConfigParts.LayerNorm(config, "layer_norm_epsilon");
+        float Scale(int layer) => (config.Bool("scale_attn_weights", true) ? ConfigParts.Scale(size) : 1)
+            / (config.Bool("scale_attn_by_inverse_layer_idx", false) ? layer + 1 : 1);
+        return new()
+        {
+            VocabularySize = config.Int("vocab_size"),
+            HiddenSize = hidden,
+            ContextLength = context,
+            Embedding = new() { Positions = context },
+            Layers = [.. Enumerable.Range(0, ConfigParts.Layers(config, "n_layer")).Select(i => new LayerDescription
+            {
+                AttentionNorm = norm,
+                Attention = new() { QueryHeads = heads, KeyValueHeads = heads, HeadSize = size, Scale = Scale(i), InputBias = true, OutputBias = true },
+                FeedForwardNorm = norm,
+                FeedForward = new()
+                {
+                    Plain = true,
+                    IntermediateSize = config.Int("n_inner", 4 * hidden),
+                    Activation = ConfigParts.Activation(config, "activation_function", "gelu_new"),
+                    Bias = true,
+                },
+            })],
+            FinalNorm = norm,
+            Head = new() { Tied = config.Bool("tie_word_embeddings", true) },
+        };
+    }
+
+    /// <inheritdoc/>
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
+    {
+        var stored = shelf.Take(SourceName(requirement.Name));
+        if (!requirement.Name.StartsWith("layers.", StringComparison.Ordinal) || stored.Shape.Count > 2)
+            return new(stored);
+        var rows = stored.Shape.Count == 2 ? stored.Transpose(0, 1) : stored;
+        return new(PartOf(requirement.Name) is >= 0 and var part ? InSequence(rows, model.Layers[LayerOf(requirement.Name)].Attention, part) : rows);
+    }
+}
