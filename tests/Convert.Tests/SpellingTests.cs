@@ -56,7 +56,7 @@ public sealed class SpellingTests
     public void Rotary_keys_have_an_older_and_a_newer_spelling(string members, double theta, RotaryScalingKind? kind, double factor)
     {
         var rotary = Header(members).Model.Layers[0].Attention.Rotary;
-        Assert.That((rotary.Theta, rotary.Scaling?.Kind, rotary.Scaling?.Factor ?? 0), Is.EqualTo((theta, kind, factor)));
+        Assert.That((rotary!.Theta, rotary.Scaling?.Kind, rotary.Scaling?.Factor ?? 0), Is.EqualTo((theta, kind, factor)));
     }
 
     [TestCase("{\"torch_dtype\":\"float16\"}")]
@@ -69,7 +69,7 @@ public sealed class SpellingTests
     [TestCase("{\"rope_type\":\"yarn\",\"factor\":4,\"mscale\":0.707,\"mscale_all_dim\":0.707}", 1.0)]
     [TestCase("{\"rope_type\":\"yarn\",\"factor\":1}", 1.0)]
     public void Yarn_resolves_its_attention_factor(string scaling, double factor) =>
-        Assert.That(Header($"{{\"rope_scaling\":{scaling}}}").Model.Layers[0].Attention.Rotary.Scaling!.AttentionFactor, Is.EqualTo(factor));
+        Assert.That(Header($"{{\"rope_scaling\":{scaling}}}").Model.Layers[0].Attention.Rotary!.Scaling!.AttentionFactor, Is.EqualTo(factor));
 
     [TestCase("{\"head_dim\":null}", 4)]
     [TestCase("{\"head_dim\":4.0}", 4)]
@@ -83,7 +83,7 @@ public sealed class SpellingTests
         foreach (var name in new[] { "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings" })
             checkpoint.Config.Remove(name);
         var model = Conversion.Header(checkpoint).Model;
-        Assert.That((model.ContextLength, model.FinalNorm.Epsilon, model.Head.Tied), Is.EqualTo((2048, 1e-6f, false)));
+        Assert.That((model.ContextLength, model.FinalNorm!.Epsilon, model.Head.Tied), Is.EqualTo((2048, 1e-6f, false)));
     }
 
     private static Weights.WeftHeader Header(string members)

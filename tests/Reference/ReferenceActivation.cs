@@ -12,6 +12,8 @@ public static class ReferenceActivation
         Activation.Gelu => 0.5 * x * Erfc(-x / Math.Sqrt(2)),
         Activation.GeluTanh => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
         Activation.Relu => Math.Max(x, 0),
+        Activation.ReluSquared => Math.Max(x, 0) * Math.Max(x, 0),
+        Activation.QuickGelu => x / (1 + Math.Exp(-1.702 * x)),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, null),
     };
 

@@ -5,15 +5,19 @@ namespace Weft.Reference;
 /// <summary>Causal attention of one sequence with grouped key/value heads.</summary>
 public static class ReferenceAttention
 {
-    /// <summary>softmax(scale · q·kᵀ) · v over the positions that a query sees: itself and those before it, at most Window of them.</summary>
+    /// <summary>
+    /// softmax(soft_cap(scale · q·kᵀ) + slope · distance) · v over the positions that a query sees: itself and those before it, at most Window of
+    /// them; a sink takes part in the softmax and has no value.
+    /// </summary>
     /// <param name="q">[N, H, D].</param>
     /// <param name="k">[T, G, D]; row t is position t.</param>
     /// <param name="v">[T, G, D].</param>
     /// <param name="positions">[N] position of each query, below T.</param>
-    /// <param name="attention">Sizes, scale and window.</param>
+    /// <param name="attention">Sizes, scale, window and what changes scores.</param>
+    /// <param name="sinks">[H], or empty for none.</param>
     /// <returns>[N, H, D].</returns>
     public static double[] Apply(
-        ReadOnlySpan<double> q, ReadOnlySpan<double> k, ReadOnlySpan<double> v, ReadOnlySpan<int> positions, AttentionDescription attention)
+        ReadOnlySpan<double> q, ReadOnlySpan<double> k, ReadOnlySpan<double> v, ReadOnlySpan<int> positions, AttentionDescription attention, ReadOnlySpan<double> sinks = default)
     {
         var (heads, groups, d) = (attention.QueryHeads, attention.KeyValueHeads, attention.HeadSize);
         var result = new double[q.Length];
@@ -25,9 +29,16 @@ public static class ReferenceAttention
             {
                 var group = h / (heads / groups);
                 var query = q.Slice(((n * heads) + h) * d, d);
-                var weights = new double[last - first + 1];
+                var weights = new double[last - first + (sinks.IsEmpty ? 1 : 2)];
                 for (var t = first; t <= last; t++)
-                    weights[t - first] = attention.Scale * Dot(query, k.Slice(((t * groups) + group) * d, d));
+                {
+                    var score = attention.Scale * Dot(query, k.Slice(((t * groups) + group) * d, d));
+                    score = attention.SoftCap is { } cap ? cap * Math.Tanh(score / cap) : score;
+                    weights[t - first] = score + ((attention.AlibiSlopes?[h] ?? 0) * (t - last));
+                }
+
+                if (!sinks.IsEmpty)
+                    weights[^1] = sinks[h];
                 Softmax(weights);
                 for (var t = first; t <= last; t++)
                 {

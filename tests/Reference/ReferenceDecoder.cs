@@ -8,56 +8,102 @@ namespace Weft.Reference;
 public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary<string, double[]> tensors)
 {
     /// <summary>The logits [N, V] of <paramref name="tokens"/> [N].</summary>
-    public double[] Logits(ReadOnlySpan<int> tokens) =>
-        ReferenceLinear.Apply(Hidden(tokens), tensors[model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head], [], model.HiddenSize);
+    public double[] Logits(ReadOnlySpan<int> tokens)
+    {
+        var x = Hidden(tokens);
+        if (model.Embedding?.Width is not null)
+            x = ReferenceLinear.Apply(x, tensors[TensorSchema.HeadProjection], [], model.HiddenSize);
+        var bias = model.Head.Bias ? tensors[TensorSchema.HeadBias] : [];
+        var logits = ReferenceLinear.Apply(x, tensors[model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head], bias, EmbeddingWidth);
+        for (var i = 0; i < logits.Length; i++)
+        {
+            logits[i] *= (model.Head.Scale ?? 1) * (model.Head.RowScale ? tensors[TensorSchema.HeadRowScale][i % model.VocabularySize] : 1);
+            logits[i] = model.Head.SoftCap is { } cap ? cap * Math.Tanh(logits[i] / cap) : logits[i];
+        }
+
+        return logits;
+    }
 
     /// <summary>What the head reads [N, C] of <paramref name="tokens"/> [N].</summary>
     public double[] Hidden(ReadOnlySpan<int> tokens)
     {
-        var c = model.HiddenSize;
         var positions = Enumerable.Range(0, tokens.Length).ToArray();
-        var x = new double[tokens.Length * c];
-        for (var n = 0; n < tokens.Length; n++)
-            tensors[TensorSchema.Embedding].AsSpan(tokens[n] * c, c).CopyTo(x.AsSpan(n * c));
-
+        var x = Embed(tokens);
         for (var i = 0; i < model.Layers.Count; i++)
         {
             var (layer, prefix) = (model.Layers[i], TensorSchema.Layer(i));
-            Add(x, Attention(Norm(x, prefix + "attention_norm.weight", layer.AttentionNorm), positions, layer.Attention, prefix + "attention."));
-            Add(x, FeedForward(Norm(x, prefix + "feed_forward_norm.weight", layer.FeedForwardNorm), layer.FeedForward, prefix + "feed_forward."));
+            var normed = Norm(x, prefix + "attention_norm", layer.AttentionNorm);
+            var attention = Norm(Attention(normed, positions, layer.Attention, prefix + "attention."), prefix + "attention_output_norm", layer.AttentionOutputNorm);
+            if (layer.Parallel)
+            {
+                var other = layer.FeedForwardNorm is null ? normed : Norm(x, prefix + "feed_forward_norm", layer.FeedForwardNorm);
+                var feedForward = Norm(FeedForward(other, layer.FeedForward, prefix + "feed_forward."), prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm);
+                x = Add(1, Add(layer.ResidualScale ?? 1, x, attention), feedForward);
+                continue;
+            }
+
+            x = Norm(Add(layer.ResidualScale ?? 1, x, attention), prefix + "attention_sum_norm", layer.AttentionSumNorm);
+            normed = Norm(x, prefix + "feed_forward_norm", layer.FeedForwardNorm);
+            var second = Norm(FeedForward(normed, layer.FeedForward, prefix + "feed_forward."), prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm);
+            x = Norm(Add(layer.ResidualScale ?? 1, x, second), prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm);
         }
 
-        return Norm(x, TensorSchema.FinalNorm, model.FinalNorm);
+        return Norm(x, "final_norm", model.FinalNorm);
+    }
+
+    private int EmbeddingWidth => model.Embedding?.Width ?? model.HiddenSize;
+
+    private double[] Embed(ReadOnlySpan<int> tokens)
+    {
+        var x = new double[tokens.Length * EmbeddingWidth];
+        for (var n = 0; n < tokens.Length; n++)
+            tensors[TensorSchema.Embedding].AsSpan(tokens[n] * EmbeddingWidth, EmbeddingWidth).CopyTo(x.AsSpan(n * EmbeddingWidth));
+        if (model.Embedding is not { } embedding)
+            return x;
+        x = Array.ConvertAll(x, value => value * (embedding.Scale ?? 1));
+        if (embedding.Width is not null)
+            x = ReferenceLinear.Apply(x, tensors[TensorSchema.EmbeddingProjection], [], EmbeddingWidth);
+        for (var i = 0; embedding.Positions is not null && i < x.Length; i++)
+            x[i] += tensors[TensorSchema.Positions][i];
+        return Norm(x, TensorSchema.EmbeddingNorm, embedding.Norm);
     }
 
     private double[] Attention(double[] x, int[] positions, AttentionDescription attention, string prefix)
     {
-        var q = Linear(x, prefix + "query", model.HiddenSize, attention.InputBias);
-        var k = Linear(x, prefix + "key", model.HiddenSize, attention.InputBias);
-        var v = Linear(x, prefix + "value", model.HiddenSize, attention.InputBias);
-        ReferenceRotary.Apply(q, positions, attention.Rotary, attention.HeadSize);
-        ReferenceRotary.Apply(k, positions, attention.Rotary, attention.HeadSize);
-        var mixed = ReferenceAttention.Apply(q, k, v, positions, attention);
+        var q = Heads(x, prefix + "query", attention, attention.QueryHeads);
+        var k = Heads(x, prefix + "key", attention, attention.KeyValueHeads);
+        var v = Clamp(Linear(x, prefix + "value", model.HiddenSize, attention.InputBias), attention.Clip);
+        if (attention.Rotary is { } rotary)
+        {
+            ReferenceRotary.Apply(q, positions, rotary, attention.HeadSize);
+            ReferenceRotary.Apply(k, positions, rotary, attention.HeadSize);
+        }
+
+        var mixed = ReferenceAttention.Apply(q, k, v, positions, attention, attention.Sinks ? tensors[prefix + "sinks"] : []);
         return Linear(mixed, prefix + "output", attention.QueryHeads * attention.HeadSize, attention.OutputBias);
+    }
+
+    private double[] Heads(double[] x, string name, AttentionDescription attention, int heads)
+    {
+        x = Clamp(Linear(x, name, model.HiddenSize, attention.InputBias), attention.Clip);
+        return attention.QueryKeyNorm is { } norm ? Norm(x, name + "_norm", norm.Norm, norm.AcrossHeads ? heads * attention.HeadSize : attention.HeadSize) : x;
     }
 
     private double[] FeedForward(double[] x, FeedForwardDescription block, string prefix)
     {
-        var gate = Linear(x, prefix + "gate", model.HiddenSize, block.Bias);
         var up = Linear(x, prefix + "up", model.HiddenSize, block.Bias);
-        for (var i = 0; i < gate.Length; i++)
-            gate[i] = ReferenceActivation.Apply(block.Activation, gate[i]) * up[i];
-        return Linear(gate, prefix + "down", block.IntermediateSize, block.Bias);
+        var gate = block.Plain ? up : Linear(x, prefix + "gate", model.HiddenSize, block.Bias);
+        var product = gate.Select((value, i) => ReferenceActivation.Apply(block.Activation, value) * (block.Plain ? 1 : up[i])).ToArray();
+        return Linear(product, prefix + "down", block.IntermediateSize, block.Bias);
     }
 
-    private double[] Norm(double[] x, string weight, NormDescription norm) => ReferenceNorm.Rms(x, tensors[weight], norm.Epsilon);
+    private double[] Norm(double[] x, string name, NormDescription? norm, int? size = null) => norm is null ? x : ReferenceNorm.Apply(
+        norm, x, norm.Weightless ? [] : tensors[name + ".weight"], norm.Bias ? tensors[name + ".bias"] : [], size ?? model.HiddenSize);
 
     private double[] Linear(double[] x, string name, int inputs, bool bias) =>
         ReferenceLinear.Apply(x, tensors[name + ".weight"], bias ? tensors[name + ".bias"] : [], inputs);
 
-    private static void Add(double[] x, double[] y)
-    {
-        for (var i = 0; i < x.Length; i++)
-            x[i] += y[i];
-    }
+    private static double[] Clamp(double[] x, float? limit) => limit is { } most ? Array.ConvertAll(x, value => Math.Clamp(value, -most, most)) : x;
+
+    private static double[] Add(double scale, double[] x, double[] y) => [.. x.Zip(y, (a, b) => (scale * a) + b)];
 }

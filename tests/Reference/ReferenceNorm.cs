@@ -1,8 +1,27 @@
+using Weft.Models;
+
 namespace Weft.Reference;
 
 /// <summary>Norms over the last dimension.</summary>
 public static class ReferenceNorm
 {
+    /// <summary>A norm of each stretch of <paramref name="size"/> elements, with the weights and biases [W] of rows that hold a whole number of them.</summary>
+    /// <param name="norm">Formula and ε.</param>
+    /// <param name="x">[N, W].</param>
+    /// <param name="weight">[W], or empty.</param>
+    /// <param name="bias">[W], or empty.</param>
+    /// <param name="size">Elements that share mean and variance.</param>
+    /// <returns>[N, W].</returns>
+    public static double[] Apply(NormDescription norm, ReadOnlySpan<double> x, ReadOnlySpan<double> weight, ReadOnlySpan<double> bias, int size)
+    {
+        var ones = new double[size];
+        Array.Fill(ones, 1);
+        var result = norm.Kind == NormKind.Rms ? Rms(x, ones, norm.Epsilon) : Layer(x, ones, [], norm.Epsilon);
+        for (var i = 0; i < result.Length; i++)
+            result[i] = (result[i] * (weight.IsEmpty ? 1 : weight[i % weight.Length])) + (bias.IsEmpty ? 0 : bias[i % bias.Length]);
+        return result;
+    }
+
     /// <summary>x / sqrt(mean(x²) + ε) · w of each row (Zhang and Sennrich 2019, arXiv 1910.07467).</summary>
     /// <param name="x">[N, C].</param>
     /// <param name="weight">[C].</param>

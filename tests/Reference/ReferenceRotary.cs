@@ -5,12 +5,13 @@ namespace Weft.Reference;
 /// <summary>Rotary position embedding (Su et al. 2021, arXiv 2104.09864) and its scalings, halves paired.</summary>
 public static class ReferenceRotary
 {
-    /// <summary>The frequencies [D/2] in radians per position.</summary>
+    /// <summary>The frequencies [R/2] in radians per position.</summary>
     public static double[] Frequencies(RotaryDescription rotary, int headSize)
     {
-        var plain = new double[headSize / 2];
+        var size = rotary.Size ?? headSize;
+        var plain = new double[size / 2];
         for (var i = 0; i < plain.Length; i++)
-            plain[i] = Math.Pow(rotary.Theta, -2.0 * i / headSize);
+            plain[i] = Math.Pow(rotary.Theta, -2.0 * i / size);
         return rotary.Scaling switch
         {
             null => plain,
@@ -21,7 +22,7 @@ public static class ReferenceRotary
         };
     }
 
-    /// <summary>Turns each head of <paramref name="x"/> [N, heads, D] by the angles of its token's position, in place.</summary>
+    /// <summary>Turns the first R elements of each head of <paramref name="x"/> [N, heads, D] by the angles of its token's position, in place.</summary>
     /// <param name="x">Queries or keys.</param>
     /// <param name="positions">[N].</param>
     /// <param name="rotary">Frequencies and the factor on cos and sin.</param>
@@ -30,7 +31,7 @@ public static class ReferenceRotary
     {
         var frequencies = Frequencies(rotary, headSize);
         var factor = rotary.Scaling is { Kind: RotaryScalingKind.Yarn } yarn ? yarn.AttentionFactor : 1;
-        var (half, width) = (headSize / 2, x.Length / positions.Length);
+        var (half, width) = (frequencies.Length, x.Length / positions.Length);
         for (var start = 0; start < x.Length; start += headSize)
         {
             for (var i = 0; i < half; i++)

@@ -59,7 +59,7 @@ internal sealed class StubProgram : StepProgram
     /// <param name="contextLength">Longest sequence.</param>
     /// <param name="tokenizer">Makes text of its tokens.</param>
     public EngineModel ForEngine(int blocks, int contextLength, Tokenizer? tokenizer = null) =>
-        new(this, new BlockPool(blocks), new(Batch.MaxTokens, Batch.MaxSequences, Batch.MaxLogitRows), contextLength, vocabulary, [2], new(new() { Kind = NormKind.Rms, Epsilon = 0 }, [1, 1]), tokenizer);
+        new(this, new BlockPool(blocks), new(Batch.MaxTokens, Batch.MaxSequences, Batch.MaxLogitRows), contextLength, vocabulary, [2], new(new() { Kind = NormKind.Rms, Epsilon = 0 }, null, null), tokenizer);
 
     public override long Submit()
     {

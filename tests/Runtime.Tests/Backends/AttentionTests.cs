@@ -76,8 +76,8 @@ public sealed unsafe class AttentionTests
             [.. Enumerable.Range(0, tokens).SelectMany(n => joint.Skip((n * width) + first).Take(count)).Select(x => (double)x)];
         var positions = Enumerable.Range(0, tokens).ToArray();
         var (queries, keys) = (Columns(0, q), Columns(q, kv));
-        ReferenceRotary.Apply(queries, positions, attention.Rotary, attention.HeadSize);
-        ReferenceRotary.Apply(keys, positions, attention.Rotary, attention.HeadSize);
+        ReferenceRotary.Apply(queries, positions, attention.Rotary!, attention.HeadSize);
+        ReferenceRotary.Apply(keys, positions, attention.Rotary!, attention.HeadSize);
         return ReferenceAttention.Apply(queries, keys, Columns(q + kv, kv), positions, attention);
     }
 
@@ -106,7 +106,7 @@ public sealed unsafe class AttentionTests
             context = new ProgramContext(batch, 1, AttentionKernel.ScratchFloats(size), 1);
             var description = TinyModel.Describe(layers: 1);
             cache = new CpuKvCache(description with { Layers = [description.Layers[0] with { Attention = attention }] }, cacheType, 64);
-            rotary = new RotaryTable(attention.Rotary, size, MaxTokens);
+            rotary = new RotaryTable(attention.Rotary!, size, MaxTokens);
             joint = new NativeBuffer(4L * MaxTokens * Width);
             mixed = new NativeBuffer(4L * MaxTokens * attention.QueryHeads * size);
             operations = set switch
