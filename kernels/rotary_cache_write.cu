@@ -1,5 +1,6 @@
-// Takes the joint product of a layer's queries, keys and values, norms queries and keys where the model does, turns them by their
-// positions (Su et al. 2021, arXiv 2104.09864), and writes queries for attention, keys and values to the paged cache.
+// Takes the joint product of a layer's queries, keys and values, clamps it, norms each head of queries and keys where the model does, turns
+// them by their positions (Su et al. 2021, arXiv 2104.09864; dimension i of the turned part with i + rotary / 2), and writes queries for
+// attention, keys and values to the paged cache.
 //   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
 //   q      [N, q_stride] T, head h at h·D
 //   table  [positions, rotary / 2] (cos, sin)
@@ -17,33 +18,27 @@ struct RotaryCacheWriteParams {
   const int* slots;
   void* keys;
   void* values;
-  const float* query_norm;  // [D], or null
-  const float* key_norm;    // [D], or null
+  const float* query_norm;       // [H, D], or null: 1
+  const float* key_norm;         // [G, D], or null: 1
+  const float* query_norm_bias;  // [H, D], or null: 0
+  const float* key_norm_bias;    // [G, D], or null: 0
   int tokens;
   int stride;
   int q_stride;
   int query_heads;
   int key_heads;
-  int rotary;  // dimensions that turn, even, ≤ D; 0: none
+  int rotary;     // dimensions that turn, even, ≤ D; 0: none
+  int head_norm;  // of HeadNorm
   float epsilon;
-  float norm_offset;
+  float clip;  // 0: none
 };
 
 constexpr int kRotaryThreads = 128;
 constexpr int kCacheBlock = 16;
 
-// Which two dimensions make a pair.
-struct HalfSplit {
-  __device__ static int first(int pair, int) { return pair; }
-  __device__ static int second(int pair, int rotary) { return pair + rotary / 2; }
-};
+enum HeadNorm { kNoHeadNorm = 0, kHeadRms = 1, kHeadLayer = 2 };
 
-struct Interleaved {
-  __device__ static int first(int pair, int) { return 2 * pair; }
-  __device__ static int second(int pair, int) { return 2 * pair + 1; }
-};
-
-template <typename T, int D, typename Layout>
+template <typename T, int D>
 __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCacheWriteParams p) {
   ptx::wait_for_previous_launch();
   constexpr int kPairs = (D / 2 + kWarpSize - 1) / kWarpSize;
@@ -58,31 +53,42 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
   const bool is_value = head >= p.query_heads + p.key_heads;
   const float* x = p.qkv + static_cast<size_t>(token) * p.stride + head * D;
 
+  const float limit = p.clip > 0.0f ? p.clip : kInfinity;
   // Pairs of the turned part first, then the rest two by two; both end at D.
   float a[kPairs], b[kPairs];
   int at[kPairs], bt[kPairs];
-  float square = 0.0f;
+  float sum = 0.0f, square = 0.0f;
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
     const int pair = lane + i * kWarpSize;
     const bool turns = pair < p.rotary / 2;
-    at[i] = turns ? Layout::first(pair, p.rotary) : 2 * pair;
-    bt[i] = turns ? Layout::second(pair, p.rotary) : 2 * pair + 1;
+    at[i] = turns ? pair : 2 * pair;
+    bt[i] = turns ? pair + p.rotary / 2 : 2 * pair + 1;
     const bool inside = pair < D / 2;
-    a[i] = inside ? x[at[i]] : 0.0f;
-    b[i] = inside ? x[bt[i]] : 0.0f;
-    square += a[i] * a[i] + b[i] * b[i];
+    a[i] = inside ? fminf(fmaxf(x[at[i]], -limit), limit) : 0.0f;
+    b[i] = inside ? fminf(fmaxf(x[bt[i]], -limit), limit) : 0.0f;
+    sum += a[i] + b[i];
   }
 
   if (!is_value) {
-    const float* weight = is_query ? p.query_norm : p.key_norm;
-    if (weight) {
+    if (p.head_norm != kNoHeadNorm) {
+      const int first = (is_query ? head : head - p.query_heads) * D;
+      const float* weight = is_query ? p.query_norm : p.key_norm;
+      const float* bias = is_query ? p.query_norm_bias : p.key_norm_bias;
+      const float mean = p.head_norm == kHeadLayer ? warp_reduce<Sum>(sum) / D : 0.0f;
+#pragma unroll
+      for (int i = 0; i < kPairs; ++i) {
+        if (lane + i * kWarpSize >= D / 2) continue;
+        a[i] -= mean;
+        b[i] -= mean;
+        square += a[i] * a[i] + b[i] * b[i];
+      }
       const float scale = rsqrtf(warp_reduce<Sum>(square) / D + p.epsilon);
 #pragma unroll
       for (int i = 0; i < kPairs; ++i) {
         if (lane + i * kWarpSize >= D / 2) continue;
-        a[i] *= scale * (weight[at[i]] + p.norm_offset);
-        b[i] *= scale * (weight[bt[i]] + p.norm_offset);
+        a[i] = a[i] * scale * (weight ? weight[first + at[i]] : 1.0f) + (bias ? bias[first + at[i]] : 0.0f);
+        b[i] = b[i] * scale * (weight ? weight[first + bt[i]] : 1.0f) + (bias ? bias[first + bt[i]] : 0.0f);
       }
     }
     const float2* angles = p.table + static_cast<size_t>(p.positions[token]) * (p.rotary / 2);

@@ -1,5 +1,6 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Kernels.Tests.Support;
+using Weft.Models;
 using Weft.Reference;
 using Weft.Tensors;
 
@@ -19,35 +20,41 @@ public sealed class RotaryCacheWriteTests
     public void Queries_and_keys_turn_and_the_cache_is_written(
         [Values(DataType.Float16, DataType.BFloat16)] DataType type,
         [Values(32, 64, 80, 96, 112, 128, 192, 256)] int headSize,
-        [Values] bool interleaved,
-        [Values] bool normed)
+        [Values] bool isNormed,
+        [Values] bool isCentered)
     {
-        Check(TestDevice.Open((ulong)headSize), type, headSize, headSize, interleaved ? RotaryPairs.Interleaved : RotaryPairs.HalfSplit, normed);
+        Check(TestDevice.Open((ulong)headSize), type, headSize, headSize, Form(isNormed, isCentered));
     }
 
     [Test]
-    public void Part_of_a_head_turns([Values(0, 16, 32)] int rotary, [Values] bool interleaved, [Values(1, 2, 3)] int seed) =>
-        Check(TestDevice.Open((ulong)seed), DataType.Float16, 80, rotary, interleaved ? RotaryPairs.Interleaved : RotaryPairs.HalfSplit, false);
+    public void Part_of_a_head_turns([Values(0, 16, 32)] int rotary, [Values(1, 2, 3)] int seed) =>
+        Check(TestDevice.Open((ulong)seed), DataType.Float16, 80, rotary, HeadNorm.None);
 
-    /// <summary>Gemma stores w − 1.</summary>
     [Test]
-    public void Norm_weights_are_stored_less_an_offset([Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values] bool interleaved) =>
-        Check(TestDevice.Open(), type, 80, 32, interleaved ? RotaryPairs.Interleaved : RotaryPairs.HalfSplit, true, normOffset: 1);
+    public void Norms_may_lack_weights_and_biases([Values] bool isCentered) =>
+        Check(TestDevice.Open(), DataType.Float16, 80, 32, Form(true, isCentered), isBare: true);
+
+    [Test]
+    public void Everything_is_clamped_first([Values] bool isNormed, [Values] bool isCentered) =>
+        Check(TestDevice.Open(), DataType.Float16, 64, 64, Form(isNormed, isCentered), clip: 0.8f);
 
     /// <summary>One warp a head of a token: the last block is full or not.</summary>
     [Test]
     public void Any_number_of_tokens_is_written([Values(1, 15, 16, 17, 111, 1003)] int tokens) =>
-        Check(TestDevice.Open((ulong)tokens), DataType.BFloat16, 32, 32, RotaryPairs.HalfSplit, true, tokens: tokens);
+        Check(TestDevice.Open((ulong)tokens), DataType.BFloat16, 32, 32, HeadNorm.Rms, tokens: tokens);
+
+    private static HeadNorm Form(bool isNormed, bool isCentered) => !isNormed ? HeadNorm.None : isCentered ? HeadNorm.Layer : HeadNorm.Rms;
 
     private static void Check(
-        TestDevice device, DataType type, int headSize, int rotary, RotaryPairs pairs, bool normed, float normOffset = 0, int tokens = DefaultTokens)
+        TestDevice device, DataType type, int headSize, int rotary, HeadNorm norm, bool isBare = false, float clip = float.PositiveInfinity, int tokens = DefaultTokens)
     {
         var blocks = (tokens / BlockSize) + 2;
         var random = new Random(headSize);
         var heads = QueryHeads + (2 * KeyHeads);
         var (width, stride, qStride) = (heads * headSize, (heads * headSize) + 8, (QueryHeads * headSize) + 16);
         var qkv = Values.Random(random, tokens * width);
-        var norms = Values.Random(random, 2 * headSize);
+        var normed = QueryHeads + KeyHeads;
+        var (weights, biases) = (Values.Random(random, normed * headSize), Values.Random(random, normed * headSize));
         var positions = Enumerable.Range(0, tokens).Select(_ => random.Next(200)).ToArray();
         // Token 3 is not written.
         var slots = Enumerable.Range(0, blocks * BlockSize).ToArray();
@@ -60,12 +67,14 @@ public sealed class RotaryCacheWriteTests
         using var pt = device.Upload(table);
         using var pp = device.Upload(positions);
         using var ps = device.Upload(slots);
-        using var pn = device.Upload(norms);
+        using var pw = device.Upload(weights);
+        using var pb = device.Upload(biases);
+        var keyNorm = (nuint)(QueryHeads * headSize * sizeof(float));
         using var q = device.Poisoned<ushort>(tokens * qStride);
         using var keys = device.Poisoned<ushort>(blocks * KeyHeads * BlockSize * headSize);
         using var values = device.Poisoned<ushort>(keys.Length);
         device.Run(
-            RotaryCacheWriteKernel.Instance(type, headSize, pairs),
+            RotaryCacheWriteKernel.Instance(type, headSize),
             RotaryCacheWriteKernel.Shape(tokens, QueryHeads, KeyHeads),
             new RotaryCacheWriteParams
             {
@@ -76,16 +85,19 @@ public sealed class RotaryCacheWriteTests
                 Slots = ps.Address,
                 Keys = keys.Address,
                 Values = values.Address,
-                QueryNorm = normed ? pn.Address : 0,
-                KeyNorm = normed ? pn.Address + (nuint)(headSize * sizeof(float)) : 0,
+                QueryNorm = isBare ? 0 : pw.Address,
+                KeyNorm = isBare ? 0 : pw.Address + keyNorm,
+                QueryNormBias = isBare ? 0 : pb.Address,
+                KeyNormBias = isBare ? 0 : pb.Address + keyNorm,
                 Tokens = tokens,
                 Stride = stride,
                 QStride = qStride,
                 QueryHeads = QueryHeads,
                 KeyHeads = KeyHeads,
                 Rotary = rotary,
+                HeadNorm = norm,
                 Epsilon = Epsilon,
-                NormOffset = normOffset,
+                Clip = float.IsInfinity(clip) ? 0 : clip,
             });
 
         var (storedQ, storedK, storedV) = (q.Download(), keys.Download(), values.Download());
@@ -94,10 +106,10 @@ public sealed class RotaryCacheWriteTests
         {
             for (var head = 0; head < heads; head++)
             {
-                var x = qkv.Skip((token * width) + (head * headSize)).Take(headSize).Select(v => (double)v).ToArray();
+                var x = qkv.Skip((token * width) + (head * headSize)).Take(headSize).Select(v => (double)Math.Clamp(v, -clip, clip)).ToArray();
                 var isQuery = head < QueryHeads;
-                if (head < QueryHeads + KeyHeads)
-                    x = Turn(normed ? ReferenceNorm.Rms(x, Norm(norms, isQuery, headSize, normOffset), Epsilon) : x, positions[token], rotary, pairs);
+                if (head < normed)
+                    x = Turn(Norm(x, norm, isBare ? [] : weights.AsSpan(head * headSize, headSize), isBare ? [] : biases.AsSpan(head * headSize, headSize)), positions[token], rotary);
                 if (!isQuery && slots[token] < 0)
                     continue;
                 var group = (head - QueryHeads) % KeyHeads;
@@ -115,17 +127,19 @@ public sealed class RotaryCacheWriteTests
         Assert.That(storedV, Has.All.EqualTo(ushort.MaxValue), "nothing else of the cache is written");
     }
 
-    private static double[] Norm(float[] norms, bool isQuery, int headSize, float offset) =>
-        Array.ConvertAll(isQuery ? norms[..headSize] : norms[headSize..], v => (double)v + offset);
+    private static double[] Norm(double[] x, HeadNorm norm, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias) => norm == HeadNorm.None ? x : ReferenceNorm.Apply(
+        new() { Kind = norm == HeadNorm.Rms ? NormKind.Rms : NormKind.Layer, Epsilon = Epsilon }, x, Doubles(weight), Doubles(bias), x.Length);
+
+    private static double[] Doubles(ReadOnlySpan<float> values) => Array.ConvertAll(values.ToArray(), value => (double)value);
 
     private static double Frequency(int i, int rotary) => Math.Pow(10000, -2.0 * i / rotary);
 
-    private static double[] Turn(double[] x, int position, int rotary, RotaryPairs pairs)
+    private static double[] Turn(double[] x, int position, int rotary)
     {
         var y = (double[])x.Clone();
         for (var i = 0; i < rotary / 2; i++)
         {
-            var (first, second) = pairs == RotaryPairs.Interleaved ? (2 * i, (2 * i) + 1) : (i, i + (rotary / 2));
+            var (first, second) = (i, i + (rotary / 2));
             var (sin, cos) = Math.SinCos(position * Frequency(i, rotary));
             y[first] = (x[first] * cos) - (x[second] * sin);
             y[second] = (x[second] * cos) + (x[first] * sin);

@@ -8,53 +8,59 @@ public static class BlockModels
     private static readonly NormDescription Rms = new() { Kind = NormKind.Rms, Epsilon = 1e-5f };
     private static readonly NormDescription Layer = new() { Kind = NormKind.Layer, Epsilon = 1e-5f, Bias = true };
 
-    /// <summary>By what is special about them.</summary>
-    public static IReadOnlyDictionary<string, ModelDescription> All { get; } = new Dictionary<string, ModelDescription>
+    private static readonly Dictionary<string, Func<ModelDescription, ModelDescription>> Changes = new()
     {
-        ["layer norm"] = Norms(Layer),
-        ["layer norm without bias"] = Norms(Layer with { Bias = false }),
-        ["layer norm without weight"] = Norms(Layer with { Bias = false, Weightless = true }),
-        ["positions"] = Layers(layer => layer with { Attention = layer.Attention with { Rotary = null } }) with { Embedding = new() { Positions = 256 } },
-        ["embedding scale and norm"] = TinyModel.Describe() with { Embedding = new() { Scale = 5.5f, Norm = Layer } },
-        ["narrow embedding"] = TinyModel.Describe(tied: true) with { Embedding = new() { Width = 40, Positions = 256 } },
-        ["plain feed-forward"] = Feed(feed => feed with { Plain = true, Bias = true, Activation = Activation.GeluTanh }),
-        ["plain gelu"] = Feed(feed => feed with { Plain = true, Activation = Activation.Gelu }),
-        ["plain relu"] = Feed(feed => feed with { Plain = true, Activation = Activation.Relu }),
-        ["plain relu²"] = Feed(feed => feed with { Plain = true, Activation = Activation.ReluSquared }),
-        ["quick gelu"] = Feed(feed => feed with { Activation = Activation.QuickGelu }),
-        ["parallel, one norm"] = Layers(layer => layer with { Parallel = true, FeedForwardNorm = null }),
-        ["parallel, two norms"] = Layers(layer => layer with { Parallel = true }),
-        ["parallel, output norms"] = Layers(layer => layer with { Parallel = true, AttentionOutputNorm = Rms, FeedForwardOutputNorm = Layer }),
-        ["norms of sums"] = Layers(layer => layer with { AttentionNorm = null, FeedForwardNorm = null, AttentionSumNorm = Layer, FeedForwardSumNorm = Layer }) with { FinalNorm = null },
-        ["norms of outputs"] = Layers(layer => layer with { AttentionNorm = null, FeedForwardNorm = null, AttentionOutputNorm = Rms, FeedForwardOutputNorm = Rms }),
-        ["sandwich"] = Layers(layer => layer with { AttentionOutputNorm = Rms, FeedForwardOutputNorm = Rms }),
-        ["deep norm"] = Layers(layer => layer with { ResidualScale = 2.3f, AttentionSumNorm = Layer, FeedForwardSumNorm = Layer, AttentionNorm = null, FeedForwardNorm = null }),
-        ["head norms"] = Attention(attention => attention with { QueryKeyNorm = new() { Norm = Rms } }),
-        ["head layer norms"] = Attention(attention => attention with { QueryKeyNorm = new() { Norm = Layer } }),
-        ["norm across heads"] = Attention(attention => attention with { QueryKeyNorm = new() { Norm = Rms, AcrossHeads = true } }),
-        ["partial rotary"] = Attention(attention => attention with { Rotary = attention.Rotary! with { Size = 6 } }),
-        ["clamped"] = Attention(attention => attention with { Clip = 0.7f }),
-        ["alibi"] = Attention(attention => attention with { Rotary = null, AlibiSlopes = [0.5f, 0.25f, 0.125f, 0.0625f] }),
-        ["alibi, window"] = Attention(attention => attention with { Window = 70, AlibiSlopes = [0.5f, 0.25f, 0.125f, 0.0625f] }),
-        ["capped scores"] = Attention(attention => attention with { SoftCap = 1.5f }),
-        ["sinks"] = Attention(attention => attention with { Sinks = true }),
-        ["head bias, scale and cap"] = TinyModel.Describe() with { Head = new() { Tied = false, Bias = true, Scale = 0.3f, SoftCap = 2.5f } },
-        ["head row scale"] = TinyModel.Describe() with { Head = new() { Tied = false, RowScale = true } },
-        ["windows by layer"] = Layers((layer, i) => layer with { Attention = layer.Attention with { Window = i == 0 ? 9 : null } }),
-        ["heads by layer"] = Layers((layer, i) => layer with { Attention = layer.Attention with { KeyValueHeads = i == 0 ? 4 : 1 } }),
+        ["layer norm"] = model => Norms(model, Layer),
+        ["layer norm without bias"] = model => Norms(model, Layer with { Bias = false }),
+        ["layer norm without weight"] = model => Norms(model, Layer with { Bias = false, Weightless = true }),
+        ["positions"] = model => Layers(model, layer => layer with { Attention = layer.Attention with { Rotary = null } }) with { Embedding = new() { Positions = 256 } },
+        ["embedding scale and norm"] = model => model with { Embedding = new() { Scale = 5.5f, Norm = Layer } },
+        ["narrow embedding"] = model => model with { Embedding = new() { Width = 40, Positions = 256 }, Head = new() { Tied = true } },
+        ["plain feed-forward"] = model => Feed(model, feed => feed with { Plain = true, Bias = true, Activation = Activation.GeluTanh }),
+        ["plain gelu"] = model => Feed(model, feed => feed with { Plain = true, Activation = Activation.Gelu }),
+        ["plain relu"] = model => Feed(model, feed => feed with { Plain = true, Activation = Activation.Relu }),
+        ["plain relu²"] = model => Feed(model, feed => feed with { Plain = true, Activation = Activation.ReluSquared }),
+        ["quick gelu"] = model => Feed(model, feed => feed with { Activation = Activation.QuickGelu }),
+        ["parallel, one norm"] = model => Layers(model, layer => layer with { Parallel = true, FeedForwardNorm = null }),
+        ["parallel, two norms"] = model => Layers(model, layer => layer with { Parallel = true }),
+        ["parallel, output norms"] = model => Layers(model, layer => layer with { Parallel = true, AttentionOutputNorm = Rms, FeedForwardOutputNorm = Layer }),
+        ["norms of sums"] = model => Layers(model, layer => layer with { AttentionNorm = null, FeedForwardNorm = null, AttentionSumNorm = Layer, FeedForwardSumNorm = Layer }) with { FinalNorm = null },
+        ["norms of outputs"] = model => Layers(model, layer => layer with { AttentionNorm = null, FeedForwardNorm = null, AttentionOutputNorm = Rms, FeedForwardOutputNorm = Rms }),
+        ["sandwich"] = model => Layers(model, layer => layer with { AttentionOutputNorm = Rms, FeedForwardOutputNorm = Rms }),
+        ["deep norm"] = model => Layers(model, layer => layer with { ResidualScale = 2.3f, AttentionSumNorm = Layer, FeedForwardSumNorm = Layer, AttentionNorm = null, FeedForwardNorm = null }),
+        ["head norms"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Rms } }),
+        ["head layer norms"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Layer } }),
+        ["norm across heads"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Rms, AcrossHeads = true } }),
+        ["partial rotary"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Size = 6 } }),
+        ["clamped"] = model => Attention(model, attention => attention with { Clip = 0.7f }),
+        ["alibi"] = model => Attention(model, attention => attention with { Rotary = null, AlibiSlopes = [0.5f, 0.25f, 0.125f, 0.0625f] }),
+        ["alibi, window"] = model => Attention(model, attention => attention with { Window = 70, AlibiSlopes = [0.5f, 0.25f, 0.125f, 0.0625f] }),
+        ["capped scores"] = model => Attention(model, attention => attention with { SoftCap = 1.5f }),
+        ["sinks"] = model => Attention(model, attention => attention with { Sinks = true }),
+        ["head bias, scale and cap"] = model => model with { Head = new() { Tied = false, Bias = true, Scale = 0.3f, SoftCap = 2.5f } },
+        ["head row scale"] = model => model with { Head = new() { Tied = false, RowScale = true } },
+        ["windows by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { Window = i == 0 ? 9 : null } }),
+        ["heads by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { KeyValueHeads = i == 0 ? 4 : 1 } }),
     };
 
-    private static ModelDescription Layers(Func<LayerDescription, int, LayerDescription> change)
-    {
-        var model = TinyModel.Describe();
-        return model with { Layers = [.. model.Layers.Select(change)] };
-    }
+    /// <summary>What is special about each.</summary>
+    public static IEnumerable<string> Names => Changes.Keys;
 
-    private static ModelDescription Layers(Func<LayerDescription, LayerDescription> change) => Layers((layer, _) => change(layer));
+    /// <summary>A model of two layers.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="headSize">D.</param>
+    public static ModelDescription Describe(string name, int headSize = 16) => Changes[name](TinyModel.Describe(headSize: headSize));
 
-    private static ModelDescription Attention(Func<AttentionDescription, AttentionDescription> change) => Layers(layer => layer with { Attention = change(layer.Attention) });
+    private static ModelDescription Layers(ModelDescription model, Func<LayerDescription, int, LayerDescription> change) => model with { Layers = [.. model.Layers.Select(change)] };
 
-    private static ModelDescription Feed(Func<FeedForwardDescription, FeedForwardDescription> change) => Layers(layer => layer with { FeedForward = change(layer.FeedForward) });
+    private static ModelDescription Layers(ModelDescription model, Func<LayerDescription, LayerDescription> change) => Layers(model, (layer, _) => change(layer));
 
-    private static ModelDescription Norms(NormDescription norm) => Layers(layer => layer with { AttentionNorm = norm, FeedForwardNorm = norm }) with { FinalNorm = norm };
+    private static ModelDescription Attention(ModelDescription model, Func<AttentionDescription, AttentionDescription> change) =>
+        Layers(model, layer => layer with { Attention = change(layer.Attention) });
+
+    private static ModelDescription Feed(ModelDescription model, Func<FeedForwardDescription, FeedForwardDescription> change) =>
+        Layers(model, layer => layer with { FeedForward = change(layer.FeedForward) });
+
+    private static ModelDescription Norms(ModelDescription model, NormDescription norm) =>
+        Layers(model, layer => layer with { AttentionNorm = norm, FeedForwardNorm = norm }) with { FinalNorm = norm };
 }

@@ -31,12 +31,12 @@ public sealed class ModelTests
         }),
     };
 
-    private static IEnumerable<string> ShapeNames => Shapes.Keys.Concat(BlockModels.All.Keys);
+    private static IEnumerable<string> ShapeNames => Shapes.Keys.Concat(BlockModels.Names);
 
     [TestCaseSource(nameof(ShapeNames))]
     public void Logits_match_the_definition(string shape)
     {
-        using var tiny = TinyModel.Create(Shapes.GetValueOrDefault(shape) ?? BlockModels.All[shape]);
+        using var tiny = TinyModel.Create(Shapes.GetValueOrDefault(shape) ?? BlockModels.Describe(shape));
         var tokens = Tokens(tiny, 150);
         var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
         foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
@@ -75,12 +75,12 @@ public sealed class ModelTests
         Assert.That(parts, Is.EqualTo(whole));
     }
 
-    private static IEnumerable<string> BlockNames => BlockModels.All.Keys;
+    private static IEnumerable<string> BlockNames => BlockModels.Names;
 
     [TestCaseSource(nameof(BlockNames))]
     public void Every_block_has_the_same_bits_however_the_prompt_is_cut(string shape)
     {
-        using var tiny = TinyModel.Create(BlockModels.All[shape]);
+        using var tiny = TinyModel.Create(BlockModels.Describe(shape));
         var tokens = Tokens(tiny, 100);
         var whole = Logits(tiny, tokens, new ModelOptions());
         Assert.That(Logits(tiny, tokens, new ModelOptions { MaxTokensPerStep = 1 }), Is.EqualTo(whole));

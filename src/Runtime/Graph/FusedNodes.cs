@@ -38,6 +38,16 @@ public sealed record NormedLinearNode(NormNode Norm, FusedLinearNode Linear) : N
     public override IReadOnlyList<Value> Outputs => [Norm.Y, Linear.Y];
 }
 
+/// <summary>y = x, rounded to what products read, for backends that keep the residual stream more exactly than that.</summary>
+public sealed record RoundNode(Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
 /// <summary>
 /// Norms the queries and keys in the joint result of the query, key and value products [N, (H + 2G)·D], in place. The norms' tensors begin
 /// with <paramref name="QueryName"/> and <paramref name="KeyName"/>.
@@ -57,6 +67,12 @@ public sealed record HeadNormNode(AttentionDescription Attention, string QueryNa
 /// </summary>
 public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues, Value Queries) : Node
 {
+    /// <summary>The norm of heads before they turn, for backends that norm and turn in one launch; null where it is a node of its own or none.</summary>
+    public HeadNormNode? Norm { get; init; }
+
+    /// <summary>The clamp before everything else, for backends that clamp in the same launch; null where it is a node of its own or none.</summary>
+    public float? Clip { get; init; }
+
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [QueriesKeysValues];
 

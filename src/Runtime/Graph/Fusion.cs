@@ -26,13 +26,16 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
-    /// <summary>Joins each norm with the product after it where no other node reads the norm.</summary>
+    /// <summary>Joins each RMSNorm that has a weight and nothing else with the product after it where no other node reads the norm or writes what it reads in between.</summary>
     public static StepGraph FuseNorms(StepGraph graph)
     {
         var nodes = graph.Nodes.ToList();
         foreach (var norm in nodes.OfType<NormNode>().ToList())
         {
-            if (nodes.OfType<FusedLinearNode>().FirstOrDefault(linear => linear.X == norm.Y) is not { } linear || !OnlyUse(nodes, norm.Y, linear))
+            if (norm.Norm is not { Kind: NormKind.Rms, Bias: false, Weightless: false }
+                || nodes.OfType<FusedLinearNode>().FirstOrDefault(linear => linear.X == norm.Y) is not { } linear
+                || !OnlyUse(nodes, norm.Y, linear)
+                || nodes[nodes.IndexOf(norm)..nodes.IndexOf(linear)].Exists(node => node.Outputs.Contains(norm.X)))
                 continue;
             nodes[nodes.IndexOf(linear)] = new NormedLinearNode(norm, linear);
             nodes.Remove(norm);
@@ -40,6 +43,53 @@ public static class Fusion
 
         return graph with { Nodes = nodes };
     }
+
+    /// <summary>Clamps and norms heads where they turn, for backends that do so in one launch; a norm across heads stays by itself.</summary>
+    public static StepGraph FuseHeads(StepGraph graph)
+    {
+        var nodes = graph.Nodes.ToList();
+        foreach (var write in nodes.OfType<RotaryCacheWriteNode>().ToList())
+        {
+            var norm = nodes.OfType<HeadNormNode>().FirstOrDefault(norm => norm.QueriesKeysValues == write.QueriesKeysValues);
+            if (norm is { Attention.QueryKeyNorm.AcrossHeads: true })
+                continue;
+            var clamp = nodes.OfType<ClampNode>().FirstOrDefault(clamp => clamp.Y == write.QueriesKeysValues);
+            nodes[nodes.IndexOf(write)] = write with { Norm = norm, Clip = clamp?.Limit };
+            nodes.RemoveAll(node => node == norm || node == clamp);
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
+    /// <summary>Rounds what products read of the residual stream, for backends that keep the stream more exactly than products read.</summary>
+    public static StepGraph RoundInputs(StepGraph graph)
+    {
+        var stream = ResidualStream(graph);
+        var nodes = graph.Nodes.ToList();
+        var next = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
+        for (var i = 0; i < nodes.Count; i++)
+        {
+            if (nodes[i] is not FusedLinearNode linear || !stream.Contains(linear.X))
+                continue;
+            var rounded = linear.X with { Id = next++ };
+            nodes[i] = linear with { X = rounded };
+            nodes.Insert(i++, new RoundNode(linear.X, rounded));
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
+    /// <summary>The values of the residual stream and what is added to it.</summary>
+    public static IReadOnlySet<Value> ResidualStream(StepGraph graph) => graph.Nodes.SelectMany(node => node switch
+    {
+        EmbeddingNode n => [n.Y],
+        AddPositionsNode n => [n.X, n.Y],
+        AddNode n => [n.A, n.B, n.Y],
+        FusedLinearNode { Accumulate: true } n => [n.Y],
+        NormedLinearNode { Linear.Accumulate: true } n => [n.Linear.Y],
+        GatherRowsNode n => [n.X, n.Y],
+        _ => (IReadOnlyList<Value>)[],
+    }).ToHashSet();
 
     /// <summary>
     /// Gives turned queries a value of their own, for backends that store the joint product more exactly than what attention reads.

@@ -29,14 +29,14 @@ public sealed class CudaModelTests
         ["gelu"] = Describe(activation: Activation.GeluTanh),
     };
 
-    private static IEnumerable<string> ShapeNames => Shapes.Keys;
+    private static IEnumerable<string> ShapeNames => Shapes.Keys.Concat(BlockModels.Names);
 
     [Test]
     public void Logits_match_the_definition_in_prefill_and_decode(
         [ValueSource(nameof(ShapeNames))] string shape, [Values(DataType.Float16, DataType.BFloat16)] DataType type)
     {
         _ = TestDevice.Open();
-        using var tiny = TinyModel.Create(Shapes[shape], type);
+        using var tiny = TinyModel.Create(Shapes.GetValueOrDefault(shape) ?? BlockModels.Describe(shape, headSize: 32), type);
         var tokens = Tokens(tiny, 90);
         var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
         using var model = Load(tiny, type);

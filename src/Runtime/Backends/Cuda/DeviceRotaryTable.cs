@@ -3,7 +3,7 @@ using Weft.Models;
 
 namespace Weft.Backends.Cuda;
 
-/// <summary>(cos, sin) [positions, D/2] on the device, filled as far as positions have been reached.</summary>
+/// <summary>(cos, sin) [positions, R/2] on the device, filled as far as positions have been reached.</summary>
 internal sealed class DeviceRotaryTable : IDisposable
 {
     private const int Chunk = 2048;
@@ -19,17 +19,14 @@ internal sealed class DeviceRotaryTable : IDisposable
     public DeviceRotaryTable(CudaContext context, CudaStream stream, RotaryDescription rotary, int headSize, int positions)
     {
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
-        half = headSize / 2;
+        half = frequencies.Inverse.Count;
         this.stream = stream;
         this.positions = positions;
-        memory = CudaDeviceMemory.Allocate(context, Bytes(headSize, positions));
-        staging = CudaPinnedMemory.Allocate(context, (long)Chunk * headSize * sizeof(float));
+        memory = CudaDeviceMemory.Allocate(context, (long)positions * 2 * half * sizeof(float));
+        staging = CudaPinnedMemory.Allocate(context, (long)Chunk * 2 * half * sizeof(float));
     }
 
     public nuint Address => memory.Address;
-
-    /// <summary>Bytes of a table.</summary>
-    public static long Bytes(int headSize, int positions) => (long)positions * headSize * sizeof(float);
 
     /// <summary>Makes rows up to <paramref name="position"/> valid, before the step that needs them.</summary>
     public void Reach(int position)

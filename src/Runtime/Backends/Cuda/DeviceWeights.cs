@@ -60,7 +60,8 @@ internal sealed class DeviceWeights : IDisposable
     {
         var names = graph.Nodes.SelectMany(node => node switch
         {
-            EmbeddingNode n => [n.Weight],
+            EmbeddingNode n => n.Positions is { } positions ? [n.Weight, positions] : [n.Weight],
+            AddPositionsNode n => [n.Positions],
             FusedLinearNode n => n.Segments.Select(segment => segment.Weight),
             NormedLinearNode n => n.Linear.Segments.Select(segment => segment.Weight),
             _ => (IEnumerable<string>)[],
@@ -203,6 +204,14 @@ internal sealed class DeviceWeights : IDisposable
         var target = Allocate(tensor.Length);
         uploader.Upload(tensor, target, 0, tensor.Shape[0], DataType.Float32);
         return vectors[name] = target.Address;
+    }
+
+    /// <summary>Numbers of the model's description, in float32.</summary>
+    public nuint Constants(IReadOnlyList<float> values)
+    {
+        var target = Allocate(values.Count * sizeof(float));
+        target.CopyFrom<float>(values.ToArray());
+        return target.Address;
     }
 
     /// <summary>The biases of a fused product's segments as one vector; a segment without one has zeros.</summary>

@@ -23,17 +23,40 @@ internal sealed class GraphBinder(
 
     private CudaOperation Bind(Node node) => node switch
     {
-        EmbeddingNode n => new EmbeddingOperation(context, weights.Matrix(n.Weight), drawn, n.Y),
-        NormNode { Norm.Kind: NormKind.Rms } n => new NormOperation(context, Norm(n)),
+        EmbeddingNode n => new EmbeddingOperation(context, n, weights.Matrix(n.Weight), n.Positions is { } table ? weights.Matrix(table) : default, drawn),
+        AddPositionsNode n => new AddPositionsOperation(context, n, weights.Matrix(n.Positions)),
+        NormNode n => new NormOperation(context, Norm(n)),
+        HeadNormNode n => new HeadNormOperation(context, n, Norms(n)),
         FusedLinearNode n => Linear(n, null),
-        NormedLinearNode { Norm.Norm.Kind: NormKind.Rms } n => Linear(n.Linear, Norm(n.Norm)),
-        RotaryCacheWriteNode n => new RotaryCacheWriteOperation(context, n, Rotary(n.Attention), cache.Keys(n.Layer), cache.Values(n.Layer)),
-        AttentionNode n => new AttentionOperation(context, n, cache.Keys(n.Layer), cache.Values(n.Layer), workspace, tokensPerTile),
+        NormedLinearNode n => Linear(n.Linear, Norm(n.Norm)),
+        RoundNode n => new RoundOperation(context, n),
+        AddNode n => new AddOperation(context, n),
+        RotaryCacheWriteNode n => new RotaryCacheWriteOperation(
+            context, n, n.Attention.Rotary is { } rotary ? Rotary(rotary, n.Attention.HeadSize) : null, n.Norm is { } norm ? Norms(norm) : default, cache.Keys(n.Layer), cache.Values(n.Layer)),
+        AttentionNode n => new AttentionOperation(
+            context,
+            n,
+            n.Attention.AlibiSlopes is { } slopes ? weights.Constants(slopes) : 0,
+            n.Sinks is { } sinks ? weights.Vector(sinks) : 0,
+            cache.Keys(n.Layer),
+            cache.Values(n.Layer),
+            workspace,
+            tokensPerTile),
         GatherRowsNode n => new GatherRowsOperation(context, n),
+        ScaleLogitsNode n => new ScaleLogitsOperation(context, n, n.Head.RowScale ? weights.Vector(TensorSchema.HeadRowScale) : 0),
         _ => throw new NotSupportedException($"the CUDA backend has no kernel for a {node.GetType().Name} that was not fused"),
     };
 
-    private InputNorm Norm(NormNode node) => new(context, node, weights.Vector(node.Name + ".weight"));
+    private InputNorm Norm(NormNode node) => new(context, node, Tensors(node.Norm, node.Name));
+
+    private HeadNormTensors Norms(HeadNormNode node)
+    {
+        var norm = node.Attention.QueryKeyNorm!.Norm;
+        return new(Tensors(norm, node.QueryName), Tensors(norm, node.KeyName));
+    }
+
+    private NormTensors Tensors(NormDescription norm, string name) =>
+        new(norm.Weightless ? 0 : weights.Vector(name + ".weight"), norm.Bias ? weights.Vector(name + ".bias") : 0);
 
     private CudaOperation Linear(FusedLinearNode node, InputNorm? norm)
     {
@@ -44,11 +67,10 @@ internal sealed class GraphBinder(
             : new LinearOperation(context, node, norm, weights.Matrix(names), bias, products);
     }
 
-    private DeviceRotaryTable Rotary(AttentionDescription attention)
+    private DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)
     {
-        var key = (attention.Rotary!, attention.HeadSize);
-        if (!rotaryTables.TryGetValue(key, out var table))
-            rotaryTables[key] = table = createRotaryTable(key.Item1, key.HeadSize);
+        if (!rotaryTables.TryGetValue((rotary, headSize), out var table))
+            rotaryTables[(rotary, headSize)] = table = createRotaryTable(rotary, headSize);
         return table;
     }
 }

@@ -4,8 +4,8 @@ using Weft.Tensors;
 namespace Weft.Backends.Cuda;
 
 /// <summary>
-/// Element type and row stride of a graph's values on the device: the residual stream, the logits and queries and keys that are still to be
-/// turned are float32 (turning rounded ones would round them twice, and scores magnify it), everything that a product reads is 16 bits
+/// Element type and row stride of a graph's values on the device: the residual stream, what is normed, the logits and queries and keys that are
+/// still to be turned are float32 (turning rounded ones would round them twice, and scores magnify it), everything that a product reads is 16 bits
 /// wide; rows start at multiples of 16 bytes.
 /// </summary>
 internal sealed class ValueLayout
@@ -17,17 +17,13 @@ internal sealed class ValueLayout
     public ValueLayout(StepGraph graph, DataType type)
     {
         Type = type;
-        floats = [graph.Logits];
+        floats = [graph.Logits, .. Fusion.ResidualStream(graph)];
         foreach (var node in graph.Nodes)
         {
-            if (node is EmbeddingNode or GatherRowsNode)
-                floats.UnionWith(node.Outputs);
-            else if (node is RotaryCacheWriteNode write)
+            if (node is RotaryCacheWriteNode write)
                 floats.Add(write.QueriesKeysValues);
-            else if (node is FusedLinearNode { Accumulate: true } linear)
-                floats.Add(linear.Y);
-            else if (node is NormedLinearNode { Linear.Accumulate: true } normed)
-                floats.Add(normed.Linear.Y);
+            else if (node is NormNode norm)
+                floats.Add(norm.X);
         }
     }
 

@@ -13,6 +13,8 @@ internal static class KernelCatalog
             .Concat(RotaryCacheWriteKernel.Instances)
             .Concat(ActivationKernel.Instances)
             .Concat(CopyKernels.Instances)
+            .Append(AddKernel.Instance)
+            .Append(ScaleLogitsKernel.Instance)
             .Concat(GemvKernel.Instances)
             .Concat(GemmKernel.Instances)
             .Concat(QuantizedGemvKernel.Instances)
@@ -44,6 +46,8 @@ internal static class KernelCatalog
         { Source: "embedding.cu" } => sizeof(EmbeddingParams),
         { Source: "rotary_cache_write.cu" } => sizeof(RotaryCacheWriteParams),
         { Source: "activation.cu" } => sizeof(ActivationParams),
+        { Source: "add.cu" } => sizeof(AddParams),
+        { Source: "scale_logits.cu" } => sizeof(ScaleLogitsParams),
         { Source: "sampling.cu" } => sizeof(SamplingParams),
         { Source: "gemv.cu" } => sizeof(GemvParams),
         { Source: "gemm.cu" } => sizeof(GemmParams),

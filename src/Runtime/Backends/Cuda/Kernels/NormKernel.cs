@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Weft.Interop;
+using Weft.Models;
 using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Kernels;
@@ -39,6 +40,9 @@ internal static class NormKernel
 {
     private const int Threads = 256;
     private const int Warps = Threads / 32;
+
+    /// <summary>The statistics of a norm.</summary>
+    public static NormForm Form(NormDescription norm) => norm.Kind == NormKind.Rms ? NormForm.Rms : NormForm.Layer;
 
     /// <summary>An instance.</summary>
     /// <param name="form">Statistics.</param>

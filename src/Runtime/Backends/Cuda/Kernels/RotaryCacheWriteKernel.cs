@@ -4,14 +4,17 @@ using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Kernels;
 
-/// <summary>Which two dimensions turn together.</summary>
-internal enum RotaryPairs
+/// <summary>How heads of queries and keys are normed.</summary>
+internal enum HeadNorm
 {
-    /// <summary>i and i + D/2.</summary>
-    HalfSplit,
+    /// <summary>Not.</summary>
+    None,
 
-    /// <summary>2i and 2i + 1.</summary>
-    Interleaved,
+    /// <summary>By their root mean square.</summary>
+    Rms,
+
+    /// <summary>By mean and variance.</summary>
+    Layer,
 }
 
 /// <summary>Twin of RotaryCacheWriteParams in kernels/rotary_cache_write.cu.</summary>
@@ -27,14 +30,17 @@ internal struct RotaryCacheWriteParams
     public nuint Values;
     public nuint QueryNorm;
     public nuint KeyNorm;
+    public nuint QueryNormBias;
+    public nuint KeyNormBias;
     public int Tokens;
     public int Stride;
     public int QStride;
     public int QueryHeads;
     public int KeyHeads;
     public int Rotary;
+    public HeadNorm HeadNorm;
     public float Epsilon;
-    public float NormOffset;
+    public float Clip;
 }
 
 /// <summary>kernels/rotary_cache_write.cu.</summary>
@@ -44,19 +50,18 @@ internal static class RotaryCacheWriteKernel
     private const int Warps = Threads / 32;
 
     /// <summary>An instance.</summary>
-    public static KernelInstance Instance(DataType type, int headSize, RotaryPairs pairs = RotaryPairs.HalfSplit) =>
-        new("rotary_cache_write.cu", $"weft::rotary_cache_write<{type.CudaName()},{headSize},weft::{pairs}>");
+    public static KernelInstance Instance(DataType type, int headSize) =>
+        new("rotary_cache_write.cu", $"weft::rotary_cache_write<{type.CudaName()},{headSize}>");
 
     /// <summary>One warp a head of a token.</summary>
     public static LaunchShape Shape(int tokens, int queryHeads, int keyHeads) =>
         new(((tokens * (queryHeads + (2 * keyHeads))) + Warps - 1) / Warps, 1, 1, Threads, 0);
 
-    /// <summary>All head sizes, types and layouts.</summary>
+    /// <summary>All head sizes and types.</summary>
     public static IEnumerable<KernelInstance> Instances =>
         from type in ElementType.Halves
         from size in HeadSizes.All
-        from pairs in Enum.GetValues<RotaryPairs>()
-        select Instance(type, size, pairs);
+        select Instance(type, size);
 }
 
 /// <summary>Head sizes that attention is compiled for.</summary>

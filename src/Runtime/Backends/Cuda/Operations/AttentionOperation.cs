@@ -32,7 +32,7 @@ internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters, i
 
 /// <summary><see cref="AttentionNode"/>: tokens that were drawn through the split kernel, those of prompts tile by tile.</summary>
 internal sealed class AttentionOperation(
-    CudaProgramContext context, AttentionNode node, nuint keys, nuint values, DecodeWorkspace workspace, int tokensPerTile)
+    CudaProgramContext context, AttentionNode node, nuint slopes, nuint sinks, nuint keys, nuint values, DecodeWorkspace workspace, int tokensPerTile)
     : CudaOperation(context)
 {
     private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
@@ -45,7 +45,7 @@ internal sealed class AttentionOperation(
 
     private AttentionDescription Attention => node.Attention;
 
-    private ScoreParams Score => new() { Scale = Attention.Scale, Window = Attention.Window ?? 0 };
+    private ScoreParams Score => new() { Slopes = slopes, Sinks = sinks, Scale = Attention.Scale, SoftCap = Attention.SoftCap ?? 0, Window = Attention.Window ?? 0 };
 
     public override void Run(in StepShape shape)
     {
@@ -55,8 +55,11 @@ internal sealed class AttentionOperation(
             Prefill(shape);
     }
 
-    private static AttentionVariant Variant(AttentionDescription attention) =>
-        attention.Window is null ? AttentionVariant.Causal : AttentionVariant.Causal | AttentionVariant.Window;
+    private static AttentionVariant Variant(AttentionDescription attention) => AttentionVariant.Causal
+        | (attention.Window is null ? 0 : AttentionVariant.Window)
+        | (attention.AlibiSlopes is null ? 0 : AttentionVariant.Alibi)
+        | (attention.SoftCap is null ? 0 : AttentionVariant.SoftCap)
+        | (attention.Sinks ? AttentionVariant.Sinks : 0);
 
     private void Decode(in StepShape shape, int first, int places)
     {

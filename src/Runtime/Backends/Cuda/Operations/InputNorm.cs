@@ -1,20 +1,27 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
+using Weft.Models;
 using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Operations;
 
-/// <summary>The RMSNorm in front of a product: its own launch for many rows, part of the product for few.</summary>
-internal sealed class InputNorm(CudaProgramContext context, NormNode node, nuint weight)
+/// <summary>Where a norm's numbers lie, float32; 0 for those that it has not.</summary>
+internal readonly record struct NormTensors(nuint Weight, nuint Bias);
+
+/// <summary>Where the numbers of the norms of queries and keys lie.</summary>
+internal readonly record struct HeadNormTensors(NormTensors Query, NormTensors Key);
+
+/// <summary>A norm by itself or in front of a product: its own launch for many rows; an RMSNorm is part of the product for few.</summary>
+internal sealed class InputNorm(CudaProgramContext context, NormNode node, NormTensors tensors)
 {
     /// <summary>The norm's own kernel.</summary>
-    public KernelInstance Kernel { get; } = NormKernel.Instance(NormForm.Rms, DataType.Float32, context.Type);
+    public KernelInstance Kernel { get; } = NormKernel.Instance(NormKernel.Form(node.Norm), DataType.Float32, context.Layout.TypeOf(node.Y));
 
     /// <summary>The residual stream.</summary>
     public Value X => node.X;
 
     /// <summary>Weight [C], float32.</summary>
-    public nuint Weight => weight;
+    public nuint Weight => tensors.Weight;
 
     /// <summary>ε.</summary>
     public float Epsilon => node.Norm.Epsilon;
@@ -28,7 +35,8 @@ internal sealed class InputNorm(CudaProgramContext context, NormNode node, nuint
     public void Run(int rows, nuint low = 0) => context.Launch(Kernel, NormKernel.Shape(rows, node.X.Width), new NormParams
     {
         X = context.Address(node.X),
-        Weight = weight,
+        Weight = tensors.Weight,
+        Bias = tensors.Bias,
         Y = context.Address(node.Y),
         Low = low,
         Drawn = Drawn,
@@ -39,7 +47,7 @@ internal sealed class InputNorm(CudaProgramContext context, NormNode node, nuint
     });
 }
 
-/// <summary><see cref="NormNode"/> that several nodes read.</summary>
+/// <summary><see cref="NormNode"/> that is no product's alone.</summary>
 internal sealed class NormOperation(CudaProgramContext context, InputNorm norm) : CudaOperation(context)
 {
     public override IEnumerable<KernelInstance> Kernels => [norm.Kernel];
@@ -49,5 +57,37 @@ internal sealed class NormOperation(CudaProgramContext context, InputNorm norm) 
         var rows = CudaProgramContext.Rows(shape, norm.X);
         if (rows > 0)
             norm.Run(rows);
+    }
+}
+
+/// <summary><see cref="HeadNormNode"/> across heads: all queries of a token are one row of a norm, all keys another.</summary>
+internal sealed class HeadNormOperation(CudaProgramContext context, HeadNormNode node, HeadNormTensors tensors) : CudaOperation(context)
+{
+    private readonly HeadNormDescription description = node.Attention.QueryKeyNorm!;
+    private readonly KernelInstance kernel = NormKernel.Instance(NormKernel.Form(node.Attention.QueryKeyNorm!.Norm), DataType.Float32, DataType.Float32);
+
+    public override IEnumerable<KernelInstance> Kernels => [kernel];
+
+    public override void Run(in StepShape shape)
+    {
+        var queries = node.Attention.QueryHeads * node.Attention.HeadSize;
+        Run(shape.Tokens, 0, queries, tensors.Query);
+        Run(shape.Tokens, queries, node.Attention.KeyValueHeads * node.Attention.HeadSize, tensors.Key);
+    }
+
+    private void Run(int rows, int first, int width, NormTensors norm)
+    {
+        var x = Context.Address(node.QueriesKeysValues) + ((nuint)first * sizeof(float));
+        Context.Launch(kernel, NormKernel.Shape(rows, width), new NormParams
+        {
+            X = x,
+            Weight = norm.Weight,
+            Bias = norm.Bias,
+            Y = x,
+            Width = width,
+            XStride = ValueLayout.Stride(node.QueriesKeysValues),
+            YStride = ValueLayout.Stride(node.QueriesKeysValues),
+            Epsilon = description.Norm.Epsilon,
+        });
     }
 }

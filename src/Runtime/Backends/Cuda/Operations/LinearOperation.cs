@@ -30,6 +30,8 @@ internal sealed class LinearOperation : ProductOperation
                 yield return Gemv;
             if (Norm is not null)
                 yield return Norm.Kernel;
+            if (Node.Epilogue is { } activation)
+                yield return ActivationKernel.Plain(Context.Type, activation);
             if (Context.IsBatchInvariant)
             {
                 foreach (var rows in GemmKernel.Widths)
@@ -64,6 +66,7 @@ internal sealed class LinearOperation : ProductOperation
             RunFew(rows);
         else
             RunMany(rows);
+        Activate(rows);
     }
 
     private bool Fits(int rows) => GemvKernel.Fits(rows, weight.Columns, Input, Context.Device.SharedMemoryPerBlock);

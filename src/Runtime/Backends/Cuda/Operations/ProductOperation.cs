@@ -55,8 +55,17 @@ internal abstract class ProductOperation(CudaProgramContext context, FusedLinear
         Context.Multiply(shape, new(Context.Address(Node.X), weight.Address, ResultAddress(first), biasAddress));
     }
 
+    /// <summary>Submits y = activation(y) over what the product left, where it has an activation of its own.</summary>
+    protected void Activate(int rows)
+    {
+        if (Node.Epilogue is { } activation)
+            Activate(ActivationKernel.Plain(Context.Type, activation), rows, Node.Y.Width);
+    }
+
     /// <summary>Submits y = activation(gate) · up over the halves of what the product left, <paramref name="outputs"/> each.</summary>
-    protected void Gate(int rows, Activation gate, int outputs) => Context.Launch(ActivationKernel.Gated(Context.Type, gate), ActivationKernel.Shape(rows, outputs), new ActivationParams
+    protected void Gate(int rows, Activation gate, int outputs) => Activate(ActivationKernel.Gated(Context.Type, gate), rows, outputs);
+
+    private void Activate(KernelInstance kernel, int rows, int outputs) => Context.Launch(kernel, ActivationKernel.Shape(rows, outputs), new ActivationParams
     {
         X = Context.Address(Node.Y),
         Y = Context.Address(Node.Y),

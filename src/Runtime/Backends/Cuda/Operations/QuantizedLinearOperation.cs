@@ -34,6 +34,8 @@ internal sealed class QuantizedLinearOperation(
                 yield return Norm.Kernel;
             if (Node.Gate is { } gate)
                 yield return ActivationKernel.Gated(Context.Type, gate);
+            if (Node.Epilogue is { } activation)
+                yield return ActivationKernel.Plain(Context.Type, activation);
         }
     }
 
@@ -59,6 +61,7 @@ internal sealed class QuantizedLinearOperation(
 
         if (Node.Gate is { } gate && !(isOwn && IsGateFused))
             Gate(rows, gate, matrices.Sum(matrix => matrix.Rows) / 2);
+        Activate(rows);
     }
 
     private int Capability => Context.IsBatchInvariant ? QuantizedGemmKernel.InvariantCapability : Context.Device.ComputeCapability;
