@@ -21,8 +21,8 @@ internal sealed record TensorSource(IReadOnlyList<StoredTensor> Pieces)
     /// <summary>Bytes of the checkpoint.</summary>
     public long ByteLength => Pieces.Sum(piece => piece.ByteLength);
 
-    /// <summary>A norm's weight w of which the model computes with 1 + w.</summary>
-    public static TensorSource OnePlus(StoredTensor weight) => new(weight) { Transform = w => Array.ConvertAll(w, x => 1 + x) };
+    /// <summary>A norm's weight w of which the model computes with 1 + w, for so many heads.</summary>
+    public static TensorSource OnePlus(StoredTensor weight, int times = 1) => Repeated(weight, times) with { Transform = w => Array.ConvertAll(w, x => 1 + x) };
 
     /// <summary>A norm's weight of one head, for all of them.</summary>
     public static TensorSource Repeated(StoredTensor weight, int times) => new([.. Enumerable.Repeat(weight, times)]);

@@ -34,6 +34,16 @@ internal static class ConfigParts
     public static NormDescription LayerNorm(ConfigFile config, string epsilon, double whenMissing = 1e-5) =>
         new() { Kind = NormKind.Layer, Epsilon = (float)config.Double(epsilon, whenMissing), Bias = true };
 
+    /// <summary>A number that may be null, or missing with the same meaning.</summary>
+    public static float? Optional(ConfigFile config, string name) => config.Has(name) ? (float)config.Double(name) : null;
+
+    /// <summary>Refuses a config that switches on what no block computes.</summary>
+    public static void Refuse(ConfigFile config, string name)
+    {
+        if (config.Bool(name, false))
+            throw config.Error($"'{name}' is not supported");
+    }
+
     /// <summary>1/√D.</summary>
     public static float Scale(int headSize) => (float)(1 / Math.Sqrt(headSize));
 

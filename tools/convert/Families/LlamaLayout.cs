@@ -1,83 +1,73 @@
-using System.Text.RegularExpressions;
 using Weft.Models;
 
 namespace Weft.Convert.Families;
 
 /// <summary>What the families of the LLaMA lineage share: the tensor names, and most of the config.</summary>
-internal abstract partial class LlamaLayout : Family
+/// <param name="others">Modules that have another name than LLaMA's.</param>
+internal abstract class LlamaLayout(params IEnumerable<(string Packed, string Source)> others) : ModuleFamily
 {
-    // From the packed file's names to the checkpoint's, longest first where one contains another.
-    private static readonly (string Packed, string Source)[] Names =
-    [
-        ("attention.query.", "self_attn.q_proj."),
-        ("attention.key.", "self_attn.k_proj."),
-        ("attention.value.", "self_attn.v_proj."),
-        ("attention.output.", "self_attn.o_proj."),
-        ("feed_forward.", "mlp."),
-        ("mlp.gate.", "mlp.gate_proj."),
-        ("mlp.up.", "mlp.up_proj."),
-        ("mlp.down.", "mlp.down_proj."),
-    ];
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<string, string> Modules { get; } = Join(others);
 
     /// <summary>Values of config members that a family's own defaults decide.</summary>
     /// <param name="ContextLength">max_position_embeddings.</param>
     /// <param name="KeyValueHeads">num_key_value_heads; null for as many as query heads.</param>
     /// <param name="RotaryBase">rope_theta.</param>
-    protected sealed record Defaults(int ContextLength, int? KeyValueHeads, double RotaryBase = 10000);
-
-    /// <summary>Name of the norm before attention in a layer.</summary>
-    protected virtual string AttentionNorm => "input_layernorm";
-
-    /// <summary>Name of the norm before the feed-forward block in a layer.</summary>
-    protected virtual string FeedForwardNorm => "post_attention_layernorm";
-
-    /// <inheritdoc/>
-    public override string SourceName(string packedName) => packedName switch
+    protected sealed record Defaults(int ContextLength, int? KeyValueHeads, double RotaryBase = 10000)
     {
-        TensorSchema.Embedding => "model.embed_tokens.weight",
-        TensorSchema.FinalNorm => "model.norm.weight",
-        TensorSchema.Head => "lm_head.weight",
-        _ => "model." + Names.Aggregate(
-            packedName
-                .Replace("attention_norm", AttentionNorm, StringComparison.Ordinal)
-                .Replace("feed_forward_norm", FeedForwardNorm, StringComparison.Ordinal),
-            (name, pair) => name.Replace(pair.Packed, pair.Source, StringComparison.Ordinal)),
-    };
+        /// <summary>head_dim; null for the hidden size shared evenly.</summary>
+        public int? HeadSize { get; init; }
+
+        /// <summary>partial_rotary_factor; null where the family turns whole heads only.</summary>
+        public double? TurnedPart { get; init; }
+
+        /// <summary>A kind of rotary scaling that changes nothing within the context length.</summary>
+        public string? IdleScaling { get; init; }
+
+        /// <summary>rms_norm_eps.</summary>
+        public double Epsilon { get; init; } = 1e-6;
+
+        /// <summary>The family's norm where it is not RMSNorm.</summary>
+        public NormDescription? Norm { get; init; }
+
+        /// <summary>hidden_act.</summary>
+        public string Activation { get; init; } = "silu";
+
+        /// <summary>tie_word_embeddings.</summary>
+        public bool Tied { get; init; }
+    }
 
     /// <inheritdoc/>
-    public override bool IsIgnored(string sourceName, ModelDescription model) => Buffers().IsMatch(sourceName);
-
-    /// <inheritdoc/>
-    public override string? CopyOf(string sourceName, ModelDescription model) =>
-        model.Head.Tied && sourceName == "lm_head.weight" ? TensorSchema.Embedding : null;
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => new(Rows(requirement, model, shelf));
 
     /// <summary>Describes a model whose layers are all alike.</summary>
     protected static ModelDescription Describe(ConfigFile config, Defaults defaults, bool inputBias, bool outputBias, Func<int, int?> window)
     {
-        if (config.Double("partial_rotary_factor", 1) != 1)
-            throw config.Error("'partial_rotary_factor' other than 1 is not supported");
         var heads = config.Int("num_attention_heads");
         var hidden = config.Int("hidden_size");
-        if (heads < 1 || (!config.Has("head_dim") && hidden % heads != 0))
+        if (heads < 1)
             throw config.Error($"{heads} attention heads do not divide a hidden size of {hidden}");
+        var headSize = config.Has("head_dim") || defaults.HeadSize is not null
+            ? config.Int("head_dim", defaults.HeadSize)
+            : ConfigParts.HeadSize(config, hidden, heads);
         var layers = ConfigParts.Layers(config, "num_hidden_layers");
-        var headSize = config.Int("head_dim", hidden / heads);
         var context = config.Int("max_position_embeddings", defaults.ContextLength);
-        var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = (float)config.Double("rms_norm_eps", 1e-6) };
+        var norm = defaults.Norm ?? new() { Kind = NormKind.Rms, Epsilon = (float)config.Double("rms_norm_eps", defaults.Epsilon) };
+        var rotary = RotaryConfig.Read(config, context, defaults.RotaryBase, defaults.IdleScaling);
         var attention = new AttentionDescription
         {
             QueryHeads = heads,
             KeyValueHeads = config.Int("num_key_value_heads", defaults.KeyValueHeads ?? heads),
             HeadSize = headSize,
-            Scale = (float)(1 / Math.Sqrt(headSize)),
+            Scale = ConfigParts.Scale(headSize),
             InputBias = inputBias,
             OutputBias = outputBias,
-            Rotary = RotaryConfig.Read(config, context, defaults.RotaryBase),
+            Rotary = rotary with { Size = RotaryConfig.TurnedSize(config, headSize, defaults.TurnedPart) },
         };
         var feedForward = new FeedForwardDescription
         {
             IntermediateSize = config.Int("intermediate_size"),
-            Activation = ConfigParts.Activation(config, "hidden_act", "silu"),
+            Activation = ConfigParts.Activation(config, "hidden_act", defaults.Activation),
             Bias = config.Bool("mlp_bias", false),
         };
         return new ModelDescription
@@ -93,11 +83,34 @@ internal abstract partial class LlamaLayout : Family
                 FeedForward = feedForward,
             })],
             FinalNorm = norm,
-            Head = new HeadDescription { Tied = config.Bool("tie_word_embeddings", false) },
+            Head = new HeadDescription { Tied = config.Bool("tie_word_embeddings", defaults.Tied) },
         };
     }
 
-    // Tables and masks that older versions of the reference implementation stored beside the weights.
-    [GeneratedRegex(@"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|masked_bias|attn\.bias|position_ids)$")]
-    private static partial Regex Buffers();
+    /// <summary>The model with every layer changed.</summary>
+    protected static ModelDescription WithLayers(ModelDescription model, Func<LayerDescription, int, LayerDescription> change) =>
+        model with { Layers = [.. model.Layers.Select(change)] };
+
+    private static Dictionary<string, string> Join(IEnumerable<(string Packed, string Source)> others)
+    {
+        var modules = new Dictionary<string, string>
+        {
+            ["embedding"] = "model.embed_tokens",
+            ["attention_norm"] = "model.layers.#.input_layernorm",
+            ["attention.query"] = "model.layers.#.self_attn.q_proj",
+            ["attention.key"] = "model.layers.#.self_attn.k_proj",
+            ["attention.value"] = "model.layers.#.self_attn.v_proj",
+            ["attention.query_norm"] = "model.layers.#.self_attn.q_norm",
+            ["attention.key_norm"] = "model.layers.#.self_attn.k_norm",
+            ["attention.output"] = "model.layers.#.self_attn.o_proj",
+            ["feed_forward_norm"] = "model.layers.#.post_attention_layernorm",
+            ["feed_forward.gate"] = "model.layers.#.mlp.gate_proj",
+            ["feed_forward.up"] = "model.layers.#.mlp.up_proj",
+            ["feed_forward.down"] = "model.layers.#.mlp.down_proj",
+            ["final_norm"] = "model.norm",
+        };
+        foreach (var (packed, source) in others)
+            modules[packed] = source;
+        return modules;
+    }
 }

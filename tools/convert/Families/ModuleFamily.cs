@@ -30,11 +30,14 @@ internal abstract partial class ModuleFamily : Family
     public override string? CopyOf(string sourceName, ModelDescription model) =>
         model.Head.Tied && sourceName == HeadModule + ".weight" ? TensorSchema.Embedding : null;
 
+    /// <summary>Name of a packed tensor without layer and ".weight" or ".bias".</summary>
+    protected static string ModuleOf(string packedName) => PackedName().Match(packedName).Groups["module"].Value;
+
     /// <summary>Number of the layer that a packed tensor belongs to.</summary>
     protected static int LayerOf(string packedName) => int.Parse(PackedName().Match(packedName).Groups["layer"].Value, System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>Which of the parts of a fused query, key and value projection a packed tensor is: 0, 1, 2, or −1 for none of them.</summary>
-    protected static int PartOf(string packedName) => PackedName().Match(packedName).Groups["module"].Value switch
+    protected static int PartOf(string packedName) => ModuleOf(packedName) switch
     {
         "attention.query" => 0,
         "attention.key" => 1,
@@ -42,11 +45,43 @@ internal abstract partial class ModuleFamily : Family
         _ => -1,
     };
 
+    /// <summary>
+    /// A packed tensor's own rows. Those of one module for queries, keys and values are in sequence, as are gate and up where one module
+    /// is both.
+    /// </summary>
+    protected StoredTensor Rows(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
+    {
+        var stored = shelf.Take(SourceName(requirement.Name));
+        if (PartOf(requirement.Name) is >= 0 and var part)
+            return Modules["attention.query"] == Modules["attention.key"] ? InSequence(stored, model.Layers[LayerOf(requirement.Name)].Attention, part) : stored;
+        if (ModuleOf(requirement.Name) is not ("feed_forward.gate" or "feed_forward.up") || Modules.GetValueOrDefault("feed_forward.gate") != Modules["feed_forward.up"])
+            return stored;
+        var rows = requirement.Shape[0];
+        return OfRows(stored, 2 * rows).Narrow(0, ModuleOf(requirement.Name) == "feed_forward.gate" ? 0 : rows, rows);
+    }
+
+    /// <summary>Queries or keys whose rotary embedding turns neighbours, in the order in which halves turn; other rows as they are.</summary>
+    protected static TensorSource FromPairs(StoredTensor rows, TensorRequirement requirement, ModelDescription model)
+    {
+        if (PartOf(requirement.Name) is not (0 or 1))
+            return new(rows);
+        var attention = model.Layers[LayerOf(requirement.Name)].Attention;
+        return TensorSource.FromPairs(rows, attention.HeadSize, attention.Rotary?.Size ?? attention.HeadSize);
+    }
+
+    /// <summary>How many heads the norm of queries or keys has, or 1 for another norm.</summary>
+    protected static int HeadsOf(string packedName, ModelDescription model) => ModuleOf(packedName) switch
+    {
+        "attention.query_norm" => model.Layers[LayerOf(packedName)].Attention.QueryHeads,
+        "attention.key_norm" => model.Layers[LayerOf(packedName)].Attention.KeyValueHeads,
+        _ => 1,
+    };
+
     /// <summary>Rows of a part in [q; k; v], all heads of one after all of the other.</summary>
     protected static StoredTensor InSequence(StoredTensor fused, AttentionDescription attention, int part)
     {
         var (q, kv) = (attention.QueryHeads * attention.HeadSize, attention.KeyValueHeads * attention.HeadSize);
-        return fused.Narrow(0, part switch { 0 => 0, 1 => q, _ => q + kv }, part == 0 ? q : kv);
+        return OfRows(fused, q + (2 * kv)).Narrow(0, part switch { 0 => 0, 1 => q, _ => q + kv }, part == 0 ? q : kv);
     }
 
     /// <summary>Rows of a part where the rows of each key/value head are together: its queries, its key, its value.</summary>
@@ -56,6 +91,11 @@ internal abstract partial class ModuleFamily : Family
         var queries = attention.QueryHeads / attention.KeyValueHeads * d;
         return fused.Split(0, queries + (2 * d)).Narrow(1, part switch { 0 => 0, 1 => queries, _ => queries + d }, part == 0 ? queries : d);
     }
+
+    /// <summary>The tensor, if it has so many rows: parts of a longer one would be of the wrong places.</summary>
+    private static StoredTensor OfRows(StoredTensor fused, int rows) => fused.Shape.Count > 0 && fused.Shape[0] == rows
+        ? fused
+        : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but config.json asks for {rows} rows");
 
     [GeneratedRegex(@"^(layers\.(?<layer>\d+)\.)?(?<module>.+)\.(?<kind>weight|bias)$")]
     private static partial Regex PackedName();

@@ -8,18 +8,41 @@ namespace Weft.Convert.Families;
 /// </summary>
 internal static class RotaryConfig
 {
-    public static RotaryDescription Read(ConfigFile config, int contextLength, double defaultTheta)
+    /// <summary>Reads base and scaling; how much of a head turns is <see cref="TurnedSize"/>'s.</summary>
+    /// <param name="config">The whole config.</param>
+    /// <param name="contextLength">Length that scaling starts from where it does not say.</param>
+    /// <param name="defaultTheta">rope_theta when it is missing.</param>
+    /// <param name="idleKind">A kind of scaling that changes nothing within the context length, and so counts as none.</param>
+    public static RotaryDescription Read(ConfigFile config, int contextLength, double defaultTheta, string? idleKind = null) =>
+        Of(Parameters(config), contextLength, config.Double("rope_theta", defaultTheta), idleKind);
+
+    /// <summary>The same of an object that holds everything itself.</summary>
+    public static RotaryDescription Of(ConfigFile? parameters, int contextLength, double defaultTheta, string? idleKind = null) => new()
     {
-        var parameters = config.Object("rope_parameters") ?? config.Object("rope_scaling");
-        if (parameters is not null && parameters.Double("partial_rotary_factor", 1) != 1)
-            throw parameters.Error("'partial_rotary_factor' other than 1 is not supported");
-        var theta = parameters is not null && parameters.Has("rope_theta") ? parameters.Double("rope_theta") : config.Double("rope_theta", defaultTheta);
-        return new RotaryDescription { Theta = theta, Scaling = parameters is null ? null : ReadScaling(parameters, contextLength) };
+        Theta = parameters?.Double("rope_theta", defaultTheta) ?? defaultTheta,
+        Scaling = parameters is null || (idleKind is not null && Kind(parameters) == idleKind) ? null : ReadScaling(parameters, contextLength),
+    };
+
+    /// <summary>How many of a head's dimensions turn; null for all of them.</summary>
+    /// <param name="config">The whole config.</param>
+    /// <param name="headSize">D.</param>
+    /// <param name="defaultPart">partial_rotary_factor when it is missing; null where there must be none but 1.</param>
+    public static int? TurnedSize(ConfigFile config, int headSize, double? defaultPart)
+    {
+        var holder = Parameters(config) is { } parameters && parameters.Has("partial_rotary_factor") ? parameters : config;
+        var part = holder.Double("partial_rotary_factor", defaultPart ?? 1);
+        if (part == 1)
+            return null;
+        return defaultPart is null ? throw holder.Error("'partial_rotary_factor' other than 1 is not supported") : (int)(headSize * part);
     }
+
+    private static ConfigFile? Parameters(ConfigFile config) => config.Object("rope_parameters") ?? config.Object("rope_scaling");
+
+    private static string? Kind(ConfigFile scaling) => scaling.String("rope_type") ?? scaling.String("type");
 
     private static RotaryScaling? ReadScaling(ConfigFile scaling, int contextLength)
     {
-        switch (scaling.String("rope_type") ?? scaling.String("type"))
+        switch (Kind(scaling))
         {
             case null or "default":
                 return null;
