@@ -3,7 +3,10 @@ namespace Weft.Convert.Families;
 /// <summary>All families, and the choice among them.</summary>
 internal static class FamilyCatalog
 {
-    private static readonly Family[] Families = [new Llama(), new Mistral(), new Qwen2(), new InternLm(), new Yi(), new Gpt2()];
+    private static readonly Family[] Families =
+    [
+        new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new InternLm(), new Yi(), new Gpt2(),
+    ];
 
     /// <summary>Every supported architecture name, in alphabetical order.</summary>
     public static IReadOnlyList<string> Architectures { get; } =
