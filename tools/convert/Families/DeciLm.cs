@@ -1,0 +1,24 @@
+using Weft.Models;
+
+namespace Weft.Convert.Families;
+
+/// <summary>DeciLM: LLaMA whose layers have different numbers of key/value heads (Deci releases, 2023).</summary>
+internal sealed class DeciLm : LlamaLayout
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Architectures => ["DeciLMForCausalLM"];
+
+    /// <inheritdoc/>
+    public override ModelDescription Describe(ConfigFile config)
+    {
+        // The same architecture's name is used by models whose layers differ in more than this.
+        if (config.Has("block_configs"))
+            throw config.Error("'block_configs' is not supported");
+        var bias = config.Bool("attention_bias", false);
+        var model = Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { IdleScaling = "dynamic" }, bias, bias, _ => null);
+        var heads = config.Ints("num_key_value_heads_per_layer");
+        if (heads.Count != model.Layers.Count)
+            throw config.Error($"'num_key_value_heads_per_layer' must have {model.Layers.Count} numbers, one per layer, not {heads.Count}");
+        return WithLayers(model, (layer, i) => layer with { Attention = layer.Attention with { KeyValueHeads = heads[i] } });
+    }
+}
