@@ -5,8 +5,9 @@ internal static class FamilyCatalog
 {
     private static readonly Family[] Families =
     [
-        new Llama(), new Mistral(), new Qwen2(), new Qwen3(), new InternLm(), new Yi(), new Baichuan(), new DeciLm(), new Gemma(),
-        new Gemma2(), new Gemma3(), new Phi3(), new StableLm(), new Persimmon(), new Olmo(), new Olmo2(), new Cohere(), new Glm4(), new Gpt2(),
+        new Llama(), new Mistral(), new Qwen(), new Qwen2(), new Qwen3(), new InternLm(), new InternLm2(), new Yi(), new Baichuan(), new DeciLm(),
+        new Gemma(), new Gemma2(), new Gemma3(), new Phi3(), new StableLm(), new Persimmon(), new Olmo(), new Olmo2(), new Cohere(), new Glm4(),
+        new Gpt2(),
     ];
 
     /// <summary>Every supported architecture name, in alphabetical order.</summary>
