@@ -69,6 +69,23 @@ public sealed class OutputTests
     [TestCase("qwen2")]
     [TestCase("deepseek-coder")]
     [TestCase("internlm")]
+    [TestCase("qwen3")]
+    [TestCase("qwen")]
+    [TestCase("gemma")]
+    [TestCase("gemma2")]
+    [TestCase("gemma3")]
+    [TestCase("phi3")]
+    [TestCase("stablelm-3b")]
+    [TestCase("stablelm2-12b")]
+    [TestCase("persimmon")]
+    [TestCase("olmo2")]
+    [TestCase("cohere")]
+    [TestCase("glm4")]
+    [TestCase("decilm-7b")]
+    [TestCase("baichuan-7b")]
+    [TestCase("baichuan-13b")]
+    [TestCase("baichuan2-7b")]
+    [TestCase("baichuan2-13b")]
     public void Verify_passes_on_reference_checkpoints_with_both_caches(string name)
     {
         var golden = SharedData.TryFind("goldens/" + name);
