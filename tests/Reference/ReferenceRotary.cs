@@ -18,6 +18,7 @@ public static class ReferenceRotary
             { Kind: RotaryScalingKind.Linear } s => Array.ConvertAll(plain, f => f / s.Factor),
             { Kind: RotaryScalingKind.Llama3 } s => Array.ConvertAll(plain, f => Llama3(f, s)),
             { Kind: RotaryScalingKind.Yarn } s => Yarn(plain, rotary.Theta, s),
+            { Kind: RotaryScalingKind.LongRope } s => [.. plain.Select((f, i) => f / s.Divisors![i])],
             { Kind: var kind } => throw new ArgumentOutOfRangeException(nameof(rotary), kind, null),
         };
     }
@@ -30,7 +31,7 @@ public static class ReferenceRotary
     public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize)
     {
         var frequencies = Frequencies(rotary, headSize);
-        var factor = rotary.Scaling is { Kind: RotaryScalingKind.Yarn } yarn ? yarn.AttentionFactor : 1;
+        var factor = rotary.Scaling is { Kind: RotaryScalingKind.Yarn or RotaryScalingKind.LongRope } scaling ? scaling.AttentionFactor : 1;
         var (half, width) = (frequencies.Length, x.Length / positions.Length);
         for (var start = 0; start < x.Length; start += headSize)
         {

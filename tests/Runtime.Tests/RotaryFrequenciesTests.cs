@@ -12,6 +12,11 @@ public sealed class RotaryFrequenciesTests
         new() { Kind = RotaryScalingKind.Linear, Factor = 4 },
         new() { Kind = RotaryScalingKind.Llama3, Factor = 8, OriginalContextLength = 8192, LowFrequencyFactor = 1, HighFrequencyFactor = 4 },
         new() { Kind = RotaryScalingKind.Yarn, Factor = 16, OriginalContextLength = 4096, BetaFast = 32, BetaSlow = 1, AttentionFactor = 1.2 },
+        new()
+        {
+            Kind = RotaryScalingKind.LongRope, Factor = 32, OriginalContextLength = 4096, AttentionFactor = 1.2,
+            Divisors = [.. Enumerable.Range(0, 64).Select(i => 1 + (0.37 * i))],
+        },
     ];
 
     [Test]
@@ -30,7 +35,7 @@ public sealed class RotaryFrequenciesTests
                 Assert.That(frequencies.Inverse[i], Is.EqualTo(expected[i]).Within(3e-6 * expected[i]), $"dimension {i}");
             }
 
-            Assert.That(frequencies.Magnitude, Is.EqualTo((float)(scaling?.Kind == RotaryScalingKind.Yarn ? 1.2 : 1)));
+            Assert.That(frequencies.Magnitude, Is.EqualTo((float)(scaling?.AttentionFactor is > 0 and var factor ? factor : 1)));
         });
     }
 }

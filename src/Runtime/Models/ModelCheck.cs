@@ -47,6 +47,9 @@ public static class ModelCheck
             return "the query heads are too wide together";
         if (attention.Rotary is { } rotary && (rotary.Size ?? attention.HeadSize) is var turned && (turned < 2 || turned % 2 != 0 || turned > attention.HeadSize))
             return $"the part of a head that turns needs an even size within it, not {turned} of {attention.HeadSize}";
+        if (attention.Rotary is { Scaling: { Kind: RotaryScalingKind.LongRope } scaling } longRope
+            && (scaling.Divisors?.Count != (longRope.Size ?? attention.HeadSize) / 2 || !scaling.Divisors.All(divisor => divisor is > 0 and < double.PositiveInfinity)))
+            return "rotary scaling needs a positive divisor for each frequency";
         if (attention.AlibiSlopes is { } slopes && (slopes.Count != attention.QueryHeads || !slopes.All(float.IsFinite)))
             return $"{attention.QueryHeads} query heads need as many finite slopes";
         if (attention.SoftCap is { } cap && !IsPositive(cap))
@@ -91,6 +94,7 @@ public static class ModelCheck
                 "rotary scaling needs 0 < low frequency factor < high frequency factor",
             { Kind: RotaryScalingKind.Yarn } s when !(s.BetaSlow > 0 && s.BetaFast > s.BetaSlow && s.AttentionFactor > 0) =>
                 "rotary scaling needs 0 < beta slow < beta fast and a positive attention factor",
+            { Kind: RotaryScalingKind.LongRope, AttentionFactor: not (> 0 and < double.PositiveInfinity) } => "rotary scaling needs a positive attention factor",
             _ => null,
         };
     }

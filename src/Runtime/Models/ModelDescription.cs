@@ -187,6 +187,9 @@ public enum RotaryScalingKind
 
     /// <summary>NTK-by-parts interpolation with an attention temperature (Peng et al. 2023, arXiv 2309.00071).</summary>
     Yarn,
+
+    /// <summary>Each frequency divided by a number of its own, with an attention temperature (LongRoPE; Ding et al. 2024, arXiv 2402.13753).</summary>
+    LongRope,
 }
 
 /// <summary>Parameters of a rotary scaling; those that its kind does not use are zero.</summary>
@@ -198,7 +201,7 @@ public sealed record RotaryScaling
     /// <summary>How many times longer the context becomes.</summary>
     public required double Factor { get; init; }
 
-    /// <summary>Context length before scaling (Llama3, Yarn).</summary>
+    /// <summary>Context length before scaling (Llama3, Yarn, LongRope).</summary>
     public int OriginalContextLength { get; init; }
 
     /// <summary>Wavelengths above original/low are scaled in full (Llama3).</summary>
@@ -213,8 +216,20 @@ public sealed record RotaryScaling
     /// <summary>Rotations below which a dimension is interpolated in full (Yarn).</summary>
     public double BetaSlow { get; init; }
 
-    /// <summary>Factor on cos and sin, already resolved by the converter (Yarn).</summary>
+    /// <summary>Factor on cos and sin, already resolved by the converter (Yarn, LongRope).</summary>
     public double AttentionFactor { get; init; }
+
+    /// <summary>[R/2] what the frequencies are divided by (LongRope).</summary>
+    public IReadOnlyList<double>? Divisors { get; init; }
+
+    /// <summary>By value, the list too: layers that turn alike share a table.</summary>
+    public bool Equals(RotaryScaling? other) => other is not null
+        && (Kind, Factor, OriginalContextLength, LowFrequencyFactor, HighFrequencyFactor, BetaFast, BetaSlow, AttentionFactor)
+            == (other.Kind, other.Factor, other.OriginalContextLength, other.LowFrequencyFactor, other.HighFrequencyFactor, other.BetaFast, other.BetaSlow, other.AttentionFactor)
+        && (Divisors ?? []).SequenceEqual(other.Divisors ?? []);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Kind, Factor, OriginalContextLength, AttentionFactor);
 }
 
 /// <summary>The nonlinearity of a feed-forward block.</summary>

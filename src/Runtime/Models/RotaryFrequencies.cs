@@ -15,7 +15,7 @@ public sealed class RotaryFrequencies
     /// <summary>[R/2] radians per position.</summary>
     public IReadOnlyList<float> Inverse { get; }
 
-    /// <summary>Factor on cosine and sine: 1, or YaRN's attention temperature.</summary>
+    /// <summary>Factor on cosine and sine: 1, or the attention temperature of YaRN and LongRoPE.</summary>
     public float Magnitude { get; }
 
     /// <summary>Computes the frequencies of <paramref name="rotary"/> for heads of <paramref name="headSize"/>.</summary>
@@ -39,6 +39,10 @@ public sealed class RotaryFrequencies
                 return new(inverse, 1);
             case { Kind: RotaryScalingKind.Yarn } scaling:
                 ScaleYarn(inverse, scaling, rotary.Theta, size);
+                return new(inverse, (float)scaling.AttentionFactor);
+            case { Kind: RotaryScalingKind.LongRope, Divisors: { } divisors } scaling:
+                for (var i = 0; i < inverse.Length; i++)
+                    inverse[i] /= (float)divisors[i];
                 return new(inverse, (float)scaling.AttentionFactor);
             default:
                 throw new ArgumentException($"unknown rotary scaling {rotary.Scaling.Kind}", nameof(rotary));

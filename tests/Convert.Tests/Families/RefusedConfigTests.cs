@@ -11,6 +11,8 @@ public sealed class RefusedConfigTests
     [TestCase("LlamaForCausalLM", "{\"partial_rotary_factor\":0.5}", "partial_rotary_factor")]
     [TestCase("LlamaForCausalLM", "{\"rope_parameters\":{\"partial_rotary_factor\":0.5}}", "partial_rotary_factor")]
     [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":2}}", "dynamic")]
+    [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1]}}", "longrope")]
+    [TestCase("Phi3ForCausalLM", "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":\"all\"}}", "short_factor")]
     [TestCase("GemmaForCausalLM", "{\"use_bidirectional_attention\":true}", "use_bidirectional_attention")]
     [TestCase("Gemma2ForCausalLM", "{\"layer_types\":[\"chunked_attention\",\"full_attention\"]}", "layer_types")]
     [TestCase("Gemma3ForCausalLM", "{\"sliding_window_pattern\":0}", "sliding_window_pattern")]

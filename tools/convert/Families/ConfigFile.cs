@@ -85,6 +85,15 @@ internal sealed class ConfigFile
         _ => [Int(name)],
     };
 
+    /// <summary>A list of numbers; empty when it is missing.</summary>
+    public IReadOnlyList<double> Doubles(string name) => Find(name) switch
+    {
+        null => [],
+        { ValueKind: JsonValueKind.Array } value when value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number) =>
+            [.. value.EnumerateArray().Select(item => item.GetDouble())],
+        _ => throw Wrong(name, "a list of numbers"),
+    };
+
     /// <summary>An object inside this one, or null when it is missing.</summary>
     public ConfigFile? Object(string name) => Find(name) switch
     {

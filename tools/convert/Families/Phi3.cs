@@ -17,7 +17,34 @@ internal sealed class Phi3() : LlamaLayout(
     public override ModelDescription Describe(ConfigFile config)
     {
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;
-        return Describe(
-            config, new(ContextLength: 4096, KeyValueHeads: null) { Epsilon = 1e-5, TurnedPart = 1 }, inputBias: false, outputBias: false, _ => window);
+        var kind = RotaryConfig.Parameters(config) is { } parameters ? RotaryConfig.Kind(parameters) : null;
+        // Earlier files of the release have other names for the one scaling that there is.
+        var isLong = kind is "longrope" or "su" or "yarn";
+        var defaults = new Defaults(ContextLength: 4096, KeyValueHeads: null) { Epsilon = 1e-5, TurnedPart = 1, IdleScaling = isLong ? kind : null };
+        var model = Describe(config, defaults, inputBias: false, outputBias: false, _ => window);
+        return isLong ? WithShortFactors(config, model) : model;
+    }
+
+    /// <summary>
+    /// LongRoPE has two lists of factors, one for texts within the original context and one for all positions of longer texts. A cached key
+    /// cannot change from one to the other, so the model is described within the original context.
+    /// </summary>
+    private static ModelDescription WithShortFactors(ConfigFile config, ModelDescription model)
+    {
+        var parameters = RotaryConfig.Parameters(config)!;
+        var original = parameters.Int("original_max_position_embeddings", config.Int("original_max_position_embeddings", 4096));
+        var factor = (double)model.ContextLength / original;
+        var scaling = new RotaryScaling
+        {
+            Kind = RotaryScalingKind.LongRope,
+            Factor = factor,
+            OriginalContextLength = original,
+            AttentionFactor = parameters.Double("attention_factor", factor <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(factor) / Math.Log(original)))),
+            Divisors = parameters.Doubles("short_factor"),
+        };
+        return WithLayers(model, (layer, _) => layer with { Attention = layer.Attention with { Rotary = layer.Attention.Rotary! with { Scaling = scaling } } }) with
+        {
+            ContextLength = Math.Min(original, model.ContextLength),
+        };
     }
 }

@@ -36,9 +36,11 @@ internal static class RotaryConfig
         return defaultPart is null ? throw holder.Error("'partial_rotary_factor' other than 1 is not supported") : (int)(headSize * part);
     }
 
-    private static ConfigFile? Parameters(ConfigFile config) => config.Object("rope_parameters") ?? config.Object("rope_scaling");
+    /// <summary>The object that holds base and scaling, under either of its names.</summary>
+    public static ConfigFile? Parameters(ConfigFile config) => config.Object("rope_parameters") ?? config.Object("rope_scaling");
 
-    private static string? Kind(ConfigFile scaling) => scaling.String("rope_type") ?? scaling.String("type");
+    /// <summary>Which scaling it asks for.</summary>
+    public static string? Kind(ConfigFile scaling) => scaling.String("rope_type") ?? scaling.String("type");
 
     private static RotaryScaling? ReadScaling(ConfigFile scaling, int contextLength)
     {
