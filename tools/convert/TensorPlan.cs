@@ -36,7 +36,8 @@ internal static class TensorPlan
         var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, folder);
         var plan = TensorSchema.Of(model).Select(requirement =>
         {
-            if (stored is not null && IsLinear(requirement) && TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored) is { } quantized)
+            if (stored is not null && IsLinear(requirement)
+                && TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, stand => family.Source(requirement, model, new(stand, family.Prefix, folder))) is { } quantized)
                 return quantized;
             var source = family.Source(requirement, model, shelf);
             CheckShape(requirement, source);
@@ -60,15 +61,29 @@ internal static class TensorPlan
         !requirement.IsVector && requirement.Name.StartsWith("layers.", StringComparison.Ordinal);
 
     /// <summary>A matrix that the checkpoint has quantized; null where it kept numbers.</summary>
+    /// <param name="shelf">The checkpoint.</param>
+    /// <param name="requirement">The packed matrix.</param>
+    /// <param name="name">The checkpoint's name of its numbers.</param>
+    /// <param name="stored">How the checkpoint is quantized.</param>
+    /// <param name="source">What the family makes of numbers of this name.</param>
     private static PlannedTensor? TryTakeQuantized(
-        TensorShelf shelf, TensorRequirement requirement, string name, QuantizationConfig stored)
+        TensorShelf shelf, TensorRequirement requirement, string name, QuantizationConfig stored, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
     {
         const string Weight = "weight";
         var matrix = name[..^Weight.Length];
         if (Find("qweight") is not { } codes)
             return null;
-        var source = new CheckpointMatrix(stored, requirement.Shape, Find, matrix.TrimEnd('.'));
-        return new(requirement.Name, requirement.Shape, stored.Type, new TensorSource(codes)) { Quantized = (source.Quantization, source) };
+        var columns = requirement.Shape[1];
+        long[] shape = [stored.RowsOf(codes) ?? requirement.Shape[0], columns];
+        var numbers = new StoredTensor(name, StoredType.Float32, shape, StoredTensor.RowMajorStrides(shape), codes.File, 0);
+        var rows = SelectedRows.Find(source(new Dictionary<string, StoredTensor> { [name] = numbers }), numbers);
+        var whole = new CheckpointMatrix(stored, rows is null ? requirement.Shape : [(int)shape[0], columns], Find, matrix.TrimEnd('.'));
+        if (rows is not null && rows.Length != requirement.Shape[0])
+            throw new WeftException($"{codes.File}: '{matrix.TrimEnd('.')}' has {rows.Length} rows for '{requirement.Name}', but config.json asks for {requirement.Shape[0]}");
+        return new(requirement.Name, requirement.Shape, stored.Type, new TensorSource(codes))
+        {
+            Quantized = (whole.Quantization, rows is null ? whole : new SelectedRows(whole, rows, columns)),
+        };
 
         StoredTensor? Find(string last) => shelf.TryTake(matrix + last);
     }

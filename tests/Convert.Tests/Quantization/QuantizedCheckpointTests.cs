@@ -43,6 +43,49 @@ public sealed class QuantizedCheckpointTests
         Assert.That(seen, Is.EqualTo(source.Numbers.Count));
     }
 
+    [TestCaseSource(nameof(Cases))]
+    public void Rows_of_fused_matrices_keep_their_codes(object how)
+    {
+        string[] parts = [".q_proj", ".k_proj", ".v_proj"];
+        var source = new QuantizedCheckpoint((QuantizedCase)how, name => parts.Aggregate(name, (n, part) => n.Replace(part, ".qkv_proj", StringComparison.Ordinal))
+            .Replace("mlp.gate_proj", "mlp.gate_up_proj", StringComparison.Ordinal).Replace("mlp.up_proj", "mlp.gate_up_proj", StringComparison.Ordinal));
+        source.Checkpoint.Config["architectures"] = new System.Text.Json.Nodes.JsonArray("Phi3ForCausalLM");
+        using var scratch = new ScratchFolder();
+        using var file = Converted(source, scratch);
+        var qkv = source.Numbers["model.layers.1.self_attn.qkv_proj"];
+        AssertRows(file, "layers.1.attention.query", qkv, row => row);
+        AssertRows(file, "layers.1.attention.key", qkv, row => QuantizedCheckpoint.Hidden + row);
+        AssertRows(file, "layers.1.attention.value", qkv, row => QuantizedCheckpoint.Hidden + QuantizedCheckpoint.KeyValue + row);
+        var gateUp = source.Numbers["model.layers.0.mlp.gate_up_proj"];
+        AssertRows(file, "layers.0.feed_forward.gate", gateUp, row => row);
+        AssertRows(file, "layers.0.feed_forward.up", gateUp, row => QuantizedCheckpoint.Intermediate + row);
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Rows_of_neighbours_that_turn_are_brought_into_halves(object how)
+    {
+        var source = new QuantizedCheckpoint((QuantizedCase)how);
+        source.Checkpoint.Config["architectures"] = new System.Text.Json.Nodes.JsonArray("CohereForCausalLM");
+        source.Checkpoint.Tensors.RemoveAll(tensor => tensor.Name.Contains("post_attention", StringComparison.Ordinal));
+        using var scratch = new ScratchFolder();
+        using var file = Converted(source, scratch);
+        const int HeadSize = QuantizedCheckpoint.Hidden / 2;
+        AssertRows(
+            file, "layers.1.attention.query", source.Numbers["model.layers.1.self_attn.q_proj"],
+            row => (row / HeadSize * HeadSize) + (row % (HeadSize / 2) * 2) + (row % HeadSize / (HeadSize / 2)));
+        AssertRows(file, "layers.1.attention.value", source.Numbers["model.layers.1.self_attn.v_proj"], row => row);
+    }
+
+    [Test]
+    public void A_fused_matrix_of_another_height_is_refused()
+    {
+        var source = new QuantizedCheckpoint(Plain, name => name.Replace("mlp.gate_proj", "mlp.gate_up_proj", StringComparison.Ordinal)
+            .Replace("mlp.up_proj", "mlp.gate_up_proj", StringComparison.Ordinal).Replace("q_proj", "qkv_proj", StringComparison.Ordinal));
+        source.Checkpoint.Config["architectures"] = new System.Text.Json.Nodes.JsonArray("Phi3ForCausalLM");
+        source.Checkpoint.Config["intermediate_size"] = 128;
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain("gate_up_proj").And.Contain("256 rows"));
+    }
+
     [Test]
     public void Version_2_of_the_layout_stores_zero_points_as_they_are()
     {
@@ -154,6 +197,17 @@ public sealed class QuantizedCheckpointTests
         Assert.That(
             () => Converter.Convert(new(scratch["source"], scratch["a.weft"], GroupSize: 64)),
             Throws.TypeOf<WeftException>().With.Message.Contains("quantized already"));
+    }
+
+    private static void AssertRows(WeftFile file, string name, QuantizedNumbers source, Func<int, int> sourceRow)
+    {
+        var tensor = file.Find(name + ".weight");
+        var unpacked = PackedWeights.Read(file, tensor);
+        for (var row = 0; row < tensor.Shape[0]; row++)
+        {
+            for (var column = 0; column < tensor.Shape[1]; column++)
+                Assert.That(unpacked[row, column], Is.EqualTo(source.Weight(sourceRow(row), column)), $"{name} [{row}, {column}]");
+        }
     }
 
     private static WeftFile Converted(QuantizedCheckpoint source, ScratchFolder scratch)

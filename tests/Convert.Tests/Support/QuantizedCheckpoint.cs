@@ -22,13 +22,16 @@ internal sealed record QuantizedNumbers(int Rows, int Columns, int GroupSize, in
 internal sealed class QuantizedCheckpoint
 {
     public const int Hidden = 64;
-    private const int KeyValue = 32;
-    private const int Intermediate = 192;
+    public const int KeyValue = 32;
+    public const int Intermediate = 192;
 
     private readonly QuantizedCase how;
     private readonly Random random = new(9);
 
-    public QuantizedCheckpoint(QuantizedCase how)
+    /// <summary>Draws a checkpoint of Llama's.</summary>
+    /// <param name="how">Its quantization.</param>
+    /// <param name="names">Changes the names of its tensors; those that become one are one, fused.</param>
+    public QuantizedCheckpoint(QuantizedCase how, Func<string, string>? names = null)
     {
         this.how = how;
         Checkpoint = new TinyCheckpoint();
@@ -40,8 +43,8 @@ internal sealed class QuantizedCheckpoint
             : new JsonObject { ["quant_method"] = "awq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["version"] = "gemm", ["zero_point"] = true };
         List<TinyTensor> dense = [.. Checkpoint.Tensors];
         Checkpoint.Tensors.Clear();
-        foreach (var tensor in dense)
-            Add(tensor.Name);
+        foreach (var name in dense.Select(tensor => names?.Invoke(tensor.Name) ?? tensor.Name).Distinct())
+            Add(name);
     }
 
     /// <summary>Its files, to be spoilt or written.</summary>
@@ -59,6 +62,8 @@ internal sealed class QuantizedCheckpoint
             "embed_tokens" or "lm_head" => [TinyCheckpoint.Vocabulary, Hidden],
             "k_proj" or "v_proj" => [KeyValue, Hidden],
             "gate_proj" or "up_proj" => [Intermediate, Hidden],
+            "qkv_proj" => [Hidden + (2 * KeyValue), Hidden],
+            "gate_up_proj" => [2 * Intermediate, Hidden],
             "down_proj" => [Hidden, Intermediate],
             "q_proj" or "o_proj" => [Hidden, Hidden],
             _ => [Hidden],

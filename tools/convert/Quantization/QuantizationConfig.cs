@@ -1,3 +1,4 @@
+using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
 using Weft.Tensors;
 
@@ -35,6 +36,9 @@ internal sealed record QuantizationConfig
 
     /// <summary>Type of the codes.</summary>
     public DataType Type => Bits == 4 ? DataType.Int4 : DataType.Int8;
+
+    /// <summary>Rows of the matrix that these codes are of; null where they are no matrix.</summary>
+    public int? RowsOf(StoredTensor codes) => codes.Shape.Count != 2 ? null : (int)codes.Shape[1] * (Method == QuantizationMethod.Awq ? 32 / Bits : 1);
 
     /// <summary>Reads it; null when the checkpoint is not quantized.</summary>
     /// <param name="config">config.json.</param>
