@@ -102,6 +102,9 @@ internal sealed class ConfigFile
         _ => throw Wrong(name, "an object"),
     };
 
+    /// <summary>A member of a shape that only one family has, or null when it is missing.</summary>
+    public JsonElement? Json(string name) => Find(name);
+
     private JsonElement? Find(string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 

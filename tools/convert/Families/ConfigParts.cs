@@ -13,6 +13,9 @@ internal static class ConfigParts
         ? layers
         : throw config.Error($"'{name}' must be from 1 to {MaxLayers}");
 
+    /// <summary>Of several spellings of one member the one that the file uses, otherwise the first.</summary>
+    public static string Spelling(ConfigFile config, params string[] names) => names.FirstOrDefault(config.Has) ?? names[0];
+
     /// <summary>D, where heads share the hidden size evenly.</summary>
     public static int HeadSize(ConfigFile config, int hidden, int heads) => heads >= 1 && hidden % heads == 0
         ? hidden / heads
@@ -31,8 +34,20 @@ internal static class ConfigParts
     };
 
     /// <summary>A LayerNorm with weight and bias.</summary>
-    public static NormDescription LayerNorm(ConfigFile config, string epsilon, double whenMissing = 1e-5) =>
-        new() { Kind = NormKind.Layer, Epsilon = (float)config.Double(epsilon, whenMissing), Bias = true };
+    public static NormDescription LayerNorm(ConfigFile config, string epsilon, double whenMissing = 1e-5) => LayerNorm(config.Double(epsilon, whenMissing));
+
+    /// <summary>A LayerNorm with weight and bias.</summary>
+    public static NormDescription LayerNorm(double epsilon) => new() { Kind = NormKind.Layer, Epsilon = (float)epsilon, Bias = true };
+
+    /// <summary>Refuses a member that asks for what no building block does.</summary>
+    public static void RefuseTrue(ConfigFile config, params string[] names)
+    {
+        foreach (var name in names)
+        {
+            if (config.Bool(name, false))
+                throw config.Error($"'{name}' is not supported");
+        }
+    }
 
     /// <summary>A number that may be null, or missing with the same meaning.</summary>
     public static float? Optional(ConfigFile config, string name) => config.Has(name) ? (float)config.Double(name) : null;

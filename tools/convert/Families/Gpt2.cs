@@ -30,10 +30,11 @@ internal sealed class Gpt2 : ModuleFamily
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
-        var hidden = config.Int("n_embd");
-        var heads = config.Int("n_head");
+        ConfigParts.RefuseTrue(config, "add_cross_attention");
+        var hidden = config.Int(ConfigParts.Spelling(config, "n_embd", "hidden_size"));
+        var heads = config.Int(ConfigParts.Spelling(config, "n_head", "num_attention_heads"));
         var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("n_positions", 1024);
+        var context = config.Int(ConfigParts.Spelling(config, "n_positions", "max_position_embeddings"), 1024);
         var norm = ConfigParts.LayerNorm(config, "layer_norm_epsilon");
         float Scale(int layer) => (config.Bool("scale_attn_weights", true) ? ConfigParts.Scale(size) : 1)
             / (config.Bool("scale_attn_by_inverse_layer_idx", false) ? layer + 1 : 1);
@@ -43,7 +44,7 @@ internal sealed class Gpt2 : ModuleFamily
             HiddenSize = hidden,
             ContextLength = context,
             Embedding = new() { Positions = context },
-            Layers = [.. Enumerable.Range(0, ConfigParts.Layers(config, "n_layer")).Select(i => new LayerDescription
+            Layers = [.. Enumerable.Range(0, ConfigParts.Layers(config, ConfigParts.Spelling(config, "n_layer", "num_hidden_layers"))).Select(i => new LayerDescription
             {
                 AttentionNorm = norm,
                 Attention = new() { QueryHeads = heads, KeyValueHeads = heads, HeadSize = size, Scale = Scale(i), InputBias = true, OutputBias = true },
@@ -62,12 +63,5 @@ internal sealed class Gpt2 : ModuleFamily
     }
 
     /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
-    {
-        var stored = shelf.Take(SourceName(requirement.Name));
-        if (!requirement.Name.StartsWith("layers.", StringComparison.Ordinal) || stored.Shape.Count > 2)
-            return new(stored);
-        var rows = stored.Shape.Count == 2 ? stored.Transpose(0, 1) : stored;
-        return new(PartOf(requirement.Name) is >= 0 and var part ? InSequence(rows, model.Layers[LayerOf(requirement.Name)].Attention, part) : rows);
-    }
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => FromColumns(requirement, model, shelf);
 }

@@ -97,6 +97,28 @@ internal abstract partial class ModuleFamily : Family
         ? fused
         : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but config.json asks for {rows} rows");
 
+    /// <summary>A tensor as it is, or where queries, keys and values are fused the rows of one of them.</summary>
+    /// <param name="requirement">The packed tensor.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="shelf">The checkpoint.</param>
+    /// <param name="rows">Rows of a part: <see cref="InSequence"/>, <see cref="InGroups"/>.</param>
+    protected TensorSource FromFused(
+        TensorRequirement requirement, ModelDescription model, TensorShelf shelf, Func<StoredTensor, AttentionDescription, int, StoredTensor> rows)
+    {
+        var stored = shelf.Take(SourceName(requirement.Name));
+        return new(PartOf(requirement.Name) is >= 0 and var part ? rows(stored, model.Layers[LayerOf(requirement.Name)].Attention, part) : stored);
+    }
+
+    /// <summary>Like <see cref="FromFused"/> with [q; k; v] in sequence, where the matrices of layers are stored [in, out].</summary>
+    protected TensorSource FromColumns(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
+    {
+        var stored = shelf.Take(SourceName(requirement.Name));
+        if (!requirement.Name.StartsWith("layers.", StringComparison.Ordinal) || stored.Shape.Count > 2)
+            return new(stored);
+        var rows = stored.Shape.Count == 2 ? stored.Transpose(0, 1) : stored;
+        return new(PartOf(requirement.Name) is >= 0 and var part ? InSequence(rows, model.Layers[LayerOf(requirement.Name)].Attention, part) : rows);
+    }
+
     [GeneratedRegex(@"^(layers\.(?<layer>\d+)\.)?(?<module>.+)\.(?<kind>weight|bias)$")]
     private static partial Regex PackedName();
 

@@ -36,6 +36,28 @@ internal static class RotaryConfig
         return defaultPart is null ? throw holder.Error("'partial_rotary_factor' other than 1 is not supported") : (int)(headSize * part);
     }
 
+    /// <summary>Reads the rotary embedding of a family that turns a part of each head.</summary>
+    /// <param name="config">The config.</param>
+    /// <param name="contextLength">Longest sequence.</param>
+    /// <param name="headSize">D.</param>
+    /// <param name="defaultPart">Part of a head that turns when the config does not say.</param>
+    /// <param name="partName">The family's older name for that part.</param>
+    /// <param name="thetaName">The family's older name for the base.</param>
+    public static RotaryDescription ReadPartial(
+        ConfigFile config, int contextLength, int headSize, double defaultPart, string partName = "partial_rotary_factor", string thetaName = "rope_theta")
+    {
+        const double DefaultTheta = 10000;
+        var parameters = config.Object("rope_parameters") ?? config.Object("rope_scaling");
+        double Member(string name, string older, double whenMissing) =>
+            parameters is not null && parameters.Has(name) ? parameters.Double(name) : config.Double(ConfigParts.Spelling(config, older, name), whenMissing);
+        return new()
+        {
+            Size = (int)(headSize * Member("partial_rotary_factor", partName, defaultPart)),
+            Theta = Member("rope_theta", thetaName, DefaultTheta),
+            Scaling = parameters is null ? null : ReadScaling(parameters, contextLength),
+        };
+    }
+
     /// <summary>The object that holds base and scaling, under either of its names.</summary>
     public static ConfigFile? Parameters(ConfigFile config) => config.Object("rope_parameters") ?? config.Object("rope_scaling");
 

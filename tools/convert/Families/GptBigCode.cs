@@ -1,0 +1,75 @@
+using Weft.Models;
+
+namespace Weft.Convert.Families;
+
+/// <summary>SantaCoder, StarCoder, StarCoderBase: GPT-2 with one key/value head (Li et al. 2023, arXiv 2305.06161).</summary>
+internal sealed class GptBigCode : ModuleFamily
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Architectures => ["GPTBigCodeForCausalLM"];
+
+    /// <inheritdoc/>
+    public override string Prefix => "transformer.";
+
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
+    {
+        ["embedding"] = "transformer.wte",
+        ["positions"] = "transformer.wpe",
+        ["attention_norm"] = "transformer.h.#.ln_1",
+        ["attention.query"] = "transformer.h.#.attn.c_attn",
+        ["attention.key"] = "transformer.h.#.attn.c_attn",
+        ["attention.value"] = "transformer.h.#.attn.c_attn",
+        ["attention.output"] = "transformer.h.#.attn.c_proj",
+        ["feed_forward_norm"] = "transformer.h.#.ln_2",
+        ["feed_forward.up"] = "transformer.h.#.mlp.c_fc",
+        ["feed_forward.down"] = "transformer.h.#.mlp.c_proj",
+        ["final_norm"] = "transformer.ln_f",
+    };
+
+    /// <inheritdoc/>
+    public override ModelDescription Describe(ConfigFile config)
+    {
+        ConfigParts.RefuseTrue(config, "add_cross_attention");
+        var hidden = config.Int(ConfigParts.Spelling(config, "n_embd", "hidden_size"));
+        var heads = config.Int(ConfigParts.Spelling(config, "n_head", "num_attention_heads"));
+        var size = ConfigParts.HeadSize(config, hidden, heads);
+        var context = config.Int(ConfigParts.Spelling(config, "n_positions", "max_position_embeddings"), 1024);
+        var norm = ConfigParts.LayerNorm(config, "layer_norm_epsilon");
+        var layer = new LayerDescription
+        {
+            AttentionNorm = norm,
+            Attention = new()
+            {
+                QueryHeads = heads,
+                KeyValueHeads = config.Bool("multi_query", true) ? 1 : heads,
+                HeadSize = size,
+                Scale = config.Bool("scale_attn_weights", true) ? ConfigParts.Scale(size) : 1,
+                InputBias = true,
+                OutputBias = true,
+            },
+            FeedForwardNorm = norm,
+            FeedForward = new()
+            {
+                Plain = true,
+                IntermediateSize = config.Int("n_inner", 4 * hidden),
+                Activation = ConfigParts.Activation(config, "activation_function", "gelu_pytorch_tanh"),
+                Bias = true,
+            },
+        };
+        return new()
+        {
+            VocabularySize = config.Int("vocab_size"),
+            HiddenSize = hidden,
+            ContextLength = context,
+            Embedding = new() { Positions = context },
+            Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, ConfigParts.Spelling(config, "n_layer", "num_hidden_layers")))],
+            FinalNorm = norm,
+            Head = new() { Tied = config.Bool("tie_word_embeddings", true) },
+        };
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>[q; k; v] with one key/value head, head by head with many: in both cases groups, of all heads or of one.</remarks>
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => FromFused(requirement, model, shelf, InGroups);
+}

@@ -1,0 +1,78 @@
+using Weft.Models;
+
+namespace Weft.Convert.Families;
+
+/// <summary>Phi-1, 1.5 and 2: branches that share a norm, part of a head turning, a head with a bias (Gunasekar et al. 2023, arXiv 2306.11644).</summary>
+internal sealed class Phi : ModuleFamily
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Architectures => ["PhiForCausalLM"];
+
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
+    {
+        ["embedding"] = "model.embed_tokens",
+        ["attention_norm"] = "model.layers.#.input_layernorm",
+        ["attention.query"] = "model.layers.#.self_attn.q_proj",
+        ["attention.key"] = "model.layers.#.self_attn.k_proj",
+        ["attention.value"] = "model.layers.#.self_attn.v_proj",
+        ["attention.query_norm"] = "model.layers.#.self_attn.q_layernorm",
+        ["attention.key_norm"] = "model.layers.#.self_attn.k_layernorm",
+        ["attention.output"] = "model.layers.#.self_attn.dense",
+        ["feed_forward.up"] = "model.layers.#.mlp.fc1",
+        ["feed_forward.down"] = "model.layers.#.mlp.fc2",
+        ["final_norm"] = "model.final_layernorm",
+    };
+
+    /// <inheritdoc/>
+    public override ModelDescription Describe(ConfigFile config)
+    {
+        var hidden = config.Int("hidden_size");
+        var heads = config.Int("num_attention_heads");
+        var size = ConfigParts.HeadSize(config, hidden, heads);
+        var context = config.Int("max_position_embeddings", 2048);
+        var norm = ConfigParts.LayerNorm(config, "layer_norm_eps");
+        var layer = new LayerDescription
+        {
+            AttentionNorm = norm,
+            Attention = new()
+            {
+                QueryHeads = heads,
+                KeyValueHeads = config.Int("num_key_value_heads", heads),
+                HeadSize = size,
+                Scale = ConfigParts.Scale(size),
+                InputBias = true,
+                OutputBias = true,
+                QueryKeyNorm = config.Bool("qk_layernorm", false) ? new() { Norm = norm } : null,
+                Rotary = RotaryConfig.ReadPartial(config, context, size, defaultPart: 0.5),
+            },
+            Parallel = true,
+            FeedForward = new()
+            {
+                Plain = true,
+                IntermediateSize = config.Int("intermediate_size"),
+                Activation = ConfigParts.Activation(config, "hidden_act", "gelu_new"),
+                Bias = true,
+            },
+        };
+        return new()
+        {
+            VocabularySize = config.Int("vocab_size"),
+            HiddenSize = hidden,
+            ContextLength = context,
+            Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, "num_hidden_layers"))],
+            FinalNorm = norm,
+            Head = new() { Tied = config.Bool("tie_word_embeddings", false), Bias = true },
+        };
+    }
+
+    /// <inheritdoc/>
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
+    {
+        var stored = shelf.Take(SourceName(requirement.Name));
+        var attention = requirement.Name.StartsWith("layers.", StringComparison.Ordinal) ? model.Layers[LayerOf(requirement.Name)].Attention : null;
+        return requirement.Name.Contains("attention.query_norm.", StringComparison.Ordinal) ? TensorSource.Repeated(stored, attention!.QueryHeads)
+            : requirement.Name.Contains("attention.key_norm.", StringComparison.Ordinal) ? TensorSource.Repeated(stored, attention!.KeyValueHeads)
+            : new(stored);
+    }
+}
