@@ -86,19 +86,20 @@ internal sealed class Falcon : ModuleFamily
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
         // With a norm for each parallel branch, both have names of their own.
-        if (requirement.Name.StartsWith("layers.", StringComparison.Ordinal)
-            && model.Layers[LayerOf(requirement.Name)] is { Parallel: true, FeedForwardNorm: not null })
+        var isLayer = requirement.Name.StartsWith("layers.", StringComparison.Ordinal);
+        if (isLayer && PartOf(requirement.Name) < 0 && model.Layers[LayerOf(requirement.Name)] is { Parallel: true, FeedForwardNorm: not null })
         {
-            var name = SourceName(requirement.Name)
-                .Replace("input_layernorm", "ln_attn", StringComparison.Ordinal).Replace("post_attention_layernorm", "ln_mlp", StringComparison.Ordinal);
-            if (PartOf(requirement.Name) < 0)
-                return new(shelf.Take(name));
+            return new(shelf.Take(SourceName(requirement.Name)
+                .Replace("input_layernorm", "ln_attn", StringComparison.Ordinal).Replace("post_attention_layernorm", "ln_mlp", StringComparison.Ordinal)));
         }
 
         return FromFused(requirement, model, shelf, InGroups);
     }
 
-    /// <summary>The reference keeps slopes in bf16 and adds them to the scores before these are scaled.</summary>
+    /// <summary>
+    /// Slopes in bf16, added before scores are scaled: so the models were trained, and so the reference computes by default. Only its 'eager'
+    /// attention adds them a second time, in its mask.
+    /// </summary>
     private static IReadOnlyList<float> Slopes(int heads, int headSize) => [.. ConfigParts.AlibiSlopes(heads).Select(slope =>
     {
         var bits = BitConverter.SingleToUInt32Bits(slope);

@@ -67,9 +67,9 @@ internal sealed class Mpt : ModuleFamily
         if (config.Object("ffn_config") is { } block && (block.String("ffn_type") is not (null or "mptmlp") || block.Has("ffn_act_fn")))
             throw config.Error("'ffn_config' with an 'ffn_type' other than mptmlp or an 'ffn_act_fn' is not supported");
         var heads = config.Int("n_heads");
-        var bias = !config.Bool("no_bias", true);
+        var bias = !config.Bool("no_bias", false);
         var norm = ReadNorm(config, bias);
-        var isAlibi = attention?.Bool("alibi", true) ?? true;
+        var isAlibi = attention?.Bool("alibi", false) ?? false;
         var model = Describe(config, attention, config.Double("expansion_ratio", 4), norm, new()
         {
             QueryHeads = heads,
@@ -122,12 +122,16 @@ internal sealed class Mpt : ModuleFamily
 
     private static int Hidden(ConfigFile config) => config.Int(ConfigParts.Spelling(config, "d_model", "hidden_size"));
 
-    private static NormDescription ReadNorm(ConfigFile config, bool bias) => (config.String("norm_type") ?? "low_precision_layernorm") switch
+    private static NormDescription ReadNorm(ConfigFile config, bool bias)
     {
-        "layernorm" or "low_precision_layernorm" => new() { Kind = NormKind.Layer, Epsilon = 1e-5f, Bias = bias },
-        "rmsnorm" or "low_precision_rmsnorm" => new() { Kind = NormKind.Rms, Epsilon = 1e-5f },
-        var other => throw config.Error($"'norm_type' {other} is not supported; supported are layernorm, low_precision_layernorm, rmsnorm, low_precision_rmsnorm"),
-    };
+        var epsilon = (float)config.Double("norm_eps", 1e-5);
+        return (config.String("norm_type") ?? "low_precision_layernorm") switch
+        {
+            "layernorm" or "low_precision_layernorm" => new() { Kind = NormKind.Layer, Epsilon = epsilon, Bias = bias },
+            "rmsnorm" or "low_precision_rmsnorm" => new() { Kind = NormKind.Rms, Epsilon = epsilon },
+            var other => throw config.Error($"'norm_type' {other} is not supported; supported are layernorm, low_precision_layernorm, rmsnorm, low_precision_rmsnorm"),
+        };
+    }
 
     private static float? LogitScale(ConfigFile config) => config.Json("logit_scale") switch
     {
