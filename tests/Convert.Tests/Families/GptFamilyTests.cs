@@ -160,7 +160,9 @@ public sealed class GptFamilyTests
         return model;
     }
 
-    private static Weights.WeftHeader Convert(string config, IReadOnlyList<(string Name, int[] Shape)> tensors)
+    private static Weights.WeftHeader Convert(string config, IReadOnlyList<(string Name, int[] Shape)> tensors) => Conversion.Header(Checkpoint(config, tensors));
+
+    private static TinyCheckpoint Checkpoint(string config, IReadOnlyList<(string Name, int[] Shape)> tensors)
     {
         var checkpoint = new TinyCheckpoint();
         checkpoint.Config.Clear();
@@ -168,6 +170,6 @@ public sealed class GptFamilyTests
             checkpoint.Config[name] = value?.DeepClone();
         checkpoint.Tensors.Clear();
         checkpoint.Tensors.AddRange(tensors.Select((tensor, i) => TinyTensor.Random(tensor.Name, tensor.Shape, i)));
-        return Conversion.Header(checkpoint);
+        return checkpoint;
     }
 }
