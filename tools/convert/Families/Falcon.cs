@@ -32,6 +32,7 @@ internal sealed class Falcon : ModuleFamily
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
+        ConfigParts.RefuseTrue(config, "apply_residual_connection_post_layernorm");
         var hidden = config.Int(ConfigParts.Spelling(config, "hidden_size", "n_embed"));
         var heads = config.Int(ConfigParts.Spelling(config, "num_attention_heads", "n_head"));
         var size = ConfigParts.HeadSize(config, hidden, heads);
