@@ -39,6 +39,10 @@ public static class BlockModels
         ["sinks"] = model => Attention(model, attention => attention with { Sinks = true }),
         ["head bias, scale and cap"] = model => model with { Head = new() { Tied = false, Bias = true, Scale = 0.3f, SoftCap = 2.5f } },
         ["head row scale"] = model => model with { Head = new() { Tied = false, RowScale = true } },
+        ["experts"] = model => Feed(model, feed => feed with { Experts = new() { Count = 6, Active = 2 } }),
+        ["experts, normalized"] = model => Feed(model, feed => feed with { IntermediateSize = 41, Experts = new() { Count = 7, Active = 3, Normalized = true } }),
+        ["experts and a shared one"] = model => Feed(model, feed => feed with { Experts = new() { Count = 5, Active = 3, SharedSize = 70 } }),
+        ["experts and a switched one"] = model => Feed(model, feed => feed with { Experts = new() { Count = 5, Active = 1, SharedSize = 72, SharedSwitch = true } }),
         ["windows by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { Window = i == 0 ? 9 : null } }),
         ["heads by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { KeyValueHeads = i == 0 ? 4 : 1 } }),
     };

@@ -89,7 +89,44 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
         return attention.QueryKeyNorm is { } norm ? Norm(x, name + "_norm", norm.Norm, norm.AcrossHeads ? heads * attention.HeadSize : attention.HeadSize) : x;
     }
 
-    private double[] FeedForward(double[] x, FeedForwardDescription block, string prefix)
+    private double[] FeedForward(double[] x, FeedForwardDescription block, string prefix) =>
+        block.Experts is { } experts ? Mixture(x, block, experts, prefix) : Projections(x, block, prefix);
+
+    private double[] Mixture(double[] x, FeedForwardDescription block, ExpertsDescription experts, string prefix)
+    {
+        var c = model.HiddenSize;
+        var f = block.IntermediateSize;
+        var logits = Linear(x, prefix + "router", c, false);
+        var result = experts.SharedSize is { } size ? Projections(x, block with { IntermediateSize = size }, prefix + "shared.") : new double[x.Length];
+        if (experts.SharedSwitch)
+        {
+            var switches = Linear(x, prefix + "switch", c, false);
+            for (var i = 0; i < result.Length; i++)
+                result[i] /= 1 + Math.Exp(-switches[i / c]);
+        }
+
+        for (var n = 0; n < x.Length / c; n++)
+        {
+            var p = logits[(n * experts.Count)..((n + 1) * experts.Count)];
+            ReferenceAttention.Softmax(p);
+            var chosen = Enumerable.Range(0, experts.Count).OrderByDescending(expert => p[expert]).Take(experts.Active).ToList();
+            var sum = experts.Normalized ? chosen.Sum(expert => p[expert]) : 1;
+            var row = x[(n * c)..((n + 1) * c)];
+            foreach (var expert in chosen)
+            {
+                double[] Rows(string name, int rows, int columns) => tensors[$"{prefix}{name}.weight"][(expert * rows * columns)..((expert + 1) * rows * columns)];
+                var up = ReferenceLinear.Apply(row, Rows("up", f, c), [], c);
+                var product = ReferenceLinear.Apply(row, Rows("gate", f, c), [], c).Select((gate, i) => ReferenceActivation.Apply(block.Activation, gate) * up[i]).ToArray();
+                var given = ReferenceLinear.Apply(product, Rows("down", c, f), [], f);
+                for (var i = 0; i < c; i++)
+                    result[(n * c) + i] += p[expert] / sum * given[i];
+            }
+        }
+
+        return result;
+    }
+
+    private double[] Projections(double[] x, FeedForwardDescription block, string prefix)
     {
         var up = Linear(x, prefix + "up", model.HiddenSize, block.Bias);
         var gate = block.Plain ? up : Linear(x, prefix + "gate", model.HiddenSize, block.Bias);

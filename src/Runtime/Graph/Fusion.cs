@@ -216,6 +216,8 @@ public static class Fusion
                 ActivationNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 ClampNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 ScaleLogitsNode n => n with { X = Map(n.X) },
+                ExpertsNode n => n with { Router = Map(n.Router), X = Map(n.X), Y = Map(n.Y) },
+                SwitchNode n => n with { Switch = Map(n.Switch), X = Map(n.X), Y = Map(n.Y) },
                 HeadNormNode n => n with { QueriesKeysValues = Map(n.QueriesKeysValues) },
                 AddNode n => n with { A = Map(n.A), B = Map(n.B), Y = Map(n.Y) },
                 GateNode n => n with { Gate = Map(n.Gate), Up = Map(n.Up), Y = Map(n.Y) },

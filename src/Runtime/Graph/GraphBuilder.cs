@@ -93,6 +93,24 @@ public sealed class GraphBuilder
 
     private Value BuildFeedForward(string prefix, FeedForwardDescription block, Value x)
     {
+        if (block.Experts is not { } experts)
+            return BuildProjections(prefix, block, x);
+        var router = Linear(prefix + "router", false, x, experts.Count);
+        var mixed = Map(x, y => new ExpertsNode(block, prefix, router, x, y));
+        if (experts.SharedSize is not { } size)
+            return mixed;
+        var shared = BuildProjections(prefix + "shared.", block with { IntermediateSize = size }, x);
+        if (experts.SharedSwitch)
+        {
+            var (given, onOff) = (shared, Linear(prefix + "switch", false, x, 1));
+            shared = Map(given, y => new SwitchNode(onOff, given, y));
+        }
+
+        return Add(1, mixed, shared);
+    }
+
+    private Value BuildProjections(string prefix, FeedForwardDescription block, Value x)
+    {
         var gate = block.Plain ? null : Linear(prefix + "gate", block.Bias, x, block.IntermediateSize);
         var up = Linear(prefix + "up", block.Bias, x, block.IntermediateSize);
         var product = Map(up, y => gate is null ? new ActivationNode(block.Activation, up, y) : new GateNode(block.Activation, gate, up, y));

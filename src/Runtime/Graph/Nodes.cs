@@ -98,6 +98,29 @@ public sealed record ActivationNode(Activation Activation, Value X, Value Y) : N
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
+/// <summary>
+/// y = Σ pᵢ · expertᵢ(x) over the experts with the largest logits, p being their softmax (<see cref="ExpertsDescription"/>). The experts' tensors begin with
+/// <paramref name="Name"/>.
+/// </summary>
+public sealed record ExpertsNode(FeedForwardDescription FeedForward, string Name, Value Router, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Router, X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y = sigmoid(switch) · x, with one switch a row.</summary>
+public sealed record SwitchNode(Value Switch, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Switch, X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
 /// <summary>y = x clamped to ±<paramref name="Limit"/>.</summary>
 public sealed record ClampNode(float Limit, Value X, Value Y) : Node
 {

@@ -29,14 +29,14 @@ public static class ModelCheck
             return "the logits' cap must be positive";
         for (var i = 0; i < model.Layers.Count; i++)
         {
-            if (FindError(model.Layers[i]) is { } layerError)
+            if (FindError(model.Layers[i], model.HiddenSize) is { } layerError)
                 return $"layer {i}: {layerError}";
         }
 
         return null;
     }
 
-    private static string? FindError(LayerDescription layer)
+    private static string? FindError(LayerDescription layer, int hiddenSize)
     {
         var attention = layer.Attention;
         if (attention.QueryHeads < 1 || attention.KeyValueHeads < 1 || attention.HeadSize < 1)
@@ -62,6 +62,18 @@ public static class ModelCheck
             return "the attention window must be positive";
         if (layer.FeedForward.IntermediateSize < 1)
             return "the feed-forward size must be positive";
+        if (layer.FeedForward.Experts is { } experts)
+        {
+            if (experts.Count < 1 || experts.Active < 1 || experts.Active > experts.Count)
+                return $"a token cannot go through {experts.Active} of {experts.Count} experts";
+            if (experts.SharedSize is < 1 || (experts.SharedSwitch && experts.SharedSize is null))
+                return "the shared expert's size must be positive";
+            if (layer.FeedForward.Plain || layer.FeedForward.Bias)
+                return "experts have a gate and no biases";
+            if ((long)experts.Count * Math.Max(layer.FeedForward.IntermediateSize, hiddenSize) > int.MaxValue)
+                return "the experts have too many rows together";
+        }
+
         if (layer.ResidualScale is { } scale && !float.IsFinite(scale))
             return "the residual scale must be finite";
         if (layer.Parallel && (layer.AttentionSumNorm ?? layer.FeedForwardSumNorm) is not null)

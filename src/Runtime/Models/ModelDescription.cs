@@ -268,6 +268,31 @@ public sealed record FeedForwardDescription
 
     /// <summary>All its projections have a bias.</summary>
     public bool Bias { get; init; }
+
+    /// <summary>There are many such blocks, of which each token goes through a few; null for one.</summary>
+    public ExpertsDescription? Experts { get; init; }
+}
+
+/// <summary>
+/// A mixture of experts (Shazeer et al. 2017, arXiv 1701.06538): p = softmax(router · x), y = Σ pᵢ · expertᵢ(x) over the experts with the largest p, plus
+/// what an expert gives that every token goes through.
+/// </summary>
+public sealed record ExpertsDescription
+{
+    /// <summary>E.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>How many a token goes through.</summary>
+    public required int Active { get; init; }
+
+    /// <summary>The p of those are divided by their sum.</summary>
+    public bool Normalized { get; init; }
+
+    /// <summary>Width of the expert that every token goes through; null for none.</summary>
+    public int? SharedSize { get; init; }
+
+    /// <summary>What that expert gives is multiplied by sigmoid(switch · x).</summary>
+    public bool SharedSwitch { get; init; }
 }
 
 /// <summary>The projection of the last hidden state onto the vocabulary: logits = soft_cap(scale · row_scale · (W · x + b)).</summary>

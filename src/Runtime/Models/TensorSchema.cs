@@ -87,7 +87,6 @@ public static class TensorSchema
         var attention = layer.Attention;
         var q = attention.QueryHeads * attention.HeadSize;
         var kv = attention.KeyValueHeads * attention.HeadSize;
-        var f = layer.FeedForward.IntermediateSize;
         return
         [
             .. Norm(prefix + "attention_norm", layer.AttentionNorm, c),
@@ -101,13 +100,36 @@ public static class TensorSchema
             .. Norm(prefix + "attention_output_norm", layer.AttentionOutputNorm, c),
             .. Norm(prefix + "attention_sum_norm", layer.AttentionSumNorm, c),
             .. Norm(prefix + "feed_forward_norm", layer.FeedForwardNorm, c),
-            .. layer.FeedForward.Plain ? [] : Linear(prefix + "feed_forward.gate", f, c, layer.FeedForward.Bias),
-            .. Linear(prefix + "feed_forward.up", f, c, layer.FeedForward.Bias),
-            .. Linear(prefix + "feed_forward.down", c, f, layer.FeedForward.Bias),
+            .. OfFeedForward(prefix + "feed_forward.", layer.FeedForward, c),
             .. Norm(prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm, c),
             .. Norm(prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm, c),
         ];
     }
+
+    private static IEnumerable<TensorRequirement> OfFeedForward(string prefix, FeedForwardDescription block, int c)
+    {
+        var f = block.IntermediateSize;
+        if (block.Experts is not { } experts)
+            return Projections(prefix, f, c, 1, block);
+        var router = Linear(prefix + "router", experts.Count, c, false);
+        if (experts.SharedSize is not { } size)
+            return [.. router, .. Projections(prefix, f, c, experts.Count, block)];
+        return
+        [
+            .. router,
+            .. Projections(prefix, f, c, experts.Count, block),
+            .. Projections(prefix + "shared.", size, c, 1, block),
+            .. experts.SharedSwitch ? Linear(prefix + "switch", 1, c, false) : [],
+        ];
+    }
+
+    // The rows of all experts lie one after the other.
+    private static IEnumerable<TensorRequirement> Projections(string prefix, int f, int c, int experts, FeedForwardDescription block) =>
+    [
+        .. block.Plain ? [] : Linear(prefix + "gate", experts * f, c, block.Bias),
+        .. Linear(prefix + "up", experts * f, c, block.Bias),
+        .. Linear(prefix + "down", experts * c, f, block.Bias),
+    ];
 
     private static IEnumerable<TensorRequirement> Norm(string name, NormDescription? norm, int width)
     {

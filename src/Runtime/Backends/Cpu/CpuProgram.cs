@@ -29,6 +29,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private readonly CpuKvCache cache;
     private readonly Dictionary<(RotaryDescription, int), RotaryTable> rotaryTables = [];
     private readonly List<NativeBuffer> constants = [];
+    private readonly Dictionary<FeedForwardDescription, ExpertRouting> routings = [];
     private readonly ProgramContext context;
     private readonly WorkerPool pool;
     private readonly (Node Node, Operation Operation)[] operations;
@@ -118,6 +119,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         foreach (var table in rotaryTables.Values)
             table.Dispose();
         constants.ForEach(buffer => buffer.Dispose());
+        foreach (var routing in routings.Values)
+            routing.Dispose();
     }
 
     private void Draw()
@@ -138,6 +141,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         HeadNormNode { Attention.QueryKeyNorm.Norm: var norm } n => [new HeadNormOperation<TSimd, TVector>(
             context, n, Norm(norm, n.QueryName), Norm(norm, n.KeyName), Address(n.QueriesKeysValues))],
         AddNode n => [new AddOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
+        ExpertsNode n => BindExperts(n),
+        SwitchNode n => [new SwitchOperation(context, n.X.Width, Address(n.Switch), Address(n.X), Address(n.Y))],
         ClampNode n => [new ClampOperation(context, n, Address(n.X), Address(n.Y))],
         ScaleLogitsNode n => [new ScaleLogitsOperation(context, n, n.Head.RowScale ? Vector(TensorSchema.HeadRowScale) : null, Address(n.X))],
         FusedLinearNode n => BindLinear(n),
@@ -173,6 +178,29 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
             inputs.Count > 0 ? (float*)rows.Find(row => row.Input == inputs[i]).Address : context.Packed)).ToArray();
         var product = new LinearOperation<TSimd, TVector>(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y));
         return inputs.Count > 0 ? [new QuantizeOperation(context, node.X, (nint)Address(node.X), rows), product] : [product];
+    }
+
+    private IReadOnlyList<Operation> BindExperts(ExpertsNode node)
+    {
+        var f = node.FeedForward.IntermediateSize;
+        // Layers run one after the other: those that are alike share their working memory.
+        if (!routings.TryGetValue(node.FeedForward, out var routing))
+            routings[node.FeedForward] = routing = new ExpertRouting(node.FeedForward, node.X.Width, Batch.MaxTokens);
+        var type = file.Find(node.Name + "up.weight").DataType;
+        return
+        [
+            new RouteOperation(context, routing, Address(node.Router), Address(node.X)),
+            new ExpertProjectionOperation<TSimd, TVector>(
+                context, routing, Kernel(type), [Matrix("gate", f, node.X.Width), Matrix("up", f, node.X.Width)], node.FeedForward.Activation,
+                routing.Inputs, node.X.Width, node.X.Width, routing.Hidden, routing.HiddenWidth),
+            new ExpertProjectionOperation<TSimd, TVector>(
+                context, routing, Kernel(type), [Matrix("down", node.X.Width, f)], null, routing.Hidden, routing.HiddenWidth, f, routing.Outputs, node.X.Width),
+            new CombineOperation(context, routing, Address(node.Y)),
+        ];
+
+        ExpertMatrix Matrix(string name, int rows, int columns) => file.Find($"{node.Name}{name}.weight") is var tensor && tensor.DataType == type
+            ? new(file.Address(tensor), rows, (nint)rows * columns * type.Size())
+            : throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()} and other projections of the experts {type.Name()}; convert with --dtype to make them alike");
     }
 
     /// <summary>How each segment's input is quantized; segments that want the same share one.</summary>

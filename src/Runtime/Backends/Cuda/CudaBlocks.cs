@@ -8,6 +8,12 @@ internal static class CudaBlocks
     /// <summary>The blocks of <paramref name="model"/> that have none, in words.</summary>
     public static IReadOnlyList<string> Missing(ModelDescription model) => [.. Blocks(model).Where(block => block.IsUsed).Select(block => block.Name).Distinct()];
 
-    private static IEnumerable<(string Name, bool IsUsed)> Blocks(ModelDescription model) => model.Layers.Select(layer =>
-        ("queries and keys that are clamped, then normed across heads", layer.Attention is { Clip: not null, QueryKeyNorm.AcrossHeads: true }));
+    private static IEnumerable<(string Name, bool IsUsed)> Blocks(ModelDescription model)
+    {
+        foreach (var layer in model.Layers)
+        {
+            yield return ("queries and keys that are clamped, then normed across heads", layer.Attention is { Clip: not null, QueryKeyNorm.AcrossHeads: true });
+            yield return ("mixtures of experts", layer.FeedForward.Experts is not null);
+        }
+    }
 }

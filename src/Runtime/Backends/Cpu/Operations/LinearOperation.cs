@@ -92,7 +92,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
             var end = Math.Min(first + itemRows, segments[0].Rows);
             Multiply(segments[0], 0, first, end, scratch);
             Multiply(segments[1], segments[0].Rows, first, end, scratch);
-            Activate(activation, first, end, segments[0].Rows);
+            ActivationLoop<TSimd, TVector>.Run(activation, template.Y, template.YStride, count, first, end, segments[0].Rows);
             return;
         }
 
@@ -105,7 +105,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
                 var end = Math.Min(first + itemRows, segment.Rows);
                 Multiply(segment, column, first, end, scratch);
                 if (epilogue is { } last)
-                    Activate(last, first, end, 0);
+                    ActivationLoop<TSimd, TVector>.Run(last, template.Y, template.YStride, count, first, end, 0);
                 return;
             }
 
@@ -125,52 +125,5 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
         arguments.Bias = segment.Bias;
         arguments.Y += column;
         segment.Kernel.Run(arguments, first, end, scratch);
-    }
-
-    /// <summary>y[t, i] = activation(y[t, i]) for i in [first, end), times y[t, up + i] where <paramref name="up"/> is not zero.</summary>
-    private void Activate(Activation activation, int first, int end, int up)
-    {
-        // One loop for each. With all of them in one, the compiler inlines none: they are calls, which pass registers through memory and
-        // are not optimised before the first prompt is long done (2.3 times the time of the whole product then).
-        switch (activation)
-        {
-            case Activation.Silu:
-                Activate<SiluFunction>(first, end, up);
-                break;
-            case Activation.Gelu:
-                Activate<GeluFunction>(first, end, up);
-                break;
-            case Activation.GeluTanh:
-                Activate<GeluTanhFunction>(first, end, up);
-                break;
-            case Activation.ReluSquared:
-                Activate<ReluSquaredFunction>(first, end, up);
-                break;
-            case Activation.QuickGelu:
-                Activate<QuickGeluFunction>(first, end, up);
-                break;
-            default:
-                Activate<ReluFunction>(first, end, up);
-                break;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Activate<TFunction>(int first, int end, int up)
-        where TFunction : struct, IActivationFunction
-    {
-        for (var token = 0; token < count; token++)
-        {
-            var y = template.Y + (token * template.YStride);
-            var i = first;
-            for (; i + TSimd.Width <= end; i += TSimd.Width)
-            {
-                var value = TFunction.Apply<TSimd, TVector>(TSimd.Load(y + i));
-                TSimd.Store(y + i, up == 0 ? value : TSimd.Multiply(value, TSimd.Load(y + up + i)));
-            }
-
-            for (; i < end; i++)
-                y[i] = TFunction.Apply<SimdScalar, float>(y[i]) * (up == 0 ? 1 : y[up + i]);
-        }
     }
 }
