@@ -164,7 +164,7 @@ public sealed class Model : IDisposable
         return CpuBackend.Compile(graph, file, batch, new CpuOptions(
             options.Instructions ?? InstructionSets.Best,
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
-            options.CacheType ?? DataType.Float16,
+            options.CacheType ?? (Header.Model.HasUnscaledScores ? DataType.Float32 : DataType.Float16),
             blocks,
             ContextLength));
     }

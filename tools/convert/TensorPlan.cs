@@ -42,7 +42,11 @@ internal static class TensorPlan
             var source = family.Source(requirement, model, shelf);
             CheckShape(requirement, source);
             var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType), source);
-            return options.GroupSize is { } groupSize && IsLinear(requirement) ? Quantize(planned, groupSize) : planned;
+            if (options.GroupSize is not { } groupSize || !IsLinear(requirement))
+                return planned;
+            return model.Layers.All(layer => layer.FeedForward.Experts is null)
+                ? Quantize(planned, groupSize)
+                : throw new WeftException($"{folder}: mixtures of experts cannot be quantized yet; leave out --quant");
         }).ToList();
 
         foreach (var tensor in shelf.Left.ToList())

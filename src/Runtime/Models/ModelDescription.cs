@@ -26,6 +26,9 @@ public sealed record ModelDescription
 
     /// <summary>The projection onto the vocabulary.</summary>
     public required HeadDescription Head { get; init; }
+
+    /// <summary>Scores are not scaled down by √D, as GPT-Neo's are not: the rounding of keys counts √D times as much as elsewhere.</summary>
+    internal bool HasUnscaledScores => Layers.Any(layer => layer.Attention.Scale * Math.Sqrt(layer.Attention.HeadSize) > 2);
 }
 
 /// <summary>x = norm(projection · (scale · E[token]) + P[position]); what is null is left out.</summary>
