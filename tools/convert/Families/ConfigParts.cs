@@ -52,13 +52,6 @@ internal static class ConfigParts
     /// <summary>A number that may be null, or missing with the same meaning.</summary>
     public static float? Optional(ConfigFile config, string name) => config.Has(name) ? (float)config.Double(name) : null;
 
-    /// <summary>Refuses a config that switches on what no block computes.</summary>
-    public static void Refuse(ConfigFile config, string name)
-    {
-        if (config.Bool(name, false))
-            throw config.Error($"'{name}' is not supported");
-    }
-
     /// <summary>1/√D.</summary>
     public static float Scale(int headSize) => (float)(1 / Math.Sqrt(headSize));
 

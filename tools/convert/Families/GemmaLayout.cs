@@ -16,7 +16,7 @@ internal abstract class GemmaLayout(params IEnumerable<(string Packed, string So
     /// <summary>Describes a model with the first generation's blocks.</summary>
     protected static ModelDescription DescribeGemma(ConfigFile config, Defaults defaults, Func<int, int?> window)
     {
-        ConfigParts.Refuse(config, "use_bidirectional_attention");
+        ConfigParts.RefuseTrue(config, "use_bidirectional_attention");
         var bias = config.Bool("attention_bias", false);
         var model = Describe(config, defaults with { HeadSize = 256, Tied = true, Activation = "gelu_pytorch_tanh" }, bias, bias, window);
         return WithLayers(model, (layer, _) => layer with { FeedForward = layer.FeedForward with { Activation = Activation(config) } }) with

@@ -29,14 +29,8 @@ internal sealed class GptJ : ModuleFamily
     public override ModelDescription Describe(ConfigFile config) => DescribeTurned(config);
 
     /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
-    {
-        var stored = shelf.Take(SourceName(requirement.Name));
-        if (PartOf(requirement.Name) is not (0 or 1))
-            return new(stored);
-        var attention = model.Layers[LayerOf(requirement.Name)].Attention;
-        return TensorSource.FromPairs(stored, attention.HeadSize, attention.Rotary!.Size!.Value);
-    }
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) =>
+        FromPairs(shelf.Take(SourceName(requirement.Name)), requirement, model);
 
     /// <summary>The model, which CodeGen shares.</summary>
     internal static ModelDescription DescribeTurned(ConfigFile config)

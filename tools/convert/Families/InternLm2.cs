@@ -29,9 +29,6 @@ internal sealed class InternLm2() : LlamaLayout(
     }
 
     /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
-    {
-        var stored = shelf.Take(SourceName(requirement.Name));
-        return new(PartOf(requirement.Name) is >= 0 and var part ? InGroups(stored, model.Layers[LayerOf(requirement.Name)].Attention, part) : stored);
-    }
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) =>
+        FromFused(requirement, model, shelf, InGroups);
 }

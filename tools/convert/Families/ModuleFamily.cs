@@ -92,11 +92,6 @@ internal abstract partial class ModuleFamily : Family
         return fused.Split(0, queries + (2 * d)).Narrow(1, part switch { 0 => 0, 1 => queries, _ => queries + d }, part == 0 ? queries : d);
     }
 
-    /// <summary>The tensor, if it has so many rows: parts of a longer one would be of the wrong places.</summary>
-    protected static StoredTensor OfRows(StoredTensor fused, int rows) => fused.Shape.Count > 0 && fused.Shape[0] == rows
-        ? fused
-        : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but config.json asks for {rows} rows");
-
     /// <summary>A tensor as it is, or where queries, keys and values are fused the rows of one of them.</summary>
     /// <param name="requirement">The packed tensor.</param>
     /// <param name="model">The model.</param>
@@ -118,6 +113,11 @@ internal abstract partial class ModuleFamily : Family
         var rows = stored.Shape.Count == 2 ? stored.Transpose(0, 1) : stored;
         return new(PartOf(requirement.Name) is >= 0 and var part ? InSequence(rows, model.Layers[LayerOf(requirement.Name)].Attention, part) : rows);
     }
+
+    /// <summary>The tensor, if it has so many rows: parts of a longer one would be of the wrong places.</summary>
+    protected static StoredTensor OfRows(StoredTensor fused, int rows) => fused.Shape.Count > 0 && fused.Shape[0] == rows
+        ? fused
+        : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but config.json asks for {rows} rows");
 
     [GeneratedRegex(@"^(layers\.(?<layer>\d+)\.)?(?<module>.+)\.(?<kind>weight|bias)$")]
     private static partial Regex PackedName();

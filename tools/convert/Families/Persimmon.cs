@@ -30,11 +30,7 @@ internal sealed class Persimmon() : LlamaLayout(
     }
 
     /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
-    {
-        var stored = shelf.Take(SourceName(requirement.Name));
-        return PartOf(requirement.Name) is >= 0 and var part
-            ? new(InGroups(stored, model.Layers[LayerOf(requirement.Name)].Attention, part))
-            : TensorSource.Repeated(stored, HeadsOf(requirement.Name, model));
-    }
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => PartOf(requirement.Name) >= 0
+        ? FromFused(requirement, model, shelf, InGroups)
+        : TensorSource.Repeated(shelf.Take(SourceName(requirement.Name)), HeadsOf(requirement.Name, model));
 }

@@ -33,8 +33,8 @@ internal sealed class Qwen : ModuleFamily
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
-        ConfigParts.Refuse(config, "apply_residual_connection_post_layernorm");
-        string Name(string newer, string older) => config.Has(newer) ? newer : older;
+        ConfigParts.RefuseTrue(config, "apply_residual_connection_post_layernorm");
+        string Name(string newer, string older) => ConfigParts.Spelling(config, newer, older);
         var heads = config.Int(Name("num_attention_heads", "n_head"));
         var size = config.Int("kv_channels", 128);
         var turned = (int)(size * config.Double("rotary_pct", 1));

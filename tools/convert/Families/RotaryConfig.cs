@@ -47,7 +47,7 @@ internal static class RotaryConfig
         ConfigFile config, int contextLength, int headSize, double defaultPart, string partName = "partial_rotary_factor", string thetaName = "rope_theta")
     {
         const double DefaultTheta = 10000;
-        var parameters = config.Object("rope_parameters") ?? config.Object("rope_scaling");
+        var parameters = Parameters(config);
         double Member(string name, string older, double whenMissing) =>
             parameters is not null && parameters.Has(name) ? parameters.Double(name) : config.Double(ConfigParts.Spelling(config, older, name), whenMissing);
         return new()
