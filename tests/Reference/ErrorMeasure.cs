@@ -17,6 +17,17 @@ public static class ErrorMeasure
         return Math.Sqrt(norm == 0 ? error : error / norm);
     }
 
+    /// <summary>The median of the relative RMS errors of rows, for models in which a rounding can send a token another way.</summary>
+    public static double MedianRowRms(ReadOnlySpan<float> actual, ReadOnlySpan<double> expected, int width)
+    {
+        RequireSameLength(Widen(actual), expected);
+        var errors = new double[expected.Length / width];
+        for (var row = 0; row < errors.Length; row++)
+            errors[row] = RelativeRms(actual.Slice(row * width, width), expected.Slice(row * width, width));
+        Array.Sort(errors);
+        return errors[errors.Length / 2];
+    }
+
     /// <summary>The largest |actual − expected|; NaN when a value is NaN.</summary>
     public static double MaxDifference(ReadOnlySpan<double> actual, ReadOnlySpan<double> expected)
     {
