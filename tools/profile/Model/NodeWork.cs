@@ -30,11 +30,13 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
             EmbeddingNode n => new("embedding", "embedding", Values(n.Y, n.Y), 0),
             NormNode n => Named(n.Name + ".weight", Values(n.X, n.Y), 0),
             FusedLinearNode n => Linear(n, find, step, Values(n.X, n.Y)),
+            ExpertsNode n => Experts(n, find, step, Values(n.Router, n.X, n.Y)),
             NormedLinearNode n => Linear(n.Linear, find, step, Values(n.Norm.X, n.Linear.Y)),
             RotaryCacheWriteNode n => At(n.Layer, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),
             AttentionNode n => Attention(n, step, Values(n.Queries, n.Y)),
             GatherRowsNode n => new("gather rows", "gather rows", Values(n.Y, n.Y), 0),
-            _ => new(node.GetType().Name, node.GetType().Name, 0, 0),
+            // Element by element: what it reads and what it writes.
+            _ => new(Words(node), Words(node), Values([.. node.Inputs, .. node.Outputs]), 0),
         };
     }
 
@@ -51,11 +53,28 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
     private static NodeWork Attention(AttentionNode node, StepSize step, double values)
     {
         var attention = node.Attention;
-        // A sequence's cache is read once; a query sees the positions up to its own.
-        var cache = 2.0 * step.Sequences * (step.Before + step.TokensEach) * attention.KeyValueHeads * attention.HeadSize * step.CacheBytes;
-        var seen = (double)step.Tokens * (step.Before + ((step.TokensEach + 1) / 2.0));
+        // A sequence's cache is read once, as far as its window reaches; a query sees the positions up to its own.
+        var window = attention.Window ?? int.MaxValue;
+        var read = Math.Min(step.Before, window - 1) + step.TokensEach;
+        var cache = 2.0 * step.Sequences * read * attention.KeyValueHeads * attention.HeadSize * step.CacheBytes;
+        var seen = step.Sequences * Enumerable.Range(step.Before + 1, step.TokensEach).Sum(position => (double)Math.Min(position, window));
         return At(node.Layer, "attention", cache + values, 4.0 * seen * attention.QueryHeads * attention.HeadSize);
     }
+
+    /// <summary>The weights of as many experts as the step's tokens can reach, once each.</summary>
+    private static NodeWork Experts(ExpertsNode node, Func<string, TensorEntry> find, StepSize step, double values)
+    {
+        var experts = node.FeedForward.Experts!;
+        string[] names = node.FeedForward.Plain ? ["up", "down"] : ["gate", "up", "down"];
+        var tensors = names.Select(name => find($"{node.Name}{name}.weight")).ToList();
+        var reached = Math.Min(experts.Count, step.Tokens * experts.Active) / (double)experts.Count;
+        var elements = tensors.Sum(tensor => (double)tensor.Shape[0] * tensor.Shape[1]) / experts.Count;
+        return Named($"{node.Name}experts.weight", (tensors.Sum(tensor => (double)tensor.Length) * reached) + values, 2.0 * step.Tokens * experts.Active * elements);
+    }
+
+    // AddPositionsNode → add positions
+    private static string Words(Node node) =>
+        string.Concat(node.GetType().Name[..^"Node".Length].Select((letter, i) => char.IsUpper(letter) && i > 0 ? $" {char.ToLowerInvariant(letter)}" : $"{char.ToLowerInvariant(letter)}"));
 
     // layers.3.attention.output.weight → layer 3 output
     private static NodeWork Named(string tensor, double bytes, double operations)
