@@ -30,6 +30,8 @@ public sealed class FamilyTests
     [TestCase("mixtral")]
     [TestCase("qwen2-moe")]
     [TestCase("qwen3-moe")]
+    [TestCase("gpt-oss")]
+    [TestCase("gpt-oss-mxfp4")]
     public void A_golden_verifies_with_both_caches(string name)
     {
         var golden = Require.Golden(name);

@@ -43,6 +43,31 @@ public static class BlockModels
         ["experts, normalized"] = model => Feed(model, feed => feed with { IntermediateSize = 41, Experts = new() { Count = 7, Active = 3, Normalized = true } }),
         ["experts and a shared one"] = model => Feed(model, feed => feed with { Experts = new() { Count = 5, Active = 3, SharedSize = 70 } }),
         ["experts and a switched one"] = model => Feed(model, feed => feed with { Experts = new() { Count = 5, Active = 1, SharedSize = 72, SharedSwitch = true } }),
+        ["experts by sigmoid and bias"] = model => Feed(model, feed => feed with
+        {
+            IntermediateSize = 40,
+            Experts = new() { Count = 6, Active = 3, Score = RouterScore.Sigmoid, SelectionBias = true, Normalized = true, Scale = 2.5f },
+        }),
+        ["experts in groups by two"] = model => Feed(model, feed => feed with
+        {
+            IntermediateSize = 24,
+            Experts = new()
+            {
+                Count = 12, Active = 3, Score = RouterScore.Sigmoid, SelectionBias = true, Normalized = true, Scale = 1.5f, SharedSize = 33, Groups = new() { Count = 4, Active = 2, Leading = 2 },
+            },
+        }),
+        ["experts in groups by one"] = model => Feed(model, feed => feed with
+        {
+            IntermediateSize = 24, Experts = new() { Count = 12, Active = 4, Scale = 3, Groups = new() { Count = 3, Active = 2, Leading = 1 } },
+        }),
+        ["experts with biases and limits"] = model => Feed(model, feed => feed with
+        {
+            IntermediateSize = 50, Activation = Activation.QuickGelu, Bias = true, Limit = 0.6f, Experts = new() { Count = 5, Active = 2, RouterBias = true, Normalized = true },
+        }),
+        ["experts without gates"] = model => Feed(model, feed => feed with
+        {
+            IntermediateSize = 50, Activation = Activation.Relu, Plain = true, Bias = true, Experts = new() { Count = 4, Active = 2, Normalized = true, SharedSize = 20 },
+        }),
         ["windows by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { Window = i == 0 ? 9 : null } }),
         ["heads by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { KeyValueHeads = i == 0 ? 4 : 1 } }),
     };

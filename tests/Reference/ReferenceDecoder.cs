@@ -95,8 +95,7 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
     private double[] Mixture(double[] x, FeedForwardDescription block, ExpertsDescription experts, string prefix)
     {
         var c = model.HiddenSize;
-        var f = block.IntermediateSize;
-        var logits = Linear(x, prefix + "router", c, false);
+        var logits = Linear(x, prefix + "router", c, experts.RouterBias);
         var result = experts.SharedSize is { } size ? Projections(x, block with { IntermediateSize = size }, prefix + "shared.") : new double[x.Length];
         if (experts.SharedSwitch)
         {
@@ -107,23 +106,35 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
 
         for (var n = 0; n < x.Length / c; n++)
         {
-            var p = logits[(n * experts.Count)..((n + 1) * experts.Count)];
-            ReferenceAttention.Softmax(p);
-            var chosen = Enumerable.Range(0, experts.Count).OrderByDescending(expert => p[expert]).Take(experts.Active).ToList();
-            var sum = experts.Normalized ? chosen.Sum(expert => p[expert]) : 1;
-            var row = x[(n * c)..((n + 1) * c)];
-            foreach (var expert in chosen)
+            var bias = experts.SelectionBias ? tensors[prefix + TensorSchema.SelectionBias] : new double[experts.Count];
+            foreach (var (expert, weight) in ReferenceRouter.Choose(experts, logits[(n * experts.Count)..((n + 1) * experts.Count)], bias))
             {
-                double[] Rows(string name, int rows, int columns) => tensors[$"{prefix}{name}.weight"][(expert * rows * columns)..((expert + 1) * rows * columns)];
-                var up = ReferenceLinear.Apply(row, Rows("up", f, c), [], c);
-                var product = ReferenceLinear.Apply(row, Rows("gate", f, c), [], c).Select((gate, i) => ReferenceActivation.Apply(block.Activation, gate) * up[i]).ToArray();
-                var given = ReferenceLinear.Apply(product, Rows("down", c, f), [], f);
+                var given = Expert(x[(n * c)..((n + 1) * c)], block, prefix, expert);
                 for (var i = 0; i < c; i++)
-                    result[(n * c) + i] += p[expert] / sum * given[i];
+                    result[(n * c) + i] += weight * given[i];
             }
         }
 
         return result;
+    }
+
+    private double[] Expert(double[] x, FeedForwardDescription block, string prefix, int expert)
+    {
+        double[] Apply(string name, double[] input, int rows)
+        {
+            var weights = tensors[$"{prefix}{name}.weight"].AsSpan(expert * rows * input.Length, rows * input.Length);
+            return ReferenceLinear.Apply(input, weights, block.Bias ? tensors[$"{prefix}{name}.bias"].AsSpan(expert * rows, rows) : [], input.Length);
+        }
+
+        var up = Apply("up", x, block.IntermediateSize);
+        var gate = block.Plain ? up : Apply("gate", x, block.IntermediateSize);
+        if (block.Limit is { } limit)
+        {
+            gate = Array.ConvertAll(gate, value => Math.Min(value, limit));
+            up = Array.ConvertAll(up, value => Math.Clamp(value, -limit, limit) + 1);
+        }
+
+        return Apply("down", [.. gate.Select((value, i) => ReferenceActivation.Apply(block.Activation, value) * (block.Plain ? 1 : up[i]))], model.HiddenSize);
     }
 
     private double[] Projections(double[] x, FeedForwardDescription block, string prefix)

@@ -85,7 +85,7 @@ public static class Converter
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var layout = new QuantizedLayout(tensor.Shape[0], tensor.Shape[1], tensor.DataType, quantized.Meaning);
-                writer.Append(TilePacker.Pack(quantized.Source.Read(), layout));
+                writer.Append(quantized.Source.Pack(layout));
                 done += tensor.SourceBytes;
                 progress?.Report(new(tensor.Name, done, total));
                 continue;

@@ -73,6 +73,8 @@ internal static class TensorPlan
     private static PlannedTensor? TryTakeQuantized(
         TensorShelf shelf, TensorRequirement requirement, string name, QuantizationConfig stored, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
     {
+        if (stored.Method == QuantizationMethod.Mxfp4)
+            return TryTakeMxfp4(shelf, requirement, name, source);
         const string Weight = "weight";
         var matrix = name[..^Weight.Length];
         if (Find("qweight") is not { } codes)
@@ -90,6 +92,19 @@ internal static class TensorPlan
         };
 
         StoredTensor? Find(string last) => shelf.TryTake(matrix + last);
+    }
+
+    private static PlannedTensor? TryTakeMxfp4(
+        TensorShelf shelf, TensorRequirement requirement, string name, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
+    {
+        if (shelf.TryTake(name + "_blocks") is not { } blocks)
+            return null;
+        var scales = shelf.Take(name + "_scales");
+        var numbers = Mxfp4Matrix.Numbers(name, blocks, scales);
+        var view = source(new Dictionary<string, StoredTensor> { [name] = numbers });
+        CheckShape(requirement, view);
+        var rows = SelectedRows.Find(view, numbers) ?? [.. Enumerable.Range(0, requirement.Shape[0])];
+        return new(requirement.Name, requirement.Shape, DataType.Mxfp4, new TensorSource(blocks)) { Quantized = (Mxfp4Matrix.Meaning, new Mxfp4Matrix(blocks, scales, rows)) };
     }
 
     private static PlannedTensor Quantize(PlannedTensor dense, int groupSize)

@@ -18,6 +18,7 @@ namespace Weft.Cli.Output;
         typeof(SnakeCaseWords<NormKind>),
         typeof(SnakeCaseWords<RotaryScalingKind>),
         typeof(SnakeCaseWords<Activation>),
+        typeof(SnakeCaseWords<RouterScore>),
         typeof(SnakeCaseWords<LoadEndpoint>),
     ])]
 [JsonSerializable(typeof(BenchReport))]

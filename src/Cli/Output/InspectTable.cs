@@ -78,9 +78,16 @@ internal static class InspectTable
 
         var norm = layer.AttentionNorm ?? layer.AttentionOutputNorm ?? layer.AttentionSumNorm;
         var order = layer.AttentionNorm is null ? "after" : layer.AttentionOutputNorm is null ? "before" : "before and after";
-        return string.Join(", ", parts) + $"; {rotary}; {Word(block.Activation)}{(block.Plain ? "" : "-gated")} feed-forward {block.IntermediateSize}{(layer.Parallel ? " beside attention" : "")}; "
+        return string.Join(", ", parts) + $"; {rotary}; {Word(block.Activation)}{(block.Plain ? "" : "-gated")} feed-forward {Experts(block)}{block.IntermediateSize}{(layer.Parallel ? " beside attention" : "")}; "
             + (norm is null ? "no norm" : string.Create(CultureInfo.InvariantCulture, $"{Word(norm.Kind)} norm {order}, ε {norm.Epsilon:0.##e+0}"));
     }
+
+    private static string Experts(FeedForwardDescription block) => block.Experts switch
+    {
+        null => "",
+        { SharedSize: { } size } experts => $"{experts.Active} of {experts.Count} experts and one of {size} for all, each ",
+        var experts => $"{experts.Active} of {experts.Count} experts, each ",
+    };
 
     private static string Word(Enum value) => value.ToString().ToLowerInvariant();
 

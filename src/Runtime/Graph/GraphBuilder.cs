@@ -95,7 +95,7 @@ public sealed class GraphBuilder
     {
         if (block.Experts is not { } experts)
             return BuildProjections(prefix, block, x);
-        var router = Linear(prefix + "router", false, x, experts.Count);
+        var router = Linear(prefix + "router", experts.RouterBias, x, experts.Count);
         var mixed = Map(x, y => new ExpertsNode(block, prefix, router, x, y));
         if (experts.SharedSize is not { } size)
             return mixed;

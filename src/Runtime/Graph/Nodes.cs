@@ -99,17 +99,36 @@ public sealed record ActivationNode(Activation Activation, Value X, Value Y) : N
 }
 
 /// <summary>
-/// y = Σ pᵢ · expertᵢ(x) over the experts with the largest logits, p being their softmax (<see cref="ExpertsDescription"/>). The experts' tensors begin with
-/// <paramref name="Name"/>.
+/// y = Σ wᵢ · expertᵢ(x) over the experts that the router's logits choose, w being what they weigh (<see cref="ExpertsDescription"/>). The experts' tensors
+/// begin with <paramref name="Name"/>.
 /// </summary>
 public sealed record ExpertsNode(FeedForwardDescription FeedForward, string Name, Value Router, Value X, Value Y) : Node
 {
+    /// <summary>Working memory, for backends that keep it among the values; null where they have their own.</summary>
+    public ExpertScratch? Scratch { get; init; }
+
+    /// <summary>The products that read the node's input: gate and up, or up alone.</summary>
+    public IReadOnlyList<LinearSegment> Inner =>
+        FeedForward.Plain ? [Segment("up", FeedForward.IntermediateSize)] : [Segment("gate", FeedForward.IntermediateSize), Segment("up", FeedForward.IntermediateSize)];
+
+    /// <summary>The product that gives the experts' results: down.</summary>
+    public LinearSegment Outer => Segment("down", Y.Width);
+
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [Router, X];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Value> Outputs => [Y];
+    public override IReadOnlyList<Value> Outputs => Scratch is { } scratch ? [Y, scratch.Routing, scratch.Hidden, scratch.Given] : [Y];
+
+    private LinearSegment Segment(string name, int rows) =>
+        new($"{Name}{name}.weight", FeedForward.Bias ? $"{Name}{name}.bias" : null, FeedForward.Experts!.Count * rows);
 }
+
+/// <summary>Working memory of an <see cref="ExpertsNode"/>. An assignment is one expert of one token; a token has as many as there are active experts.</summary>
+/// <param name="Routing">[N, 8 · active] 32-bit words: experts chosen and what they weigh; assignments sorted by expert and where each went; tiles of them.</param>
+/// <param name="Hidden">[assignments, F], rows padded: what the outer product reads.</param>
+/// <param name="Given">[assignments, C], rows padded: what each expert gives.</param>
+public sealed record ExpertScratch(Value Routing, Value Hidden, Value Given);
 
 /// <summary>y = sigmoid(switch) · x, with one switch a row.</summary>
 public sealed record SwitchNode(Value Switch, Value X, Value Y) : Node

@@ -62,18 +62,8 @@ public static class ModelCheck
             return "the attention window must be positive";
         if (layer.FeedForward.IntermediateSize < 1)
             return "the feed-forward size must be positive";
-        if (layer.FeedForward.Experts is { } experts)
-        {
-            if (experts.Count < 1 || experts.Active < 1 || experts.Active > experts.Count)
-                return $"a token cannot go through {experts.Active} of {experts.Count} experts";
-            if (experts.SharedSize is < 1 || (experts.SharedSwitch && experts.SharedSize is null))
-                return "the shared expert's size must be positive";
-            if (layer.FeedForward.Plain || layer.FeedForward.Bias)
-                return "experts have a gate and no biases";
-            if ((long)experts.Count * Math.Max(layer.FeedForward.IntermediateSize, hiddenSize) > int.MaxValue)
-                return "the experts have too many rows together";
-        }
-
+        if (FindError(layer.FeedForward, hiddenSize) is { } expertsError)
+            return expertsError;
         if (layer.ResidualScale is { } scale && !float.IsFinite(scale))
             return "the residual scale must be finite";
         if (layer.Parallel && (layer.AttentionSumNorm ?? layer.FeedForwardSumNorm) is not null)
@@ -84,6 +74,31 @@ public static class ModelCheck
             layer.FeedForwardNorm, layer.FeedForwardOutputNorm, layer.FeedForwardSumNorm,
         ];
         return FindError(attention.Rotary) ?? norms.Select(FindError).FirstOrDefault(error => error is not null);
+    }
+
+    private static string? FindError(FeedForwardDescription block, int hiddenSize)
+    {
+        if (block.Limit is { } limit && (!IsPositive(limit) || block is { Plain: true } or { Experts: null } or { Experts.SharedSize: not null }))
+            return "a limit must be positive, and is of gates of experts of which none is shared";
+        if (block.Experts is not { } experts)
+            return null;
+        if (experts.Count < 1 || experts.Active < 1 || experts.Active > experts.Count)
+            return $"a token cannot go through {experts.Active} of {experts.Count} experts";
+        if (experts.Groups is { } groups)
+        {
+            if (groups.Count < 1 || experts.Count % groups.Count != 0)
+                return $"{experts.Count} experts cannot be in {groups.Count} even groups";
+            if (groups.Active < 1 || groups.Active > groups.Count || experts.Count / groups.Count * groups.Active < experts.Active)
+                return $"{experts.Active} experts cannot be chosen from {groups.Active} of {groups.Count} groups of {experts.Count / groups.Count}";
+            if (groups.Leading < 1 || groups.Leading > experts.Count / groups.Count)
+                return $"{groups.Leading} scores cannot speak for a group of {experts.Count / groups.Count} experts";
+        }
+
+        if (experts.Scale is { } scale && !float.IsFinite(scale))
+            return "the experts' scale must be finite";
+        if (experts.SharedSize is < 1 || (experts.SharedSwitch && experts.SharedSize is null))
+            return "the shared expert's size must be positive";
+        return (long)experts.Count * Math.Max(block.IntermediateSize, hiddenSize) > int.MaxValue ? "the experts have too many rows together" : null;
     }
 
     private static bool IsPositive(float x) => x is > 0 and < float.PositiveInfinity;

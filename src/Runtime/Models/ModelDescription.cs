@@ -219,6 +219,9 @@ public sealed record RotaryScaling
     /// <summary>Rotations below which a dimension is interpolated in full (Yarn).</summary>
     public double BetaSlow { get; init; }
 
+    /// <summary>The dimensions between which Yarn's ramp lies are not rounded to whole ones (gpt-oss release).</summary>
+    public bool Unrounded { get; init; }
+
     /// <summary>Factor on cos and sin, already resolved by the converter (Yarn, LongRope).</summary>
     public double AttentionFactor { get; init; }
 
@@ -227,8 +230,8 @@ public sealed record RotaryScaling
 
     /// <summary>By value, the list too: layers that turn alike share a table.</summary>
     public bool Equals(RotaryScaling? other) => other is not null
-        && (Kind, Factor, OriginalContextLength, LowFrequencyFactor, HighFrequencyFactor, BetaFast, BetaSlow, AttentionFactor)
-            == (other.Kind, other.Factor, other.OriginalContextLength, other.LowFrequencyFactor, other.HighFrequencyFactor, other.BetaFast, other.BetaSlow, other.AttentionFactor)
+        && (Kind, Factor, OriginalContextLength, LowFrequencyFactor, HighFrequencyFactor, BetaFast, BetaSlow, Unrounded, AttentionFactor)
+            == (other.Kind, other.Factor, other.OriginalContextLength, other.LowFrequencyFactor, other.HighFrequencyFactor, other.BetaFast, other.BetaSlow, other.Unrounded, other.AttentionFactor)
         && (Divisors ?? []).SequenceEqual(other.Divisors ?? []);
 
     /// <inheritdoc/>
@@ -272,13 +275,28 @@ public sealed record FeedForwardDescription
     /// <summary>All its projections have a bias.</summary>
     public bool Bias { get; init; }
 
+    /// <summary>
+    /// L of experts' gates that are clamped: activation(min(gate(x), L)) · (clamp(up(x), ±L) + 1) is what down reads (gpt-oss release, 2025); null for none.
+    /// </summary>
+    public float? Limit { get; init; }
+
     /// <summary>There are many such blocks, of which each token goes through a few; null for one.</summary>
     public ExpertsDescription? Experts { get; init; }
 }
 
+/// <summary>How a router's logits become scores.</summary>
+public enum RouterScore
+{
+    /// <summary>exp(logit) / Σ exp, over all experts.</summary>
+    Softmax,
+
+    /// <summary>1 / (1 + exp(−logit)), each by itself.</summary>
+    Sigmoid,
+}
+
 /// <summary>
-/// A mixture of experts (Shazeer et al. 2017, arXiv 1701.06538): p = softmax(router · x), y = Σ pᵢ · expertᵢ(x) over the experts with the largest p, plus
-/// what an expert gives that every token goes through.
+/// A mixture of experts (Shazeer et al. 2017, arXiv 1701.06538): s = score(router · x), y = scale · Σ sᵢ · expertᵢ(x) over the experts that are chosen, those
+/// with the largest s, plus what an expert gives that every token goes through.
 /// </summary>
 public sealed record ExpertsDescription
 {
@@ -288,14 +306,45 @@ public sealed record ExpertsDescription
     /// <summary>How many a token goes through.</summary>
     public required int Active { get; init; }
 
-    /// <summary>The p of those are divided by their sum.</summary>
+    /// <summary>What the router's logits become.</summary>
+    public RouterScore Score { get; init; }
+
+    /// <summary>The router has a bias.</summary>
+    public bool RouterBias { get; init; }
+
+    /// <summary>There is a bias that is added to the scores for choosing, not for weighing (Wang et al. 2024, arXiv 2408.15664).</summary>
+    public bool SelectionBias { get; init; }
+
+    /// <summary>A token goes through experts of a few groups; null where experts are not grouped.</summary>
+    public ExpertGroupsDescription? Groups { get; init; }
+
+    /// <summary>The scores of the chosen are divided by their sum. With softmax that is a softmax over the chosen alone.</summary>
     public bool Normalized { get; init; }
+
+    /// <summary>Factor on the sum; null for 1.</summary>
+    public float? Scale { get; init; }
 
     /// <summary>Width of the expert that every token goes through; null for none.</summary>
     public int? SharedSize { get; init; }
 
     /// <summary>What that expert gives is multiplied by sigmoid(switch · x).</summary>
     public bool SharedSwitch { get; init; }
+}
+
+/// <summary>
+/// Experts in groups of neighbours: experts are chosen from the groups with the largest sum of their <see cref="Leading"/> largest scores, selection bias
+/// included (with 1 DeepSeek-V2, arXiv 2405.04434; with 2 DeepSeek-V3, arXiv 2412.19437).
+/// </summary>
+public sealed record ExpertGroupsDescription
+{
+    /// <summary>How many there are; divides the experts.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>How many a token's experts are chosen from.</summary>
+    public required int Active { get; init; }
+
+    /// <summary>How many of a group's scores speak for it.</summary>
+    public required int Leading { get; init; }
 }
 
 /// <summary>The projection of the last hidden state onto the vocabulary: logits = soft_cap(scale · row_scale · (W · x + b)).</summary>

@@ -65,8 +65,9 @@ public sealed class RotaryFrequencies
         double Dimension(double rotations) =>
             headSize * Math.Log(scaling.OriginalContextLength / (rotations * 2 * Math.PI)) / (2 * Math.Log(theta));
 
-        var low = Math.Max(Math.Floor(Dimension(scaling.BetaFast)), 0);
-        var high = Math.Min(Math.Ceiling(Dimension(scaling.BetaSlow)), headSize - 1);
+        var (first, last) = (Dimension(scaling.BetaFast), Dimension(scaling.BetaSlow));
+        var low = Math.Max(scaling.Unrounded ? first : Math.Floor(first), 0);
+        var high = Math.Min(scaling.Unrounded ? last : Math.Ceiling(last), headSize - 1);
         if (low == high)
             high += 0.001;
         for (var i = 0; i < inverse.Length; i++)

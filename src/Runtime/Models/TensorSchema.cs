@@ -48,6 +48,9 @@ public static class TensorSchema
     /// <summary>Name of the norm of the embedding, without ".weight".</summary>
     public const string EmbeddingNorm = "embedding_norm";
 
+    /// <summary>Name of the bias for choosing experts, after a layer's feed-forward prefix.</summary>
+    public const string SelectionBias = "selection_bias";
+
     /// <summary>Every tensor of <paramref name="model"/> in file order, which is the order in which a step reads them.</summary>
     public static IEnumerable<TensorRequirement> Of(ModelDescription model)
     {
@@ -111,14 +114,12 @@ public static class TensorSchema
         var f = block.IntermediateSize;
         if (block.Experts is not { } experts)
             return Projections(prefix, f, c, 1, block);
-        var router = Linear(prefix + "router", experts.Count, c, false);
-        if (experts.SharedSize is not { } size)
-            return [.. router, .. Projections(prefix, f, c, experts.Count, block)];
         return
         [
-            .. router,
+            .. Linear(prefix + "router", experts.Count, c, experts.RouterBias),
+            .. experts.SelectionBias ? [new TensorRequirement(prefix + SelectionBias, [experts.Count])] : Array.Empty<TensorRequirement>(),
             .. Projections(prefix, f, c, experts.Count, block),
-            .. Projections(prefix + "shared.", size, c, 1, block),
+            .. experts.SharedSize is { } size ? Projections(prefix + "shared.", size, c, 1, block) : [],
             .. experts.SharedSwitch ? Linear(prefix + "switch", 1, c, false) : [],
         ];
     }

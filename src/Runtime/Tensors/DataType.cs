@@ -20,4 +20,7 @@ public enum DataType
 
     /// <summary>Codes from 0 to 255, likewise.</summary>
     Int8,
+
+    /// <summary>Numbers of 4 bits (E2M1) of which 32 share a power of two (OCP Microscaling Formats v1.0, 2023); weights only.</summary>
+    Mxfp4,
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Weft.Tensors;
 
-/// <summary>Sizes and the short names (<c>f32</c>, <c>f16</c>, <c>bf16</c>, <c>int4</c>, <c>int8</c>) that files and command lines use.</summary>
+/// <summary>Sizes and the short names (<c>f32</c>, <c>f16</c>, <c>bf16</c>, <c>int4</c>, <c>int8</c>, <c>mxfp4</c>) that files and command lines use.</summary>
 public static class DataTypes
 {
     /// <summary>Bytes of one element; codes have no size of their own, they come in tiles.</summary>
@@ -15,7 +15,7 @@ public static class DataTypes
     };
 
     /// <summary>The type holds codes.</summary>
-    public static bool IsQuantized(this DataType type) => type is DataType.Int4 or DataType.Int8;
+    public static bool IsQuantized(this DataType type) => type is DataType.Int4 or DataType.Int8 or DataType.Mxfp4;
 
     /// <summary>The short name, as written in packed files.</summary>
     public static string Name(this DataType type) => type switch
@@ -25,6 +25,7 @@ public static class DataTypes
         DataType.BFloat16 => "bf16",
         DataType.Int4 => "int4",
         DataType.Int8 => "int8",
+        DataType.Mxfp4 => "mxfp4",
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
     };
 
@@ -39,6 +40,7 @@ public static class DataTypes
             "bf16" => (DataType.BFloat16, true),
             "int4" => (DataType.Int4, true),
             "int8" => (DataType.Int8, true),
+            "mxfp4" => (DataType.Mxfp4, true),
             _ => (default, false),
         };
         return known;

@@ -33,14 +33,15 @@ public sealed class QuantizedLayout
     public QuantizedLayout(int rows, int columns, DataType type, Quantization quantization)
     {
         ArgumentNullException.ThrowIfNull(quantization);
-        (Rows, Columns, Bits, Quantization) = (rows, columns, type == DataType.Int4 ? 4 : 8, quantization);
+        (Rows, Columns, Bits, Quantization) = (rows, columns, type == DataType.Int8 ? 8 : 4, quantization);
+        ScaleBytes = type == DataType.Mxfp4 ? 1 : sizeof(ushort);
         RowBlocks = Up(rows, TileRows);
         TileColumns = TileBytes * 8 / (TileRows * Bits);
         ColumnTiles = Up(columns, TileColumns);
         Groups = columns / quantization.GroupSize;
         Scales = Align(checked((long)RowBlocks * ColumnTiles * TileBytes));
         var perGroup = (long)RowBlocks * Groups * TileRows;
-        ZeroPoints = Align(Scales + (perGroup * sizeof(ushort)));
+        ZeroPoints = Align(Scales + (perGroup * ScaleBytes));
         Order = Align(ZeroPoints + (quantization.ZeroPoints ? perGroup : 0));
         Length = Order + (quantization.Permuted ? (long)columns * sizeof(int) : 0);
     }
@@ -69,7 +70,10 @@ public sealed class QuantizedLayout
     /// <summary>Scales of a row.</summary>
     public int Groups { get; }
 
-    /// <summary>First byte of the scales: f16 [RowBlocks, Groups, 16].</summary>
+    /// <summary>Of a scale: two of an f16, or one of a power of two.</summary>
+    public int ScaleBytes { get; }
+
+    /// <summary>First byte of the scales: [RowBlocks, Groups, 16].</summary>
     public long Scales { get; }
 
     /// <summary>First byte of the zero points: bytes [RowBlocks, Groups, 16].</summary>

@@ -49,6 +49,7 @@ internal static class WeftJson
         typeof(SnakeCaseConverter<NormKind>),
         typeof(SnakeCaseConverter<RotaryScalingKind>),
         typeof(SnakeCaseConverter<Activation>),
+        typeof(SnakeCaseConverter<RouterScore>),
         typeof(SnakeCaseConverter<NormalizerKind>),
         typeof(SnakeCaseConverter<PreTokenizerKind>),
     ])]

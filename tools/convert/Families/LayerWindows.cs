@@ -8,9 +8,9 @@ internal static class LayerWindows
         config.Bool("use_sliding_window", false) ? Mixed(config, layer => layer >= config.Int("max_window_layers", 28)) : _ => null;
 
     /// <summary>Windows in the layers that layer_types names, or in those of a rule where it is missing.</summary>
-    public static Func<int, int?> Mixed(ConfigFile config, Func<int, bool> rule)
+    public static Func<int, int?> Mixed(ConfigFile config, Func<int, bool> rule, int defaultWindow = 4096)
     {
-        int? window = config.IsNull("sliding_window") ? null : config.Int("sliding_window", 4096);
+        int? window = config.IsNull("sliding_window") ? null : config.Int("sliding_window", defaultWindow);
         return layer => IsSliding(config, layer, rule) ? window : null;
     }
 

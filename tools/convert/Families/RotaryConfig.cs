@@ -82,8 +82,6 @@ internal static class RotaryConfig
                     HighFrequencyFactor = scaling.Double("high_freq_factor"),
                 };
             case "yarn":
-                if (!scaling.Bool("truncate", whenMissing: true))
-                    throw scaling.Error("rotary scaling 'yarn' with 'truncate' false is not supported");
                 return new()
                 {
                     Kind = RotaryScalingKind.Yarn,
@@ -91,6 +89,7 @@ internal static class RotaryConfig
                     OriginalContextLength = scaling.Int("original_max_position_embeddings", contextLength),
                     BetaFast = scaling.Double("beta_fast", 32),
                     BetaSlow = scaling.Double("beta_slow", 1),
+                    Unrounded = !scaling.Bool("truncate", whenMissing: true),
                     AttentionFactor = AttentionFactor(scaling),
                 };
             case var other:

@@ -12,12 +12,15 @@ internal enum QuantizationMethod
 
     /// <summary>AutoAWQ's GEMM layout (Lin et al. 2023, arXiv 2306.00978).</summary>
     Awq,
+
+    /// <summary>gpt-oss's layout of experts in MXFP4.</summary>
+    Mxfp4,
 }
 
 /// <summary>What config.json (or the file beside it that older tools wrote) says about quantization.</summary>
 internal sealed record QuantizationConfig
 {
-    private const string Supported = "supported are gptq with 4 or 8 bits and awq with 4 bits in the GEMM layout";
+    private const string Supported = "supported are gptq with 4 or 8 bits, awq with 4 bits in the GEMM layout and mxfp4";
 
     /// <summary>Which layout.</summary>
     public required QuantizationMethod Method { get; init; }
@@ -35,7 +38,7 @@ internal sealed record QuantizationConfig
     public int ZeroPointOffset { get; init; }
 
     /// <summary>Type of the codes.</summary>
-    public DataType Type => Bits == 4 ? DataType.Int4 : DataType.Int8;
+    public DataType Type => Method == QuantizationMethod.Mxfp4 ? DataType.Mxfp4 : Bits == 4 ? DataType.Int4 : DataType.Int8;
 
     /// <summary>Rows of the matrix that these codes are of; null where they are no matrix.</summary>
     public int? RowsOf(StoredTensor codes) => codes.Shape.Count != 2 ? null : (int)codes.Shape[1] * (Method == QuantizationMethod.Awq ? 32 / Bits : 1);
@@ -62,6 +65,7 @@ internal sealed record QuantizationConfig
     {
         "gptq" => Gptq(config),
         "awq" => Awq(config),
+        "mxfp4" => new() { Method = QuantizationMethod.Mxfp4, Bits = 4, GroupSize = Mxfp4Matrix.Meaning.GroupSize },
         _ => throw config.Error($"the quantization '{method}' is not supported; {Supported}"),
     };
 

@@ -1,3 +1,5 @@
+using Weft.Weights;
+
 namespace Weft.Convert.Quantization;
 
 /// <summary>A quantized matrix [M, K] on its way into tiles: w = (code − zero point) · scale.</summary>
@@ -25,4 +27,7 @@ internal abstract class QuantizedSource
     /// <summary>Reads or computes it.</summary>
     /// <exception cref="WeftException">The checkpoint's numbers make no sense.</exception>
     public abstract QuantizedMatrix Read();
+
+    /// <summary>Reads or computes it, in the packed file's order.</summary>
+    public virtual byte[] Pack(QuantizedLayout layout) => TilePacker.Pack(Read(), layout);
 }

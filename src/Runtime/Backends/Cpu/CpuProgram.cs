@@ -161,7 +161,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
                 $"{file.Path}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}; convert with --dtype to make them alike");
         }
 
-        var inputs = first.DataType.IsQuantized() ? Inputs(node) : [];
+        var inputs = HasIntegers(first) ? Inputs(node) : [];
         var rows = inputs.Distinct().Select(input => new QuantizedRows(input, 0)).ToList();
         var next = (nint)context.Packed;
         for (var i = 0; i < rows.Count; i++)
@@ -171,7 +171,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         }
 
         var segments = node.Segments.Select((segment, i) => new BoundSegment(
-            inputs.Count > 0 ? QuantizedMatMul.Create(file.Find(segment.Weight).Tiles, inputs[i], options.Instructions) : Kernel(first.DataType),
+            inputs.Count > 0 ? QuantizedMatMul.Create(file.Find(segment.Weight).Tiles, inputs[i], options.Instructions) : Kernel(file.Find(segment.Weight)),
             Weight(segment.Weight),
             segment.Bias is { } bias ? Vector(bias) : null,
             segment.Rows,
@@ -182,26 +182,32 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     private IReadOnlyList<Operation> BindExperts(ExpertsNode node)
     {
-        var f = node.FeedForward.IntermediateSize;
+        var (block, c) = (node.FeedForward, node.X.Width);
+        var f = block.IntermediateSize;
         // Layers run one after the other: those that are alike share their working memory.
-        if (!routings.TryGetValue(node.FeedForward, out var routing))
-            routings[node.FeedForward] = routing = new ExpertRouting(node.FeedForward, node.X.Width, Batch.MaxTokens);
-        var type = file.Find(node.Name + "up.weight").DataType;
+        if (!routings.TryGetValue(block, out var routing))
+            routings[block] = routing = new ExpertRouting(block, c, Batch.MaxTokens);
         return
         [
-            new RouteOperation(context, routing, Address(node.Router), Address(node.X)),
-            new ExpertProjectionOperation<TSimd, TVector>(
-                context, routing, Kernel(type), [Matrix("gate", f, node.X.Width), Matrix("up", f, node.X.Width)], node.FeedForward.Activation,
-                routing.Inputs, node.X.Width, node.X.Width, routing.Hidden, routing.HiddenWidth),
-            new ExpertProjectionOperation<TSimd, TVector>(
-                context, routing, Kernel(type), [Matrix("down", node.X.Width, f)], null, routing.Hidden, routing.HiddenWidth, f, routing.Outputs, node.X.Width),
+            new RouteOperation(context, routing, Address(node.Router), block.Experts!.SelectionBias ? Vector(node.Name + TensorSchema.SelectionBias) : null, Address(node.X)),
+            new ExpertProjectionOperation<TSimd, TVector>(context, routing, [.. node.Inner.Select(Matrix)], block, routing.Inputs, c, c, routing.Hidden, routing.HiddenWidth),
+            new ExpertProjectionOperation<TSimd, TVector>(context, routing, [Matrix(node.Outer)], null, routing.Hidden, routing.HiddenWidth, f, routing.Outputs, c),
             new CombineOperation(context, routing, Address(node.Y)),
         ];
 
-        ExpertMatrix Matrix(string name, int rows, int columns) => file.Find($"{node.Name}{name}.weight") is var tensor && tensor.DataType == type
-            ? new(file.Address(tensor), rows, (nint)rows * columns * type.Size())
-            : throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()} and other projections of the experts {type.Name()}; convert with --dtype to make them alike");
+        ExpertMatrix Matrix(LinearSegment segment)
+        {
+            var tensor = file.Find(segment.Weight);
+            if (HasIntegers(tensor))
+                throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()}, which experts cannot be yet");
+            if (tensor.DataType != file.Find(node.Outer.Weight).DataType)
+                throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()} and other projections of the experts are not; convert with --dtype to make them alike");
+            return new(Kernel(tensor), file.Address(tensor), segment.Bias is { } bias ? Vector(bias) : null, segment.Rows / block.Experts!.Count);
+        }
     }
+
+    /// <summary>Codes that are multiplied as integers, with activations rounded to 8 bits.</summary>
+    private static bool HasIntegers(TensorEntry tensor) => tensor.DataType is DataType.Int4 or DataType.Int8;
 
     /// <summary>How each segment's input is quantized; segments that want the same share one.</summary>
     private List<QuantizedInput> Inputs(FusedLinearNode node)
@@ -218,8 +224,9 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     private int MaxRows(FusedLinearNode node) => node.X.Rows == Rows.Tokens ? Batch.MaxTokens : Batch.MaxLogitRows;
 
-    private static MatMulKernel Kernel(DataType type) => type switch
+    private static MatMulKernel Kernel(TensorEntry tensor) => tensor.DataType switch
     {
+        DataType.Mxfp4 => new Mxfp4MatMulKernel<TSimd, TVector>(tensor.Tiles),
         DataType.Float32 => MatMulKernel<TSimd, TVector, Float32Weights>.Instance,
         DataType.BFloat16 => MatMulKernel<TSimd, TVector, BFloat16Weights>.Instance,
         _ => MatMulKernel<TSimd, TVector, Float16Weights>.Instance,
@@ -253,14 +260,15 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         Sinks = node.Sinks is { } sinks ? Vector(sinks) : null,
     });
 
-    private int PackedFloats() => graph.Nodes.OfType<FusedLinearNode>().Max(node => file.Find(node.Segments[0].Weight) is var first && first.DataType.IsQuantized()
+    private int PackedFloats() => graph.Nodes.OfType<FusedLinearNode>().Max(node => file.Find(node.Segments[0].Weight) is var first && HasIntegers(first)
         ? Inputs(node).Distinct().Sum(input => input.Bytes) * MaxRows(node) / sizeof(float)
         : MatMulKernel.PackedFloats(first.Shape[1]));
 
     private int ScratchFloats() => graph.Nodes.OfType<AttentionNode>()
         .Select(node => AttentionKernel.ScratchFloats(node.Attention.HeadSize))
         .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
-        .Concat(file.Header.Tensors.Where(tensor => tensor.DataType.IsQuantized()).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
+        .Concat(file.Header.Tensors.Where(HasIntegers).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
+        .Concat(file.Header.Tensors.Where(tensor => tensor.DataType == DataType.Mxfp4).Select(tensor => Mxfp4MatMulKernel<TSimd, TVector>.ScratchFloats(tensor.Tiles)))
         .Max();
 
     private PositionTable Positions(string name, Value y) => new(file.Find(name).DataType, Weight(name), y.Width);
