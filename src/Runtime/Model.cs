@@ -182,7 +182,7 @@ public sealed class Model : IDisposable
     {
         const int MostContexts = 8;
         const int CacheElementBytes = 2;
-        var bytes = description.Layers.Sum(layer => 2L * layer.Attention.KeyValueHeads * layer.Attention.HeadSize * CacheElementBytes);
+        var bytes = description.Layers.Sum(layer => (long)layer.Attention.CacheSize * CacheElementBytes);
         var fit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / bytes;
         var wanted = (long)description.ContextLength * Math.Min(sequences, MostContexts);
         return (int)Math.Clamp(Math.Min(wanted, fit), description.ContextLength, int.MaxValue / 2);
@@ -193,12 +193,12 @@ public sealed class Model : IDisposable
         var embedding = file.Find(TensorSchema.Embedding);
         var bytes = (long)description.HiddenSize * embedding.DataType.Size();
         var operations = 0L;
-        foreach (var tensor in Header.Tensors.Where(tensor => tensor.Shape.Count == 2))
+        foreach (var tensor in Header.Tensors.Where(tensor => tensor.Shape.Count > 1))
         {
             if (tensor.Name == TensorSchema.Embedding && !description.Head.Tied)
                 continue;
             bytes += tensor.Length;
-            operations += 2L * tensor.Shape[0] * tensor.Shape[1];
+            operations += 2 * tensor.Shape.Aggregate(1L, (product, size) => product * size);
         }
 
         return (bytes, operations);

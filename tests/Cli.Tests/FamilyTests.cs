@@ -32,6 +32,7 @@ public sealed class FamilyTests
     [TestCase("qwen3-moe")]
     [TestCase("gpt-oss")]
     [TestCase("gpt-oss-mxfp4")]
+    [TestCase("deepseek-v2")]
     public void A_golden_verifies_with_both_caches(string name)
     {
         var golden = Require.Golden(name);

@@ -37,6 +37,9 @@ public static class BlockModels
         ["alibi, window"] = model => Attention(model, attention => attention with { Window = 70, AlibiSlopes = [0.5f, 0.25f, 0.125f, 0.0625f] }),
         ["capped scores"] = model => Attention(model, attention => attention with { SoftCap = 1.5f }),
         ["sinks"] = model => Attention(model, attention => attention with { Sinks = true }),
+        ["latent attention"] = model => Latent(model, 32, new() { Rank = 24, PlainSize = 16, ValueSize = 20, Norm = Rms }),
+        ["latent attention, latent queries"] = model => Attention(
+            Latent(model, 56, new() { Rank = 40, QueryRank = 28, PlainSize = 12, ValueSize = 8, Norm = Rms }), attention => attention with { InputBias = true, OutputBias = true, Window = 70 }),
         ["head bias, scale and cap"] = model => model with { Head = new() { Tied = false, Bias = true, Scale = 0.3f, SoftCap = 2.5f } },
         ["head row scale"] = model => model with { Head = new() { Tied = false, RowScale = true } },
         ["experts"] = model => Feed(model, feed => feed with { Experts = new() { Count = 6, Active = 2 } }),
@@ -86,6 +89,15 @@ public static class BlockModels
 
     private static ModelDescription Attention(ModelDescription model, Func<AttentionDescription, AttentionDescription> change) =>
         Layers(model, layer => layer with { Attention = change(layer.Attention) });
+
+    private static ModelDescription Latent(ModelDescription model, int size, LatentDescription latent) => Attention(model, attention => attention with
+    {
+        KeyValueHeads = 1,
+        HeadSize = size,
+        Scale = 1 / MathF.Sqrt(size - latent.Rank + latent.PlainSize),
+        Rotary = attention.Rotary! with { Size = size - latent.Rank },
+        Latent = latent,
+    });
 
     private static ModelDescription Feed(ModelDescription model, Func<FeedForwardDescription, FeedForwardDescription> change) =>
         Layers(model, layer => layer with { FeedForward = change(layer.FeedForward) });

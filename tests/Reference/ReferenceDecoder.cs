@@ -70,6 +70,13 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
 
     private double[] Attention(double[] x, int[] positions, AttentionDescription attention, string prefix)
     {
+        if (attention.Latent is { } latent)
+        {
+            var values = ReferenceLatentAttention.Apply(x, positions, attention, (name, input, inputs, bias) => Linear(input, prefix + name, inputs, bias), (name, input, size) =>
+                Norm(input, prefix + name, latent.Norm, size), name => tensors[prefix + name], model.HiddenSize);
+            return Linear(values, prefix + "output", attention.QueryHeads * latent.ValueSize, attention.OutputBias);
+        }
+
         var q = Heads(x, prefix + "query", attention, attention.QueryHeads);
         var k = Heads(x, prefix + "key", attention, attention.KeyValueHeads);
         var v = Clamp(Linear(x, prefix + "value", model.HiddenSize, attention.InputBias), attention.Clip);

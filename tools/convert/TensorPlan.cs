@@ -60,9 +60,9 @@ internal static class TensorPlan
         return plan;
     }
 
-    /// <summary>The matrices of layers: what quantization is about. Embedding and head stay as they are.</summary>
+    /// <summary>The matrices of layers: what quantization is about. Embedding and head stay as they are, and so do matrices of single heads.</summary>
     private static bool IsLinear(TensorRequirement requirement) =>
-        !requirement.IsVector && requirement.Name.StartsWith("layers.", StringComparison.Ordinal);
+        requirement.Shape.Count == 2 && requirement.Name.StartsWith("layers.", StringComparison.Ordinal);
 
     /// <summary>A matrix that the checkpoint has quantized; null where it kept numbers.</summary>
     /// <param name="shelf">The checkpoint.</param>

@@ -60,7 +60,9 @@ internal static class InspectTable
     private static string Describe(LayerDescription layer)
     {
         var (attention, block) = (layer.Attention, layer.FeedForward);
-        List<string> parts = [$"{attention.QueryHeads} query and {attention.KeyValueHeads} key/value heads of {attention.HeadSize}"];
+        List<string> parts = [attention.Latent is { } latent
+            ? $"{attention.QueryHeads} query heads of {latent.PlainSize + attention.HeadSize - latent.Rank} over a latent vector of {latent.Rank}"
+            : $"{attention.QueryHeads} query and {attention.KeyValueHeads} key/value heads of {attention.HeadSize}"];
         void Add(bool isUsed, string text) => parts.AddRange(isUsed ? [text] : []);
         Add(attention.InputBias || attention.OutputBias, "with bias");
         Add(attention.Window is not null, $"window {attention.Window}");

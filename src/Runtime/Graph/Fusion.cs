@@ -224,6 +224,11 @@ public static class Fusion
                 RotaryNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 CacheWriteNode n => n with { Keys = Map(n.Keys), Values = Map(n.Values) },
                 RotaryCacheWriteNode n => n with { QueriesKeysValues = Map(n.QueriesKeysValues), Queries = Map(n.Queries) },
+                HeadLinearNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                LatentWriteNode n => n with
+                {
+                    TurnedQueries = Map(n.TurnedQueries), LatentQueries = Map(n.LatentQueries), TurnedKey = Map(n.TurnedKey), Latent = Map(n.Latent), Queries = Map(n.Queries),
+                },
                 AttentionNode n => n with { Queries = Map(n.Queries), Y = Map(n.Y) },
                 GatherRowsNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 var n => throw new InvalidOperationException($"fusion does not know the values of a {n.GetType().Name}"),

@@ -71,13 +71,42 @@ public sealed class GraphBuilder
 
     private Value BuildAttention(int index, string prefix, AttentionDescription attention, Value x)
     {
+        if (attention.Latent is { } latent)
+            return BuildLatentAttention(index, prefix, attention, latent, x);
         var q = BuildHeads(prefix + "query", attention, x, attention.QueryHeads, isTurned: true);
         var k = BuildHeads(prefix + "key", attention, x, attention.KeyValueHeads, isTurned: true);
         var v = BuildHeads(prefix + "value", attention, x, attention.KeyValueHeads, isTurned: false);
         nodes.Add(new CacheWriteNode(index, k, v));
-        var mixed = NewValue(Rows.Tokens, q.Width);
-        nodes.Add(new AttentionNode(index, attention, attention.Sinks ? prefix + "sinks" : null, q, mixed));
+        return Linear(prefix + "output", attention.OutputBias, Attend(index, prefix, attention, q), x.Width);
+    }
+
+    private Value BuildLatentAttention(int index, string prefix, AttentionDescription attention, LatentDescription latent, Value x)
+    {
+        var (heads, turned) = (attention.QueryHeads, attention.HeadSize - latent.Rank);
+        var source = latent.QueryRank is { } rank ? Norm(latent.Norm, prefix + "query_latent_norm", Linear(prefix + "query_latent", attention.InputBias, x, rank)) : x;
+        var plain = Linear(prefix + "query", false, source, heads * latent.PlainSize);
+        var turnedQueries = Linear(prefix + "query_turned", false, source, heads * turned);
+        var latentQueries = HeadLinear(prefix + "query_to_latent.weight", heads, plain, latent.Rank);
+        var key = Linear(prefix + "key_turned", attention.InputBias, x, turned);
+        var kept = Norm(latent.Norm, prefix + "latent_norm", Linear(prefix + "latent", attention.InputBias, x, latent.Rank));
+        var queries = NewValue(Rows.Tokens, heads * attention.HeadSize);
+        nodes.Add(new LatentWriteNode(index, attention, turnedQueries, latentQueries, key, kept, queries));
+        var mixed = HeadLinear(prefix + "value.weight", heads, Attend(index, prefix, attention, queries), latent.ValueSize);
         return Linear(prefix + "output", attention.OutputBias, mixed, x.Width);
+    }
+
+    private Value Attend(int index, string prefix, AttentionDescription attention, Value queries)
+    {
+        var mixed = NewValue(Rows.Tokens, attention.QueryHeads * attention.ValueSize);
+        nodes.Add(new AttentionNode(index, attention, attention.Sinks ? prefix + "sinks" : null, queries, mixed));
+        return mixed;
+    }
+
+    private Value HeadLinear(string weight, int heads, Value x, int size)
+    {
+        var y = NewValue(x.Rows, heads * size);
+        nodes.Add(new HeadLinearNode(weight, heads, x, y));
+        return y;
     }
 
     /// <summary>A projection clamped; for queries and keys also normed and turned.</summary>

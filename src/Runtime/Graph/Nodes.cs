@@ -193,6 +193,29 @@ public sealed record AttentionNode(int Layer, AttentionDescription Attention, st
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
+/// <summary>y = x · Wᵀ head by head: head h of x [N, H·K] with W[h] of W [H, M, K] gives head h of y [N, H·M].</summary>
+public sealed record HeadLinearNode(string Weight, int Heads, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>
+/// Turns a part of each query head [N, H·R] and the key [N, R] of all heads; writes [turned key, latent] to the layer's cache and puts queries
+/// [N, H·(R + L)] together from the turned parts and those that meet the latents [N, H·L].
+/// </summary>
+public sealed record LatentWriteNode(int Layer, AttentionDescription Attention, Value TurnedQueries, Value LatentQueries, Value TurnedKey, Value Latent, Value Queries) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [TurnedQueries, LatentQueries, TurnedKey, Latent];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Queries];
+}
+
 /// <summary>y[r] = x[logit_rows[r]].</summary>
 public sealed record GatherRowsNode(Value X, Value Y) : Node
 {

@@ -45,6 +45,8 @@ public static class ModelCheck
             return $"{attention.QueryHeads} query heads cannot share {attention.KeyValueHeads} key/value heads evenly";
         if ((long)attention.QueryHeads * attention.HeadSize > int.MaxValue)
             return "the query heads are too wide together";
+        if (attention.Latent is { } latent && FindError(attention, latent) is { } latentError)
+            return latentError;
         if (attention.Rotary is { } rotary && (rotary.Size ?? attention.HeadSize) is var turned && (turned < 2 || turned % 2 != 0 || turned > attention.HeadSize))
             return $"the part of a head that turns needs an even size within it, not {turned} of {attention.HeadSize}";
         if (attention.Rotary is { Scaling: { Kind: RotaryScalingKind.LongRope } scaling } longRope
@@ -99,6 +101,21 @@ public static class ModelCheck
         if (experts.SharedSize is < 1 || (experts.SharedSwitch && experts.SharedSize is null))
             return "the shared expert's size must be positive";
         return (long)experts.Count * Math.Max(block.IntermediateSize, hiddenSize) > int.MaxValue ? "the experts have too many rows together" : null;
+    }
+
+    private static string? FindError(AttentionDescription attention, LatentDescription latent)
+    {
+        if (latent.Rank < 1 || latent.PlainSize < 1 || latent.ValueSize < 1 || latent.QueryRank is < 1)
+            return "the sizes of latent attention must be positive";
+        if (attention.KeyValueHeads != 1)
+            return $"latent attention has one key/value head, not {attention.KeyValueHeads}";
+        if (attention.Rotary is not { } rotary || rotary.Size != attention.HeadSize - latent.Rank)
+            return $"of heads of {attention.HeadSize} with a latent vector of {latent.Rank}, the first {attention.HeadSize - latent.Rank} elements turn";
+        if (attention.QueryKeyNorm is not null || attention.Clip is not null)
+            return "latent attention neither norms nor clamps queries and keys";
+        if ((long)attention.QueryHeads * Math.Max(latent.PlainSize, latent.ValueSize) > int.MaxValue)
+            return "the query heads are too wide together";
+        return FindError(latent.Norm);
     }
 
     private static bool IsPositive(float x) => x is > 0 and < float.PositiveInfinity;

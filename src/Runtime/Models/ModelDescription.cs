@@ -28,7 +28,7 @@ public sealed record ModelDescription
     public required HeadDescription Head { get; init; }
 
     /// <summary>Scores are not scaled down by √D, as GPT-Neo's are not: the rounding of keys counts √D times as much as elsewhere.</summary>
-    internal bool HasUnscaledScores => Layers.Any(layer => layer.Attention.Scale * Math.Sqrt(layer.Attention.HeadSize) > 2);
+    internal bool HasUnscaledScores => Layers.Any(layer => layer.Attention.Scale * Math.Sqrt(layer.Attention.ScoreSize) > 2);
 }
 
 /// <summary>x = norm(projection · (scale · E[token]) + P[position]); what is null is left out.</summary>
@@ -151,6 +151,44 @@ public sealed record AttentionDescription
 
     /// <summary>Each query head has a learned score for attending to nothing.</summary>
     public bool Sinks { get; init; }
+
+    /// <summary>
+    /// Keys and values of all heads are projections of one small vector a token, which is what the cache holds; null where the cache holds keys and
+    /// values. There is one key/value head then, and D is what the cache holds of a token: what turns, then the vector.
+    /// </summary>
+    public LatentDescription? Latent { get; init; }
+
+    /// <summary>Elements that the cache holds of a token.</summary>
+    internal int CacheSize => Latent is null ? 2 * KeyValueHeads * HeadSize : HeadSize;
+
+    /// <summary>Elements whose products with a query's make a score, as the model was trained.</summary>
+    internal int ScoreSize => Latent is { } latent ? latent.PlainSize + HeadSize - latent.Rank : HeadSize;
+
+    /// <summary>Elements of a query head's result.</summary>
+    internal int ValueSize => Latent?.Rank ?? HeadSize;
+}
+
+/// <summary>
+/// Multi-head latent attention (DeepSeek-V2; arXiv 2405.04434): c = norm(W · x) of L elements; a head's key is [turned key of all heads, U · c], its value
+/// V · c. U is multiplied into the query and V into the result, so that neither keys nor values of a head are ever computed: a query head of
+/// [R turned, P plain] elements becomes [R turned, Uᵀ · plain], and attends to [turned key, c], whose last L elements are its values, too.
+/// </summary>
+public sealed record LatentDescription
+{
+    /// <summary>L; D − L elements of key and query turn.</summary>
+    public required int Rank { get; init; }
+
+    /// <summary>Queries are projections of a normed vector of so many elements, in place of x; null for x.</summary>
+    public int? QueryRank { get; init; }
+
+    /// <summary>P: elements of a query head that do not turn.</summary>
+    public required int PlainSize { get; init; }
+
+    /// <summary>Elements of a head's value.</summary>
+    public required int ValueSize { get; init; }
+
+    /// <summary>Norm of those vectors.</summary>
+    public required NormDescription Norm { get; init; }
 }
 
 /// <summary>A norm of queries and keys.</summary>

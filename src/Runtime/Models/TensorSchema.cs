@@ -93,19 +93,39 @@ public static class TensorSchema
         return
         [
             .. Norm(prefix + "attention_norm", layer.AttentionNorm, c),
-            .. Linear(prefix + "attention.query", q, c, attention.InputBias),
-            .. Linear(prefix + "attention.key", kv, c, attention.InputBias),
-            .. Linear(prefix + "attention.value", kv, c, attention.InputBias),
-            .. Norm(prefix + "attention.query_norm", attention.QueryKeyNorm?.Norm, q),
-            .. Norm(prefix + "attention.key_norm", attention.QueryKeyNorm?.Norm, kv),
+            .. attention.Latent is { } latent ? OfLatent(prefix + "attention.", attention, latent, c) :
+            [
+                .. Linear(prefix + "attention.query", q, c, attention.InputBias),
+                .. Linear(prefix + "attention.key", kv, c, attention.InputBias),
+                .. Linear(prefix + "attention.value", kv, c, attention.InputBias),
+                .. Norm(prefix + "attention.query_norm", attention.QueryKeyNorm?.Norm, q),
+                .. Norm(prefix + "attention.key_norm", attention.QueryKeyNorm?.Norm, kv),
+            ],
             .. attention.Sinks ? [new TensorRequirement(prefix + "attention.sinks", [attention.QueryHeads])] : Array.Empty<TensorRequirement>(),
-            .. Linear(prefix + "attention.output", c, q, attention.OutputBias),
+            .. Linear(prefix + "attention.output", c, attention.QueryHeads * (attention.Latent?.ValueSize ?? attention.HeadSize), attention.OutputBias),
             .. Norm(prefix + "attention_output_norm", layer.AttentionOutputNorm, c),
             .. Norm(prefix + "attention_sum_norm", layer.AttentionSumNorm, c),
             .. Norm(prefix + "feed_forward_norm", layer.FeedForwardNorm, c),
             .. OfFeedForward(prefix + "feed_forward.", layer.FeedForward, c),
             .. Norm(prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm, c),
             .. Norm(prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm, c),
+        ];
+    }
+
+    private static IEnumerable<TensorRequirement> OfLatent(string prefix, AttentionDescription attention, LatentDescription latent, int c)
+    {
+        var (heads, turned) = (attention.QueryHeads, attention.HeadSize - latent.Rank);
+        var queryInputs = latent.QueryRank ?? c;
+        return
+        [
+            .. latent.QueryRank is { } rank ? [.. Linear(prefix + "query_latent", rank, c, attention.InputBias), .. Norm(prefix + "query_latent_norm", latent.Norm, rank)] : Array.Empty<TensorRequirement>(),
+            .. Linear(prefix + "query", heads * latent.PlainSize, queryInputs, false),
+            .. Linear(prefix + "query_turned", heads * turned, queryInputs, false),
+            .. Linear(prefix + "key_turned", turned, c, attention.InputBias),
+            .. Linear(prefix + "latent", latent.Rank, c, attention.InputBias),
+            .. Norm(prefix + "latent_norm", latent.Norm, latent.Rank),
+            new TensorRequirement(prefix + "query_to_latent.weight", [heads, latent.Rank, latent.PlainSize]),
+            new TensorRequirement(prefix + "value.weight", [heads, latent.ValueSize, latent.Rank]),
         ];
     }
 

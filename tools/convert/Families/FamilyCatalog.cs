@@ -8,7 +8,7 @@ internal static class FamilyCatalog
         new Llama(), new Mistral(), new Qwen(), new Qwen2(), new Qwen3(), new InternLm(), new InternLm2(), new Yi(), new Baichuan(), new DeciLm(),
         new Gemma(), new Gemma2(), new Gemma3(), new Phi3(), new StableLm(), new Persimmon(), new Olmo(), new Olmo2(), new Cohere(), new Glm4(),
         new OpenAiGpt(), new Gpt2(), new GptNeo(), new GptJ(), new GptNeoX(), new CodeGen(), new GptBigCode(), new Starcoder2(),
-        new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new GptOss(), new Opt(), new Bloom(), new Mpt(), new Falcon(), new Xglm(), new Phi(),
+        new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new DeepSeekV2(), new GptOss(), new Opt(), new Bloom(), new Mpt(), new Falcon(), new Xglm(), new Phi(),
     ];
 
     /// <summary>Every supported architecture name, in alphabetical order.</summary>

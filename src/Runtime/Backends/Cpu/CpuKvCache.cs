@@ -16,7 +16,8 @@ internal sealed unsafe class CpuKvCache : IDisposable
         foreach (var attention in model.Layers.Select(layer => layer.Attention))
         {
             var rows = (long)attention.KeyValueHeads * BlockPool.BlockSize * type.Size();
-            var keyBlock = rows * attention.HeadSize;
+            // What latent attention keeps of a token is key and value at once, and lies as values do.
+            var keyBlock = attention.Latent is null ? rows * attention.HeadSize : 0;
             var valueBlock = rows * AttentionKernel.PaddedHeadSize(attention.HeadSize);
             layers.Add((new NativeBuffer(blocks * keyBlock), keyBlock, new NativeBuffer(blocks * valueBlock), valueBlock));
         }

@@ -147,6 +147,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         ScaleLogitsNode n => [new ScaleLogitsOperation(context, n, n.Head.RowScale ? Vector(TensorSchema.HeadRowScale) : null, Address(n.X))],
         FusedLinearNode n => BindLinear(n),
         RotaryCacheWriteNode n => [BindRotary(n)],
+        HeadLinearNode n => [BindHeadLinear(n)],
+        LatentWriteNode n => [BindLatentWrite(n)],
         AttentionNode n => [BindAttention(n)],
         GatherRowsNode n => [new GatherRowsOperation(context, n.X.Width, Address(n.X), Address(n.Y))],
         _ => throw new NotSupportedException($"the CPU backend has no kernel for a {node.GetType().Name} that was not fused"),
@@ -234,12 +236,33 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     private RotaryCacheWriteOperation<TSimd, TVector, TCache> BindRotary(RotaryCacheWriteNode node)
     {
-        RotaryTable? table = null;
-        if (node.Attention.Rotary is { } rotary && !rotaryTables.TryGetValue((rotary, node.Attention.HeadSize), out table))
-            rotaryTables[(rotary, node.Attention.HeadSize)] = table = new RotaryTable(rotary, node.Attention.HeadSize, options.MaxPositions);
         var joint = node.QueriesKeysValues;
-        return new(context, node.Attention, table, Address(joint), joint.Width, cache.Keys(node.Layer), cache.Values(node.Layer));
+        return new(context, node.Attention, Rotary(node.Attention), Address(joint), joint.Width, cache.Keys(node.Layer), cache.Values(node.Layer));
     }
+
+    private RotaryTable? Rotary(AttentionDescription attention)
+    {
+        RotaryTable? table = null;
+        if (attention.Rotary is { } rotary && !rotaryTables.TryGetValue((rotary, attention.HeadSize), out table))
+            rotaryTables[(rotary, attention.HeadSize)] = table = new RotaryTable(rotary, attention.HeadSize, options.MaxPositions);
+        return table;
+    }
+
+    private HeadLinearOperation BindHeadLinear(HeadLinearNode node)
+    {
+        var tensor = file.Find(node.Weight);
+        return new(context, node, Kernel(tensor.DataType), file.Address(tensor), (nint)tensor.Length / node.Heads, Address(node.X), Address(node.Y));
+    }
+
+    private LatentWriteOperation<TSimd, TVector, TCache> BindLatentWrite(LatentWriteNode node) => new(context, node.Attention, Rotary(node.Attention)!, new LatentWriteArguments
+    {
+        TurnedQueries = Address(node.TurnedQueries),
+        LatentQueries = Address(node.LatentQueries),
+        TurnedKey = Address(node.TurnedKey),
+        Latent = Address(node.Latent),
+        Queries = Address(node.Queries),
+        Cache = cache.Values(node.Layer),
+    });
 
     private AttentionOperation<TSimd, TVector, TCache> BindAttention(AttentionNode node) => new(context, new AttentionArguments
     {
@@ -253,6 +276,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         QueryHeads = node.Attention.QueryHeads,
         KeyValueHeads = node.Attention.KeyValueHeads,
         HeadSize = node.Attention.HeadSize,
+        ValueSize = node.Attention.ValueSize,
+        ValuesInKeys = node.Attention.Latent is not null,
         Scale = node.Attention.Scale,
         Window = node.Attention.Window ?? int.MaxValue,
         Slopes = node.Attention.AlibiSlopes is { } slopes ? Constants(slopes) : null,
@@ -267,6 +292,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private int ScratchFloats() => graph.Nodes.OfType<AttentionNode>()
         .Select(node => AttentionKernel.ScratchFloats(node.Attention.HeadSize))
         .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
+        .Concat(graph.Nodes.OfType<HeadLinearNode>().Select(node => MatMulKernel.PackedFloats(node.X.Width / node.Heads)))
         .Concat(file.Header.Tensors.Where(HasIntegers).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
         .Concat(file.Header.Tensors.Where(tensor => tensor.DataType == DataType.Mxfp4).Select(tensor => Mxfp4MatMulKernel<TSimd, TVector>.ScratchFloats(tensor.Tiles)))
         .Max();

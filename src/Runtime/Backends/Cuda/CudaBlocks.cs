@@ -13,6 +13,7 @@ internal static class CudaBlocks
         foreach (var layer in model.Layers)
         {
             yield return ("queries and keys that are clamped, then normed across heads", layer.Attention is { Clip: not null, QueryKeyNorm.AcrossHeads: true });
+            yield return ("latent attention", layer.Attention.Latent is not null);
             yield return ("mixtures of experts", layer.FeedForward.Experts is not null);
         }
     }

@@ -7,7 +7,7 @@ namespace Weft.Backends.Cpu.Attention;
 /// <summary>
 /// One layer's cache and one step's queries, as the kernel sees them. A block holds 16 tokens; keys lie as [block, G, D, 16] and values
 /// as [block, G, 16, paddedD], so that scores of 16 keys and stretches of a value are both whole registers and nothing is transposed
-/// at reading time.
+/// at reading time. Where values are a part of the keys, both are the same rows [block, G, 16, paddedD].
 /// </summary>
 internal unsafe struct AttentionArguments
 {
@@ -17,6 +17,9 @@ internal unsafe struct AttentionArguments
     public nint YStride;
     public byte* Keys;
     public byte* Values;
+
+    /// <summary>Keys are the rows of <see cref="Values"/>, and values their last elements.</summary>
+    public bool ValuesInKeys;
 
     /// <summary>[N] positions of the step's tokens.</summary>
     public int* Positions;
@@ -29,6 +32,9 @@ internal unsafe struct AttentionArguments
 
     /// <summary>D.</summary>
     public int HeadSize;
+
+    /// <summary>Elements of a value; D where keys are not values.</summary>
+    public int ValueSize;
     public float Scale;
 
     /// <summary>Keys that a query sees, itself included; int.MaxValue for all.</summary>
@@ -77,27 +83,29 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     private const int BlockSize = AttentionKernel.BlockSize;
     private const int Group = AttentionKernel.KeysPerGroup;
 
-    /// <summary>Attends with the query heads of key/value head <paramref name="head"/> for the tokens [<paramref name="firstToken"/>, <paramref name="endToken"/>).</summary>
+    /// <summary>Attends with some query heads of key/value head <paramref name="head"/> for the tokens [<paramref name="firstToken"/>, <paramref name="endToken"/>).</summary>
     /// <param name="arguments">Layer and step.</param>
     /// <param name="blocks">Cache blocks of the tokens' sequence.</param>
     /// <param name="head">Key/value head.</param>
+    /// <param name="firstHead">First of the query heads.</param>
+    /// <param name="heads">How many.</param>
     /// <param name="firstToken">First token, an index into the step.</param>
     /// <param name="endToken">End of the tokens; all of one sequence.</param>
     /// <param name="scratch"><see cref="AttentionKernel.ScratchFloats"/> floats, 64-byte aligned.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(in AttentionArguments arguments, int* blocks, int head, int firstToken, int endToken, float* scratch)
+    public static void Run(in AttentionArguments arguments, int* blocks, int head, int firstHead, int heads, int firstToken, int endToken, float* scratch)
     {
-        var rows = (endToken - firstToken) * (arguments.QueryHeads / arguments.KeyValueHeads);
+        var rows = (endToken - firstToken) * heads;
         for (var row = 0; row < rows;)
         {
             var tile = Math.Min(rows - row, AttentionKernel.TileRows);
-            RunTile(arguments, blocks, head, firstToken, row, tile, scratch);
+            RunTile(arguments, blocks, head, firstHead, heads, firstToken, row, tile, scratch);
             row += tile;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RunTile(in AttentionArguments arguments, int* blocks, int head, int firstToken, int firstRow, int rows, float* scratch)
+    private static void RunTile(in AttentionArguments arguments, int* blocks, int head, int firstHead, int perToken, int firstToken, int firstRow, int rows, float* scratch)
     {
         var size = arguments.HeadSize;
         var padded = AttentionKernel.PaddedHeadSize(size);
@@ -108,7 +116,6 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         var scores = mixed + (AttentionKernel.TileRows * padded);
         var maxima = scores + (AttentionKernel.TileRows * Group);
         var sums = maxima + AttentionKernel.TileRows;
-        var perToken = arguments.QueryHeads / arguments.KeyValueHeads;
 
         new Span<float>(mixed, filled * padded).Clear();
         new Span<float>(q + (rows * padded), (filled - rows) * padded).Clear();
@@ -116,8 +123,9 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         {
             maxima[r] = float.NegativeInfinity;
             sums[r] = 0;
-            var source = Row(arguments.Queries, arguments.QueryStride, head, firstToken, firstRow + r, perToken, size);
+            var source = Row(arguments.Queries, arguments.QueryStride, firstHead, firstToken, firstRow + r, perToken, size);
             Scale(source, arguments.Scale, q + (r * padded), size);
+            new Span<float>(q + (r * padded) + size, padded - size).Clear();
         }
 
         var firstPosition = arguments.Positions[firstToken + (firstRow / perToken)];
@@ -135,7 +143,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
                 if (arguments.SoftCap > 0)
                     Cap(scores + (r * Group), groupBlocks * BlockSize, arguments.SoftCap);
                 if (arguments.Slopes != null)
-                    AddDistances(scores + (r * Group), groupBlocks * BlockSize, arguments.Slopes[(head * perToken) + ((firstRow + r) % perToken)], key - position);
+                    AddDistances(scores + (r * Group), groupBlocks * BlockSize, arguments.Slopes[firstHead + ((firstRow + r) % perToken)], key - position);
                 Softmax(scores + (r * Group), begin, end, groupBlocks * BlockSize, maxima + r, sums + r, mixed + (r * padded), padded);
             }
 
@@ -144,10 +152,10 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
 
         for (var r = 0; r < rows; r++)
         {
-            var target = Row(arguments.Y, arguments.YStride, head, firstToken, firstRow + r, perToken, size);
+            var target = Row(arguments.Y, arguments.YStride, firstHead, firstToken, firstRow + r, perToken, arguments.ValueSize);
             // A score far above all others makes the exponential infinite and what is mixed nothing, which is right.
-            var sum = arguments.Sinks == null ? sums[r] : sums[r] + MathF.Exp(arguments.Sinks[(head * perToken) + ((firstRow + r) % perToken)] - maxima[r]);
-            Scale(mixed + (r * padded), 1 / sum, target, size);
+            var sum = arguments.Sinks == null ? sums[r] : sums[r] + MathF.Exp(arguments.Sinks[firstHead + ((firstRow + r) % perToken)] - maxima[r]);
+            Scale(mixed + (r * padded) + size - arguments.ValueSize, 1 / sum, target, arguments.ValueSize);
         }
     }
 
@@ -176,14 +184,22 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float* Row(float* matrix, nint stride, int head, int firstToken, int row, int perToken, int size) =>
-        matrix + ((firstToken + (row / perToken)) * stride) + (((head * perToken) + (row % perToken)) * (nint)size);
+    private static float* Row(float* matrix, nint stride, int firstHead, int firstToken, int row, int perToken, int size) =>
+        matrix + ((firstToken + (row / perToken)) * stride) + ((firstHead + (row % perToken)) * (nint)size);
 
     /// <summary>scores[row, key] = q[row] · k[key] for all keys of the group's blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Score(
         in AttentionArguments arguments, int* blocks, int head, int key, int groupBlocks, int rows, int padded, float* q, float* scores)
     {
+        if (arguments.ValuesInKeys)
+        {
+            var bytes = (nint)BlockSize * padded * TCache.ElementSize;
+            for (var block = 0; block < groupBlocks; block++)
+                InnerProduct<TSimd, TVector, TCache>.Run(rows, q, padded, arguments.Values + (blocks[(key / BlockSize) + block] * bytes), BlockSize, scores + (block * BlockSize), Group);
+            return;
+        }
+
         new Span<float>(scores, rows * Group).Clear();
         var stride = (nint)BlockSize * TCache.ElementSize;
         var columns = stackalloc byte*[Group / TSimd.Width];

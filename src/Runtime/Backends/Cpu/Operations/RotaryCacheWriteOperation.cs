@@ -33,7 +33,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
         var k = q + ((nint)attention.QueryHeads * size);
         var v = k + ((nint)attention.KeyValueHeads * size);
         for (var head = 0; table is not null && head < attention.QueryHeads + attention.KeyValueHeads; head++)
-            Turn(q + (head * size), table.Row(Batch.Positions[row]), table.Size / 2);
+            HeadTurn<TSimd, TVector>.Apply(q + (head * size), table.Row(Batch.Positions[row]), table.Size / 2);
 
         var (block, offset) = Math.DivRem(Batch.Slots[row], BlockSize);
         var first = (nint)block * attention.KeyValueHeads;
@@ -46,29 +46,6 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
             Store(k + (head * size), padding, column);
             Scatter(column, keys + (((index * size * BlockSize) + offset) * TCache.ElementSize));
             Store(v + (head * size), padding, values + (((index * BlockSize) + offset) * padded * TCache.ElementSize));
-        }
-    }
-
-    /// <summary>(x₀, x₁) turns to (x₀·cos − x₁·sin, x₁·cos + x₀·sin), x₀ and x₁ being the halves of the part of a head that turns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Turn(float* x, float* angles, int half)
-    {
-        var i = 0;
-        for (; i + TSimd.Width <= half; i += TSimd.Width)
-        {
-            var cos = TSimd.Load(angles + i);
-            var sin = TSimd.Load(angles + half + i);
-            var a = TSimd.Load(x + i);
-            var b = TSimd.Load(x + half + i);
-            TSimd.Store(x + i, TSimd.Subtract(TSimd.Multiply(a, cos), TSimd.Multiply(b, sin)));
-            TSimd.Store(x + half + i, TSimd.Add(TSimd.Multiply(b, cos), TSimd.Multiply(a, sin)));
-        }
-
-        for (; i < half; i++)
-        {
-            var (a, b) = (x[i], x[half + i]);
-            x[i] = (a * angles[i]) - (b * angles[half + i]);
-            x[half + i] = (b * angles[i]) + (a * angles[half + i]);
         }
     }
 
