@@ -3,7 +3,7 @@
 // attention, keys and values to the paged cache.
 //   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
 //   q      [N, q_stride] T, head h at h·D
-//   table  [positions, rotary / 2] (cos, sin)
+//   table  [positions, rotary / 2] (cos, sin), or with per_token [N, rotary / 2]
 //   keys, values [blocks, G, 16, D] T; slots[n] = block · 16 + offset, or negative: not written
 // One warp a head of a token; lane l owns pairs l, l + 32, ….
 #include "common/reduce.cuh"
@@ -31,6 +31,8 @@ struct RotaryCacheWriteParams {
   int head_norm;  // of HeadNorm
   float epsilon;
   float clip;  // 0: none
+  int per_token;
+  int log_from;  // queries at positions from here on are multiplied by ln(position + 1) / ln(log_from); 0: none
 };
 
 constexpr int kRotaryThreads = 128;
@@ -91,7 +93,7 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
         b[i] = b[i] * scale * (weight ? weight[first + bt[i]] : 1.0f) + (bias ? bias[first + bt[i]] : 0.0f);
       }
     }
-    const float2* angles = p.table + static_cast<size_t>(p.positions[token]) * (p.rotary / 2);
+    const float2* angles = p.table + static_cast<size_t>(p.per_token ? token : p.positions[token]) * (p.rotary / 2);
 #pragma unroll
     for (int i = 0; i < kPairs; ++i) {
       const int pair = lane + i * kWarpSize;
@@ -101,6 +103,11 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
       b[i] = b[i] * turn.x + a[i] * turn.y;
       a[i] = turned;
     }
+  }
+  if (is_query && p.log_from > 0 && p.positions[token] >= p.log_from) {
+    const float growth = logf(static_cast<float>(p.positions[token] + 1)) / logf(static_cast<float>(p.log_from));
+#pragma unroll
+    for (int i = 0; i < kPairs; ++i) a[i] *= growth, b[i] *= growth;
   }
 
   T* target;

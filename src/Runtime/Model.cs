@@ -118,7 +118,10 @@ public sealed class Model : IDisposable
         Header.Model.VocabularySize,
         Header.Generation.EosTokens,
         FinalNorm(),
-        Tokenizer);
+        Tokenizer)
+    {
+        KeysOf = Header.Model.Layers.Any(layer => RotaryLength.Counts(layer.Attention.Rotary)) ? prompt => RotaryLength.KeysOf(Header.Model, prompt) : null,
+    };
 
     private HiddenNorm? FinalNorm()
     {

@@ -20,6 +20,7 @@ public sealed class Sequence : IDisposable
 {
     private readonly Model model;
     private readonly BlockTable table;
+    private int promptLength;
 
     internal Sequence(Model model)
     {
@@ -51,6 +52,9 @@ public sealed class Sequence : IDisposable
         var chunk = rows == LogitRows.All ? Math.Min(model.MaxTokensPerStep, model.MaxLogitRows) : model.MaxTokensPerStep;
         // Nobody says where tokens come from: a single one after others is taken for one that was drawn.
         var drawn = tokens.Length == 1 && Length > 0 ? 1 : 0;
+        // What comes first is the prompt, as far as that makes a difference for keys.
+        if (Length == 0)
+            promptLength = tokens.Length;
         while (tokens.Length > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -88,7 +92,7 @@ public sealed class Sequence : IDisposable
         if (copy is { } request)
             program.CopyBlock(request);
         program.Batch.Clear();
-        program.Batch.Add(tokens, first, table, rows, drawn);
+        program.Batch.Add(tokens, first, table, rows, drawn, promptLength: promptLength);
         return program.Submit();
     }
 

@@ -40,6 +40,18 @@ public sealed class FamilyTests
         Verifies(golden, golden, "f16", Tolerance);
     }
 
+    /// <summary>Prompts beyond the length that was trained; the reference gives their logits alone.</summary>
+    [TestCase("qwen-ntk")]
+    [TestCase("llama-dynamic-ntk")]
+    public void A_base_that_grows_verifies_with_both_caches(string name)
+    {
+        foreach (var (cache, tolerance) in new[] { ("f32", "1e-5"), ("f16", "2e-3") })
+        {
+            var outcome = WeftProcess.Run("verify", Require.Golden(name), "--device", "cpu", "--cache", cache, "--tolerance", tolerance);
+            Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        }
+    }
+
     /// <summary>Its scores are not scaled: a 16-bit cache would round keys too much, so that it gets another by itself.</summary>
     [Test]
     public void GPT_Neo_verifies_with_the_cache_that_it_is_given()

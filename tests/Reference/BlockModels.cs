@@ -37,6 +37,9 @@ public static class BlockModels
         ["alibi, window"] = model => Attention(model, attention => attention with { Window = 70, AlibiSlopes = [0.5f, 0.25f, 0.125f, 0.0625f] }),
         ["capped scores"] = model => Attention(model, attention => attention with { SoftCap = 1.5f }),
         ["sinks"] = model => Attention(model, attention => attention with { Sinks = true }),
+        ["scores that grow"] = model => Attention(model, attention => attention with { LogScaleFrom = 40 }),
+        ["dynamic base"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = new() { Kind = RotaryScalingKind.Dynamic, Factor = 4, OriginalContextLength = 30 } } }),
+        ["dynamic base in steps"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = new() { Kind = RotaryScalingKind.DynamicSteps, Factor = 1, OriginalContextLength = 30 } } }),
         ["latent attention"] = model => Latent(model, 32, new() { Rank = 24, PlainSize = 16, ValueSize = 20, Norm = Rms }),
         ["latent attention, latent queries"] = model => Attention(
             Latent(model, 56, new() { Rank = 40, QueryRank = 28, PlainSize = 12, ValueSize = 8, Norm = Rms }), attention => attention with { InputBias = true, OutputBias = true, Window = 70 }),

@@ -24,6 +24,7 @@ public static class ReferenceAttention
         for (var n = 0; n < positions.Length; n++)
         {
             var last = positions[n];
+            var growth = attention.LogScaleFrom is { } from && last >= from ? Math.Log(last + 1) / Math.Log(from) : 1;
             var first = attention.Window is { } window ? Math.Max(0, last - window + 1) : 0;
             for (var h = 0; h < heads; h++)
             {
@@ -32,7 +33,7 @@ public static class ReferenceAttention
                 var weights = new double[last - first + (sinks.IsEmpty ? 1 : 2)];
                 for (var t = first; t <= last; t++)
                 {
-                    var score = attention.Scale * Dot(query, k.Slice(((t * groups) + group) * d, d));
+                    var score = attention.Scale * growth * Dot(query, k.Slice(((t * groups) + group) * d, d));
                     score = attention.SoftCap is { } cap ? cap * Math.Tanh(score / cap) : score;
                     weights[t - first] = score + ((attention.AlibiSlopes?[h] ?? 0) * (t - last));
                 }

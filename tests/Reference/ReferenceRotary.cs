@@ -6,18 +6,21 @@ namespace Weft.Reference;
 public static class ReferenceRotary
 {
     /// <summary>The frequencies [R/2] in radians per position.</summary>
-    public static double[] Frequencies(RotaryDescription rotary, int headSize)
+    /// <param name="rotary">Base and scaling.</param>
+    /// <param name="headSize">D.</param>
+    /// <param name="length">Tokens of the text, where the base depends on them.</param>
+    public static double[] Frequencies(RotaryDescription rotary, int headSize, int length = 0)
     {
         var size = rotary.Size ?? headSize;
-        var plain = new double[size / 2];
-        for (var i = 0; i < plain.Length; i++)
-            plain[i] = Math.Pow(rotary.Theta, -2.0 * i / size);
+        var plain = Plain(rotary.Theta, size);
         return rotary.Scaling switch
         {
             null => plain,
             { Kind: RotaryScalingKind.Linear } s => Array.ConvertAll(plain, f => f / s.Factor),
             { Kind: RotaryScalingKind.Llama3 } s => Array.ConvertAll(plain, f => Llama3(f, s)),
             { Kind: RotaryScalingKind.Yarn } s => Yarn(plain, rotary.Theta, s),
+            { Kind: RotaryScalingKind.Dynamic } s => Plain(rotary.Theta * Math.Pow((s.Factor * Math.Max(length, s.OriginalContextLength) / s.OriginalContextLength) - (s.Factor - 1), size / (size - 2.0)), size),
+            { Kind: RotaryScalingKind.DynamicSteps } s => Plain(rotary.Theta * Math.Pow(Math.Max(1, Math.Pow(2, Math.Ceiling(Math.Log2((double)length / s.OriginalContextLength) + 1)) - 1), size / (size - 2.0)), size),
             { Kind: RotaryScalingKind.LongRope } s => [.. plain.Select((f, i) => f / s.Divisors![i])],
             { Kind: var kind } => throw new ArgumentOutOfRangeException(nameof(rotary), kind, null),
         };
@@ -30,7 +33,7 @@ public static class ReferenceRotary
     /// <param name="headSize">D.</param>
     public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize)
     {
-        var frequencies = Frequencies(rotary, headSize);
+        var frequencies = Frequencies(rotary, headSize, positions[^1] + 1);
         var factor = rotary.Scaling is { Kind: RotaryScalingKind.Yarn or RotaryScalingKind.LongRope } scaling ? scaling.AttentionFactor : 1;
         var (half, width) = (frequencies.Length, x.Length / positions.Length);
         for (var start = 0; start < x.Length; start += headSize)
@@ -45,6 +48,8 @@ public static class ReferenceRotary
             }
         }
     }
+
+    private static double[] Plain(double theta, int size) => [.. Enumerable.Range(0, size / 2).Select(i => Math.Pow(theta, -2.0 * i / size))];
 
     private static double Llama3(double frequency, RotaryScaling s)
     {

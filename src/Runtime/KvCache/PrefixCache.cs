@@ -5,7 +5,7 @@ namespace Weft.KvCache;
 
 /// <summary>How far a sequence's blocks are known to the <see cref="PrefixCache"/>.</summary>
 /// <param name="Blocks">Blocks from the beginning.</param>
-/// <param name="Contents">Names what they hold together; 0 for none.</param>
+/// <param name="Contents">Names what they hold together. Before the first block it is 0, or less where keys depend on something beside tokens, which it names.</param>
 internal readonly record struct PrefixPosition(int Blocks, long Contents);
 
 /// <summary>
@@ -46,9 +46,9 @@ internal sealed class PrefixCache
     /// <param name="tokens">A sequence's.</param>
     /// <param name="prompt">How many of them, the first, are its prompt's.</param>
     /// <param name="table">Receives the blocks.</param>
-    public PrefixPosition Match(ReadOnlySpan<int> tokens, int prompt, BlockTable table)
+    /// <param name="position">Before the first.</param>
+    public PrefixPosition Match(ReadOnlySpan<int> tokens, int prompt, BlockTable table, PrefixPosition position = default)
     {
-        var position = default(PrefixPosition);
         while (tokens.Length >= BlockSize && lookup.TryGetValue(new(position.Contents, tokens[..BlockSize], prompt), out var block))
         {
             table.Adopt(block);

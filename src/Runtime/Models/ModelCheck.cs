@@ -60,6 +60,8 @@ public static class ModelCheck
             return "the clamp of queries, keys and values must be positive";
         if (!float.IsFinite(attention.Scale))
             return "the attention scale must be finite";
+        if (attention.LogScaleFrom is < 2)
+            return "scores cannot grow by the logarithm of a length below 2";
         if (attention.Window is < 1)
             return "the attention window must be positive";
         if (layer.FeedForward.IntermediateSize < 1)
@@ -138,6 +140,8 @@ public static class ModelCheck
                 "rotary scaling needs 0 < low frequency factor < high frequency factor",
             { Kind: RotaryScalingKind.Yarn } s when !(s.BetaSlow > 0 && s.BetaFast > s.BetaSlow && s.AttentionFactor > 0) =>
                 "rotary scaling needs 0 < beta slow < beta fast and a positive attention factor",
+            { Kind: RotaryScalingKind.Dynamic or RotaryScalingKind.DynamicSteps } when rotary.Size == 2 => "a rotary base that grows needs more than two elements that turn",
+            { Kind: RotaryScalingKind.Dynamic, Factor: < 1 } => "a rotary base cannot grow by a factor below 1",
             { Kind: RotaryScalingKind.LongRope, AttentionFactor: not (> 0 and < double.PositiveInfinity) } => "rotary scaling needs a positive attention factor",
             _ => null,
         };

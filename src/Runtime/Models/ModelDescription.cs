@@ -149,6 +149,9 @@ public sealed record AttentionDescription
     /// <summary>Scaled scores s become cap · tanh(s / cap).</summary>
     public float? SoftCap { get; init; }
 
+    /// <summary>Scores of a query at position p from this many on are multiplied by ln(p + 1) / ln(LogScaleFrom) (Su 2021; Qwen, arXiv 2309.16609).</summary>
+    public int? LogScaleFrom { get; init; }
+
     /// <summary>Each query head has a learned score for attending to nothing.</summary>
     public bool Sinks { get; init; }
 
@@ -231,6 +234,12 @@ public enum RotaryScalingKind
 
     /// <summary>Each frequency divided by a number of its own, with an attention temperature (LongRoPE; Ding et al. 2024, arXiv 2402.13753).</summary>
     LongRope,
+
+    /// <summary>The base grows with the text beyond the original context (dynamic NTK; transformers release, 2023): θ · (factor · n/original − factor + 1)^(R/(R−2)).</summary>
+    Dynamic,
+
+    /// <summary>The base grows with the prompt, a step each time that it doubles (Qwen release, 2023): θ · (2^⌈log₂(n/original) + 1⌉ − 1)^(R/(R−2)).</summary>
+    DynamicSteps,
 }
 
 /// <summary>Parameters of a rotary scaling; those that its kind does not use are zero.</summary>
@@ -242,7 +251,7 @@ public sealed record RotaryScaling
     /// <summary>How many times longer the context becomes.</summary>
     public required double Factor { get; init; }
 
-    /// <summary>Context length before scaling (Llama3, Yarn, LongRope).</summary>
+    /// <summary>Context length before scaling (all but Linear).</summary>
     public int OriginalContextLength { get; init; }
 
     /// <summary>Wavelengths above original/low are scaled in full (Llama3).</summary>

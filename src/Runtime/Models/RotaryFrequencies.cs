@@ -19,9 +19,14 @@ public sealed class RotaryFrequencies
     public float Magnitude { get; }
 
     /// <summary>Computes the frequencies of <paramref name="rotary"/> for heads of <paramref name="headSize"/>.</summary>
-    public static RotaryFrequencies Compute(RotaryDescription rotary, int headSize)
+    /// <param name="rotary">Base and scaling.</param>
+    /// <param name="headSize">D.</param>
+    /// <param name="length">Where the base depends on one.</param>
+    public static RotaryFrequencies Compute(RotaryDescription rotary, int headSize, int length = 0)
     {
         var size = rotary.Size ?? headSize;
+        if (RotaryLength.Counts(rotary))
+            rotary = rotary with { Theta = RotaryLength.Theta(rotary, length, size), Scaling = null };
         var inverse = new float[size / 2];
         for (var i = 0; i < inverse.Length; i++)
             inverse[i] = 1f / (float)Math.Pow(rotary.Theta, (float)(2 * i) / size);

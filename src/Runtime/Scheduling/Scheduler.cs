@@ -45,7 +45,8 @@ internal readonly record struct StepLimits(int Tokens, int Sequences, int LogitR
 /// <param name="pool">The cache's blocks.</param>
 /// <param name="limits">Sizes of a step.</param>
 /// <param name="tellsDrawnApart"><see cref="Backends.StepProgram.TellsDrawnApart"/>.</param>
-internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDrawnApart)
+/// <param name="keysOf">A number for what keys depend on beside tokens, from the length of a prompt; null where that is nothing.</param>
+internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDrawnApart, Func<int, int>? keysOf = null)
 {
     /// <summary>A step of priority is worth having arrived this much earlier: 10 seconds.</summary>
     public const long PriorityTicks = 10 * TimeSpan.TicksPerSecond;
@@ -180,6 +181,8 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
     // Tokens that count as a prompt's.
     private int PromptOf(Request request) => tellsDrawnApart ? request.PromptLength : int.MaxValue;
 
+    private PrefixPosition Beginning(Request request) => new(0, -(keysOf?.Invoke(request.PromptLength) ?? 0));
+
     private void GiveWay(Request request)
     {
         Preemptions++;
@@ -198,7 +201,6 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
     {
         running.Remove(request);
         request.Table.Truncate(0);
-        request.Position = default;
         request.State = RequestState.Waiting;
         waiting.Add(request);
     }
@@ -207,12 +209,12 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
     private bool TryStart(Request request)
     {
         // The last token is computed in any case: its logits are wanted.
-        if (!request.WantsPromptLogits)
-            request.Position = cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], PromptOf(request), request.Table);
+        request.Position = request.WantsPromptLogits
+            ? Beginning(request)
+            : cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], PromptOf(request), request.Table, Beginning(request));
         if (running.Count > 0 && Needs(request) + running.Sum(Needs) + running.Count > pool.FreeCount)
         {
             request.Table.Truncate(0);
-            request.Position = default;
             return false;
         }
 

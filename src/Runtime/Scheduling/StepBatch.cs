@@ -25,6 +25,7 @@ public sealed class StepBatch
         Slots = Pinned(maxTokens);
         SequenceStarts = Pinned(maxSequences + 1);
         PromptEnds = Pinned(maxSequences);
+        PromptLengths = Pinned(maxSequences);
         BlockTables = Pinned(maxSequences * maxBlocks);
         LogitRows = Pinned(maxLogitRows);
         Samplers = new Sampler?[maxLogitRows];
@@ -38,6 +39,9 @@ public sealed class StepBatch
 
     /// <summary>R.</summary>
     public int LogitRowCount { get; private set; }
+
+    /// <summary>Counts the steps that were put together.</summary>
+    public long Number { get; private set; }
 
     /// <summary>The host reads what the final norm reads of the rows of logits, too.</summary>
     public bool ReadHidden { get; set; }
@@ -72,6 +76,9 @@ public sealed class StepBatch
     /// </summary>
     internal int[] PromptEnds { get; }
 
+    /// <summary>[B] tokens of the prompt that each sequence began with, whichever of them are in this step.</summary>
+    internal int[] PromptLengths { get; }
+
     /// <summary>[B, MaxBlocks] cache blocks of each sequence, in order.</summary>
     internal int[] BlockTables { get; }
 
@@ -91,6 +98,7 @@ public sealed class StepBatch
         SequenceCount = 0;
         LogitRowCount = 0;
         ReadHidden = false;
+        Number++;
     }
 
     /// <summary>Adds the next tokens of a sequence.</summary>
@@ -100,7 +108,8 @@ public sealed class StepBatch
     /// <param name="rows">Which of them need logits.</param>
     /// <param name="drawn">How many of them, the last, were drawn and are no part of a prompt.</param>
     /// <param name="sampler">Draws a token from each of those that need logits; null for logits on the host.</param>
-    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null)
+    /// <param name="promptLength">Tokens of the sequence's whole prompt; 0 for those up to here that were not drawn.</param>
+    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null, int promptLength = 0)
     {
         tokens.CopyTo(TokenIds.AsSpan(TokenCount));
         table.Blocks.CopyTo(BlockTables.AsSpan(SequenceCount * MaxBlocks, MaxBlocks));
@@ -120,6 +129,7 @@ public sealed class StepBatch
         }
 
         PromptEnds[SequenceCount] = TokenCount - drawn;
+        PromptLengths[SequenceCount] = promptLength > 0 ? promptLength : firstPosition + tokens.Length - drawn;
         SequenceStarts[++SequenceCount] = TokenCount;
     }
 

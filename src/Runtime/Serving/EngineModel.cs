@@ -15,4 +15,8 @@ namespace Weft.Serving;
 /// <param name="FinalNorm">Between the hidden states and the head; null for none.</param>
 /// <param name="Tokenizer">Makes text of tokens; null for none.</param>
 internal sealed record EngineModel(
-    StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, HiddenNorm? FinalNorm, Tokenizer? Tokenizer);
+    StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, HiddenNorm? FinalNorm, Tokenizer? Tokenizer)
+{
+    /// <summary>What the scheduler tells keys apart by.</summary>
+    public Func<int, int>? KeysOf { get; init; }
+}

@@ -149,13 +149,16 @@ public sealed class LineageConfigTests
         Assert.That((attention.Rotary is not null, attention.AlibiSlopes is null), Is.EqualTo((rotary, rotary)));
     }
 
-    [TestCase("{\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}")]
-    [TestCase("{\"rope_scaling\":null}")]
-    public void Scaling_that_begins_beyond_the_context_changes_nothing_within_it(string members)
+    [TestCase("{\"rope_scaling\":null}", 2048, null)]
+    [TestCase("{\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}}", 4096, 2048)]
+    [TestCase("{\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":2.0,\"original_max_position_embeddings\":512}}", 2048, 512)]
+    public void A_dynamic_base_reaches_as_far_as_its_factor_says(string members, int context, int? original)
     {
         var model = ConfigText.Describe("DeciLMForCausalLM", With(members, "num_key_value_heads_per_layer", new JsonArray(4, 1)));
         Assert.That(model.Layers.Select(layer => layer.Attention.KeyValueHeads), Is.EqualTo(new[] { 4, 1 }));
-        Assert.That(model.Layers[0].Attention.Rotary, Is.EqualTo(new RotaryDescription { Theta = 10000 }));
+        Assert.That(model.ContextLength, Is.EqualTo(context));
+        Assert.That(model.Layers[0].Attention.Rotary!.Scaling, Is.EqualTo(
+            original is { } length ? new RotaryScaling { Kind = RotaryScalingKind.Dynamic, Factor = 2, OriginalContextLength = length } : null));
     }
 
     [Test]
@@ -166,7 +169,8 @@ public sealed class LineageConfigTests
              "rotary_pct": 0.5, "seq_length": 2048, "n_positions": 8192, "no_bias": true, "use_dynamic_ntk": true, "use_logn_attn": true}
             """)!.AsObject());
         var layer = model.Layers[2];
-        Assert.That((model.HiddenSize, model.Layers.Count, model.ContextLength), Is.EqualTo((64, 3, 2048)));
+        Assert.That((model.HiddenSize, model.Layers.Count, model.ContextLength), Is.EqualTo((64, 3, 8192)));
+        Assert.That((layer.Attention.LogScaleFrom, layer.Attention.Rotary!.Scaling!.OriginalContextLength), Is.EqualTo((2048, 2048)));
         Assert.That((layer.Attention.QueryHeads, layer.Attention.HeadSize, layer.Attention.Rotary!.Size), Is.EqualTo((2, 32, 16)));
         Assert.That((layer.Attention.InputBias, layer.Attention.OutputBias, layer.FeedForward.Bias), Is.EqualTo((true, false, false)));
         Assert.That(layer.FeedForward.IntermediateSize, Is.EqualTo(96));

@@ -10,7 +10,7 @@ public sealed class RefusedConfigTests
     [TestCase("LlamaForCausalLM", "{\"num_hidden_layers\":2000000000}", "num_hidden_layers")]
     [TestCase("LlamaForCausalLM", "{\"partial_rotary_factor\":0.5}", "partial_rotary_factor")]
     [TestCase("LlamaForCausalLM", "{\"rope_parameters\":{\"partial_rotary_factor\":0.5}}", "partial_rotary_factor")]
-    [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":2}}", "dynamic")]
+    [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"rope_type\":\"dynamic\"}}", "factor")]
     [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1]}}", "longrope")]
     [TestCase("Phi3ForCausalLM", "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":\"all\"}}", "short_factor")]
     [TestCase("GemmaForCausalLM", "{\"use_bidirectional_attention\":true}", "use_bidirectional_attention")]

@@ -106,7 +106,7 @@ public sealed unsafe class AttentionTests
             context = new ProgramContext(batch, 1, AttentionKernel.ScratchFloats(size), 1);
             var description = TinyModel.Describe(layers: 1);
             cache = new CpuKvCache(description with { Layers = [description.Layers[0] with { Attention = attention }] }, cacheType, 64);
-            rotary = new RotaryTable(attention.Rotary!, size, MaxTokens);
+            rotary = new RotaryTable(attention.Rotary!, size, MaxTokens, MaxTokens);
             joint = new NativeBuffer(4L * MaxTokens * Width);
             mixed = new NativeBuffer(4L * MaxTokens * attention.QueryHeads * size);
             operations = set switch
@@ -191,7 +191,9 @@ public sealed unsafe class AttentionTests
                 QueryHeads = attention.QueryHeads,
                 KeyValueHeads = attention.KeyValueHeads,
                 HeadSize = attention.HeadSize,
+                ValueSize = attention.HeadSize,
                 Scale = attention.Scale,
+                LogScaleFrom = int.MaxValue,
                 Window = attention.Window ?? int.MaxValue,
             };
             return

@@ -15,7 +15,7 @@ internal sealed class DeciLm : LlamaLayout
         if (config.Has("block_configs"))
             throw config.Error("'block_configs' is not supported");
         var bias = config.Bool("attention_bias", false);
-        var model = Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { IdleScaling = "dynamic" }, bias, bias, _ => null);
+        var model = Describe(config, new(ContextLength: 2048, KeyValueHeads: null), bias, bias, _ => null);
         var heads = config.Ints("num_key_value_heads_per_layer");
         if (heads.Count != model.Layers.Count)
             throw config.Error($"'num_key_value_heads_per_layer' must have {model.Layers.Count} numbers, one per layer, not {heads.Count}");

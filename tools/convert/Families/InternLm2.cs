@@ -25,7 +25,7 @@ internal sealed class InternLm2() : LlamaLayout(
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("bias", true);
-        return Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { IdleScaling = "dynamic" }, bias, bias, _ => null);
+        return Describe(config, new(ContextLength: 2048, KeyValueHeads: null), bias, bias, _ => null);
     }
 
     /// <inheritdoc/>

@@ -74,7 +74,10 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         {
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = hidden,
-            ContextLength = context,
+            // The factor says how far the base is meant to grow.
+            ContextLength = rotary.Scaling is { Kind: RotaryScalingKind.Dynamic } scaling
+                ? (int)Math.Clamp(scaling.Factor * scaling.OriginalContextLength, context, int.MaxValue / 2)
+                : context,
             Layers = [.. Enumerable.Range(0, layers).Select(i => new LayerDescription
             {
                 AttentionNorm = norm,

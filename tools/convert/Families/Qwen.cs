@@ -4,7 +4,7 @@ namespace Weft.Convert.Families;
 
 /// <summary>
 /// Qwen as first released: LLaMA's blocks under GPT-2's names, with biases on queries, keys and values (Bai et al. 2023, arXiv 2309.16609).
-/// Its dynamic scaling of frequencies and of scores changes nothing within the context it was trained for, which is what is described.
+/// Beyond the context that it was trained for its rotary base and its scores grow.
 /// </summary>
 internal sealed class Qwen : ModuleFamily
 {
@@ -39,6 +39,8 @@ internal sealed class Qwen : ModuleFamily
         var size = config.Int("kv_channels", 128);
         var turned = (int)(size * config.Double("rotary_pct", 1));
         var bias = !config.Bool("no_bias", true);
+        var trained = config.Int("seq_length", config.Int("max_position_embeddings", 8192));
+        var isDynamic = config.Bool("use_dynamic_ntk", true);
         var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = (float)config.Double("layer_norm_epsilon", 1e-6) };
         var layer = new LayerDescription
         {
@@ -51,7 +53,13 @@ internal sealed class Qwen : ModuleFamily
                 Scale = config.Bool("scale_attn_weights", true) ? ConfigParts.Scale(size) : 1,
                 InputBias = true,
                 OutputBias = bias,
-                Rotary = new() { Theta = config.Double("rotary_emb_base", 10000), Size = turned == size ? null : turned },
+                LogScaleFrom = config.Bool("use_logn_attn", true) ? trained : null,
+                Rotary = new()
+                {
+                    Theta = config.Double("rotary_emb_base", 10000),
+                    Size = turned == size ? null : turned,
+                    Scaling = isDynamic ? new() { Kind = RotaryScalingKind.DynamicSteps, Factor = 1, OriginalContextLength = trained } : null,
+                },
             },
             FeedForwardNorm = norm,
             FeedForward = new()
@@ -66,7 +74,7 @@ internal sealed class Qwen : ModuleFamily
         {
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = config.Int(Name("hidden_size", "n_embd")),
-            ContextLength = config.Int("seq_length", config.Int("max_position_embeddings", 8192)),
+            ContextLength = isDynamic ? Math.Max(trained, config.Int(Name("max_position_embeddings", "n_positions"), trained)) : trained,
             Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, Name("num_hidden_layers", "n_layer")))],
             FinalNorm = norm,
             Head = new() { Tied = config.Bool("tie_word_embeddings", false) },

@@ -72,6 +72,13 @@ internal static class RotaryConfig
                 return null;
             case "linear":
                 return new() { Kind = RotaryScalingKind.Linear, Factor = scaling.Double("factor") };
+            case "dynamic":
+                return new()
+                {
+                    Kind = RotaryScalingKind.Dynamic,
+                    Factor = scaling.Double("factor"),
+                    OriginalContextLength = scaling.Int("original_max_position_embeddings", contextLength),
+                };
             case "llama3":
                 return new()
                 {
@@ -93,7 +100,7 @@ internal static class RotaryConfig
                     AttentionFactor = AttentionFactor(scaling),
                 };
             case var other:
-                throw scaling.Error($"the rotary scaling '{other}' is not supported; supported are linear, llama3, yarn");
+                throw scaling.Error($"the rotary scaling '{other}' is not supported; supported are linear, dynamic, llama3, yarn");
         }
     }
 

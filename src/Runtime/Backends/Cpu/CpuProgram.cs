@@ -244,7 +244,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     {
         RotaryTable? table = null;
         if (attention.Rotary is { } rotary && !rotaryTables.TryGetValue((rotary, attention.HeadSize), out table))
-            rotaryTables[(rotary, attention.HeadSize)] = table = new RotaryTable(rotary, attention.HeadSize, options.MaxPositions);
+            rotaryTables[(rotary, attention.HeadSize)] = table = new RotaryTable(rotary, attention.HeadSize, options.MaxPositions, Batch.MaxTokens);
         return table;
     }
 
@@ -279,6 +279,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         ValueSize = node.Attention.ValueSize,
         ValuesInKeys = node.Attention.Latent is not null,
         Scale = node.Attention.Scale,
+        LogScaleFrom = node.Attention.LogScaleFrom ?? int.MaxValue,
         Window = node.Attention.Window ?? int.MaxValue,
         Slopes = node.Attention.AlibiSlopes is { } slopes ? Constants(slopes) : null,
         SoftCap = node.Attention.SoftCap ?? 0,

@@ -1,44 +1,89 @@
 using System.Runtime.CompilerServices;
 using Weft.Models;
+using Weft.Scheduling;
 
 namespace Weft.Backends.Cpu;
 
-/// <summary>Cosines and sines [position][R/2 cosines, R/2 sines], filled as far as positions have been reached.</summary>
+/// <summary>
+/// Cosines and sines [position][R/2 cosines, R/2 sines], filled as far as positions have been reached. Where the base depends on a sequence's length they
+/// are those of the step's tokens instead, [token][…].
+/// </summary>
 internal sealed unsafe class RotaryTable : IDisposable
 {
-    private readonly RotaryFrequencies frequencies;
+    private readonly RotaryDescription rotary;
+    private readonly int headSize;
     private readonly NativeBuffer buffer;
     private readonly int half;
+    private readonly bool isOfStep;
+    private RotaryFrequencies frequencies;
+    private int length; // of the frequencies
     private int filled;
+    private long step;
 
-    public RotaryTable(RotaryDescription rotary, int headSize, int positions)
+    /// <param name="rotary">Base and scaling.</param>
+    /// <param name="headSize">D.</param>
+    /// <param name="positions">Longest sequence.</param>
+    /// <param name="tokens">Largest N.</param>
+    public RotaryTable(RotaryDescription rotary, int headSize, int positions, int tokens)
     {
+        this.rotary = rotary;
+        this.headSize = headSize;
+        isOfStep = RotaryLength.Counts(rotary);
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
         half = frequencies.Inverse.Count;
-        buffer = new NativeBuffer((long)positions * 2 * half * sizeof(float));
+        buffer = new NativeBuffer((long)(isOfStep ? tokens : positions) * 2 * half * sizeof(float));
     }
 
     /// <summary>R: elements of a head that turn.</summary>
     public int Size => 2 * half;
 
-    /// <summary>The row of <paramref name="position"/>: R/2 cosines, then R/2 sines.</summary>
-    public float* Row(int position) => (float*)buffer.Address + ((nint)position * 2 * half);
+    /// <summary>The row of a token of the step: R/2 cosines, then R/2 sines.</summary>
+    public float* Row(StepBatch batch, int token) => Row(isOfStep ? token : batch.Positions[token]);
 
-    /// <summary>Makes rows up to <paramref name="position"/> valid. Called between steps' parallel pieces, by one thread.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Reach(int position)
+    /// <summary>Makes the rows of a step valid. Called between its parallel pieces, by one thread.</summary>
+    public void Prepare(StepBatch batch)
     {
-        for (; filled <= position; filled++)
+        if (isOfStep && step == batch.Number)
+            return;
+        step = batch.Number;
+        for (var i = 0; i < batch.SequenceCount; i++)
         {
-            var row = Row(filled);
-            for (var i = 0; i < half; i++)
-            {
-                var (sin, cos) = Math.SinCos(filled * frequencies.Inverse[i]);
-                row[i] = (float)cos * frequencies.Magnitude;
-                row[half + i] = (float)sin * frequencies.Magnitude;
-            }
+            if (isOfStep)
+                Fill(batch, i);
+            else
+                Reach(batch.Positions[batch.SequenceStarts[i + 1] - 1]);
         }
     }
 
     public void Dispose() => buffer.Dispose();
+
+    private float* Row(int row) => (float*)buffer.Address + ((nint)row * 2 * half);
+
+    private void Reach(int position)
+    {
+        for (; filled <= position; filled++)
+            Fill(Row(filled), filled);
+    }
+
+    private void Fill(StepBatch batch, int sequence)
+    {
+        for (var token = batch.SequenceStarts[sequence]; token < batch.SequenceStarts[sequence + 1]; token++)
+        {
+            var now = RotaryLength.At(rotary, batch.PromptLengths[sequence], batch.Positions[token]);
+            if (now != length)
+                (length, frequencies) = (now, RotaryFrequencies.Compute(rotary, headSize, now));
+            Fill(Row(token), batch.Positions[token]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Fill(float* row, int position)
+    {
+        for (var i = 0; i < half; i++)
+        {
+            var (sin, cos) = Math.SinCos(position * frequencies.Inverse[i]);
+            row[i] = (float)cos * frequencies.Magnitude;
+            row[half + i] = (float)sin * frequencies.Magnitude;
+        }
+    }
 }

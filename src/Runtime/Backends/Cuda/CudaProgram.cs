@@ -77,7 +77,7 @@ internal sealed class CudaProgram : StepProgram
 
             DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)
             {
-                var table = resources.Add(new DeviceRotaryTable(context, stream, rotary, headSize, options.MaxPositions));
+                var table = resources.Add(new DeviceRotaryTable(context, stream, rotary, headSize, options.MaxPositions, rows));
                 rotaryTables.Add(table);
                 return table;
             }
@@ -194,7 +194,7 @@ internal sealed class CudaProgram : StepProgram
         {
             context.MakeCurrent();
             foreach (var table in rotaryTables)
-                table.Reach(LastPosition());
+                table.Prepare(Batch);
             var shape = StepShape.Of(Batch, tokensPerTile);
             batch.Copy(shape, tokensPerTile, stream);
             submit(shape);
@@ -261,14 +261,6 @@ internal sealed class CudaProgram : StepProgram
     {
         foreach (var operation in operations)
             operation.Run(shape);
-    }
-
-    private int LastPosition()
-    {
-        var last = 0;
-        for (var sequence = 0; sequence < Batch.SequenceCount; sequence++)
-            last = Math.Max(last, Batch.Positions[Batch.SequenceStarts[sequence + 1] - 1]);
-        return last;
     }
 
     private DecodeWorkspace Workspace(ModelDescription model, CudaOptions options)

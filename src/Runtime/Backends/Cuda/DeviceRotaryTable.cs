@@ -1,59 +1,109 @@
 using Weft.Interop;
 using Weft.Models;
+using Weft.Scheduling;
 
 namespace Weft.Backends.Cuda;
 
-/// <summary>(cos, sin) [positions, R/2] on the device, filled as far as positions have been reached.</summary>
+/// <summary>
+/// (cos, sin) [positions, R/2] on the device, filled as far as positions have been reached. Where the base depends on a sequence's length they are those of
+/// the step's tokens instead, [tokens, R/2].
+/// </summary>
 internal sealed class DeviceRotaryTable : IDisposable
 {
     private const int Chunk = 2048;
 
-    private readonly RotaryFrequencies frequencies;
+    private readonly RotaryDescription rotary;
+    private readonly int headSize;
     private readonly CudaDeviceMemory memory;
     private readonly CudaPinnedMemory staging;
+    private readonly CudaEvent copied;
     private readonly CudaStream stream;
     private readonly int half;
     private readonly int positions;
+    private RotaryFrequencies frequencies;
+    private int length; // of the frequencies
     private int filled;
 
-    public DeviceRotaryTable(CudaContext context, CudaStream stream, RotaryDescription rotary, int headSize, int positions)
+    public DeviceRotaryTable(CudaContext context, CudaStream stream, RotaryDescription rotary, int headSize, int positions, int tokens)
     {
-        frequencies = RotaryFrequencies.Compute(rotary, headSize);
-        half = frequencies.Inverse.Count;
+        this.rotary = rotary;
+        this.headSize = headSize;
         this.stream = stream;
         this.positions = positions;
-        memory = CudaDeviceMemory.Allocate(context, (long)positions * 2 * half * sizeof(float));
-        staging = CudaPinnedMemory.Allocate(context, (long)Chunk * 2 * half * sizeof(float));
+        IsOfStep = RotaryLength.Counts(rotary);
+        frequencies = RotaryFrequencies.Compute(rotary, headSize);
+        half = frequencies.Inverse.Count;
+        memory = CudaDeviceMemory.Allocate(context, (IsOfStep ? tokens : positions) * RowBytes);
+        // Rows that a padded step reads and nobody needs.
+        memory.FillAsync(0, stream);
+        staging = CudaPinnedMemory.Allocate(context, Chunk * RowBytes);
+        copied = CudaEvent.Create(context);
     }
 
     public nuint Address => memory.Address;
 
-    /// <summary>Makes rows up to <paramref name="position"/> valid, before the step that needs them.</summary>
-    public void Reach(int position)
-    {
-        while (filled <= position)
-        {
-            var count = Math.Min(Chunk, positions - filled);
-            var rows = staging.AsSpan<float>(0, count * 2 * half);
-            for (var row = 0; row < count; row++)
-            {
-                for (var i = 0; i < half; i++)
-                {
-                    var (sin, cos) = Math.SinCos((filled + row) * frequencies.Inverse[i]);
-                    rows[((row * half) + i) * 2] = (float)cos * frequencies.Magnitude;
-                    rows[(((row * half) + i) * 2) + 1] = (float)sin * frequencies.Magnitude;
-                }
-            }
+    /// <summary>A row belongs to a token of the step, not to a position.</summary>
+    public bool IsOfStep { get; }
 
-            memory.CopyFromAsync(staging.Address, (long)filled * 2 * half * sizeof(float), (long)rows.Length * sizeof(float), stream);
-            stream.Synchronize();
-            filled += count;
+    private long RowBytes => 2L * half * sizeof(float);
+
+    /// <summary>Makes the rows of a step valid, before it is submitted.</summary>
+    public void Prepare(StepBatch batch)
+    {
+        if (IsOfStep)
+        {
+            for (var first = 0; first < batch.TokenCount; first += Chunk)
+                Fill(batch, first, Math.Min(Chunk, batch.TokenCount - first));
+            return;
         }
+
+        var last = 0;
+        for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
+            last = Math.Max(last, batch.Positions[batch.SequenceStarts[sequence + 1] - 1]);
+        for (; filled <= last; filled += Math.Min(Chunk, positions - filled))
+            Fill(filled, Math.Min(Chunk, positions - filled), row => filled + row);
     }
 
     public void Dispose()
     {
+        copied.Dispose();
         staging.Dispose();
         memory.Dispose();
+    }
+
+    private void Fill(StepBatch batch, int first, int count)
+    {
+        var sequence = 0;
+        Fill(first, count, row =>
+        {
+            var token = first + row;
+            while (batch.SequenceStarts[sequence + 1] <= token)
+                sequence++;
+            var now = RotaryLength.At(rotary, batch.PromptLengths[sequence], batch.Positions[token]);
+            if (now != length)
+                (length, frequencies) = (now, RotaryFrequencies.Compute(rotary, headSize, now));
+            return batch.Positions[token];
+        });
+    }
+
+    /// <summary>Writes rows; <paramref name="position"/> gives each one's and chooses its frequencies.</summary>
+    private void Fill(int first, int count, Func<int, int> position)
+    {
+        // The copy before this one may still read the buffer.
+        copied.Synchronize();
+        var rows = staging.AsSpan<float>(0, count * 2 * half);
+        for (var row = 0; row < count; row++)
+        {
+            var at = position(row);
+            for (var i = 0; i < half; i++)
+            {
+                var (sin, cos) = Math.SinCos(at * frequencies.Inverse[i]);
+                rows[((row * half) + i) * 2] = (float)cos * frequencies.Magnitude;
+                rows[(((row * half) + i) * 2) + 1] = (float)sin * frequencies.Magnitude;
+            }
+        }
+
+        memory.CopyFromAsync(staging.Address, first * RowBytes, count * RowBytes, stream);
+        copied.Record(stream);
     }
 }

@@ -37,6 +37,9 @@ internal unsafe struct AttentionArguments
     public int ValueSize;
     public float Scale;
 
+    /// <summary>Positions from which on scores grow by the logarithm of the length; int.MaxValue for never.</summary>
+    public int LogScaleFrom;
+
     /// <summary>Keys that a query sees, itself included; int.MaxValue for all.</summary>
     public int Window;
 
@@ -124,7 +127,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
             maxima[r] = float.NegativeInfinity;
             sums[r] = 0;
             var source = Row(arguments.Queries, arguments.QueryStride, firstHead, firstToken, firstRow + r, perToken, size);
-            Scale(source, arguments.Scale, q + (r * padded), size);
+            Scale(source, arguments.Scale * Growth(arguments, arguments.Positions[firstToken + ((firstRow + r) / perToken)]), q + (r * padded), size);
             new Span<float>(q + (r * padded) + size, padded - size).Clear();
         }
 
@@ -158,6 +161,9 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
             Scale(mixed + (r * padded) + size - arguments.ValueSize, 1 / sum, target, arguments.ValueSize);
         }
     }
+
+    private static float Growth(in AttentionArguments arguments, int position) =>
+        position < arguments.LogScaleFrom ? 1 : (float)(Math.Log(position + 1) / Math.Log(arguments.LogScaleFrom));
 
     private static void Cap(float* scores, int count, float cap)
     {

@@ -69,11 +69,7 @@ internal sealed unsafe class LatentWriteOperation<TSimd, TVector, TCache>(
     private readonly int padded = AttentionKernel.PaddedHeadSize(attention.HeadSize);
     private readonly int turned = attention.HeadSize - attention.Latent!.Rank;
 
-    protected override void Begin()
-    {
-        for (var i = 0; i < Batch.SequenceCount; i++)
-            table.Reach(Batch.Positions[Batch.SequenceStarts[i + 1] - 1]);
-    }
+    protected override void Begin() => table.Prepare(Batch);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void RunRow(int row, int thread)
@@ -97,7 +93,7 @@ internal sealed unsafe class LatentWriteOperation<TSimd, TVector, TCache>(
     private void Join(float* first, float* second, float* target, int row)
     {
         new Span<float>(first, turned).CopyTo(new Span<float>(target, turned));
-        HeadTurn<TSimd, TVector>.Apply(target, table.Row(Batch.Positions[row]), turned / 2);
+        HeadTurn<TSimd, TVector>.Apply(target, table.Row(Batch, row), turned / 2);
         new Span<float>(second, size - turned).CopyTo(new Span<float>(target + turned, size - turned));
     }
 }

@@ -20,11 +20,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
     private readonly int size = attention.HeadSize;
     private readonly int padded = AttentionKernel.PaddedHeadSize(attention.HeadSize);
 
-    protected override void Begin()
-    {
-        for (var i = 0; i < Batch.SequenceCount; i++)
-            table?.Reach(Batch.Positions[Batch.SequenceStarts[i + 1] - 1]);
-    }
+    protected override void Begin() => table?.Prepare(Batch);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     protected override void RunRow(int row, int thread)
@@ -33,7 +29,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
         var k = q + ((nint)attention.QueryHeads * size);
         var v = k + ((nint)attention.KeyValueHeads * size);
         for (var head = 0; table is not null && head < attention.QueryHeads + attention.KeyValueHeads; head++)
-            HeadTurn<TSimd, TVector>.Apply(q + (head * size), table.Row(Batch.Positions[row]), table.Size / 2);
+            HeadTurn<TSimd, TVector>.Apply(q + (head * size), table.Row(Batch, row), table.Size / 2);
 
         var (block, offset) = Math.DivRem(Batch.Slots[row], BlockSize);
         var first = (nint)block * attention.KeyValueHeads;

@@ -41,6 +41,8 @@ internal struct RotaryCacheWriteParams
     public HeadNorm HeadNorm;
     public float Epsilon;
     public float Clip;
+    public int PerToken;
+    public int LogFrom;
 }
 
 /// <summary>kernels/rotary_cache_write.cu.</summary>

@@ -39,6 +39,8 @@ internal sealed class RotaryCacheWriteOperation(
             HeadNorm = norm is null ? HeadNorm.None : norm.Kind == NormKind.Rms ? HeadNorm.Rms : HeadNorm.Layer,
             Epsilon = norm?.Epsilon ?? 0,
             Clip = node.Clip ?? 0,
+            PerToken = table is { IsOfStep: true } ? 1 : 0,
+            LogFrom = attention.LogScaleFrom ?? 0,
         });
     }
 }
