@@ -56,6 +56,9 @@ public sealed record TensorEntry(
     [property: JsonConverter(typeof(ChecksumConverter))] uint Checksum,
     Quantization? Quantization = null)
 {
+    /// <summary>Rows of a matrix, or of matrices one after the other.</summary>
+    internal int Rows => Shape.SkipLast(1).Aggregate(1, (product, size) => product * size);
+
     /// <summary>Where everything of a quantized matrix lies.</summary>
     /// <exception cref="InvalidOperationException">It is not quantized.</exception>
     internal QuantizedLayout Tiles => Quantization is { } quantization

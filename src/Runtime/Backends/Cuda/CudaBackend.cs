@@ -87,6 +87,13 @@ internal static class CudaBackend
             throw new WeftException($"{weights.Name}: rows of {weights.Model.HiddenSize} values are more than a block of {device.Name} norms: run it on the CPU (--device cpu)");
         foreach (var attention in weights.Model.Layers.Select(layer => layer.Attention))
         {
+            if (attention.Latent is { } latent)
+            {
+                if (AttentionLatentKernel.Shape(1, 1, 1, attention.HeadSize).SharedBytes > device.SharedMemoryPerBlock)
+                    throw new WeftException($"{weights.Name}: latent vectors of {latent.Rank} values are more than a block of {device.Name} attends to: run it on the CPU (--device cpu)");
+                continue;
+            }
+
             if (!HeadSizes.All.Contains(attention.HeadSize))
                 throw new WeftException($"{weights.Name}: attention heads of {attention.HeadSize} have no CUDA kernel (there are {string.Join(", ", HeadSizes.All)}): run it on the CPU (--device cpu)");
             if (attention.QueryHeads / attention.KeyValueHeads > AttentionPrefillKernel.TileRows)

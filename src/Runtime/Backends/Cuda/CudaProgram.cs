@@ -53,7 +53,7 @@ internal sealed class CudaProgram : StepProgram
             var rows = Math.Max(stepBatch.MaxTokens, StepShape.LargestBucket(stepBatch.MaxSequences));
             var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.LargestBucket(stepBatch.MaxSequences));
             var plan = MemoryPlan.Create(graph, rows, logitRows, layout.RowBytes);
-            tokensPerTile = model.Layers.Min(layer => AttentionPrefillKernel.TokensPerTile(layer.Attention.QueryHeads, layer.Attention.KeyValueHeads));
+            tokensPerTile = model.Layers.Min(layer => AttentionPrefillKernel.TokensPerTile(layer.Attention));
             stream = resources.Add(CudaStream.Create(context));
             var kernels = resources.Add(KernelLibrary.Create(context));
             blas = resources.Add(new CudaBlas(context));
@@ -266,6 +266,8 @@ internal sealed class CudaProgram : StepProgram
     private DecodeWorkspace Workspace(ModelDescription model, CudaOptions options)
     {
         var (partial, counters) = DecodeWorkspace.CountBytes(model, Batch, options.MaxPositions);
+        if (partial == 0)
+            return new(0, 0, DecodeWorkspace.CountPlaces(Batch));
         var memory = resources.Add(CudaDeviceMemory.Allocate(context, partial));
         var counts = resources.Add(CudaDeviceMemory.Allocate(context, counters));
         counts.FillAsync(0, stream);

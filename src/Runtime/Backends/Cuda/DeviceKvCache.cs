@@ -7,13 +7,14 @@ using Weft.Tensors;
 
 namespace Weft.Backends.Cuda;
 
-/// <summary>Keys and values of all layers on the device, each [blocks, G, 16, D].</summary>
+/// <summary>Keys and values of all layers on the device, each [blocks, G, 16, D]; of latent attention one [blocks, 16, D] for both.</summary>
 internal sealed class DeviceKvCache : IDisposable
 {
     private readonly List<(CudaDeviceMemory Keys, CudaDeviceMemory Values)> layers = [];
     private readonly CudaDeviceMemory addresses;
     private readonly CudaDeviceMemory blockBytes;
     private readonly CudaKernel copy;
+    private readonly int parts;
     private readonly CudaStream stream;
 
     public DeviceKvCache(CudaContext context, CudaStream stream, KernelLibrary kernels, ModelDescription model, DataType type, int blocks)
@@ -25,11 +26,17 @@ internal sealed class DeviceKvCache : IDisposable
         foreach (var attention in model.Layers.Select(layer => layer.Attention))
         {
             var block = BlockBytes(attention, type);
-            layers.Add((CudaDeviceMemory.Allocate(context, blocks * block), CudaDeviceMemory.Allocate(context, blocks * block)));
-            bases.AddRange([layers[^1].Keys.Address, layers[^1].Values.Address]);
-            bytes.AddRange([(int)block, (int)block]);
+            var keys = CudaDeviceMemory.Allocate(context, blocks * block);
+            var values = attention.Latent is null ? CudaDeviceMemory.Allocate(context, blocks * block) : keys;
+            layers.Add((keys, values));
+            foreach (var part in values == keys ? [keys] : (CudaDeviceMemory[])[keys, values])
+            {
+                bases.Add(part.Address);
+                bytes.Add((int)block);
+            }
         }
 
+        parts = bases.Count;
         addresses = CudaDeviceMemory.Allocate(context, bases.Count * sizeof(ulong));
         addresses.CopyFrom<ulong>(bases.ToArray());
         blockBytes = CudaDeviceMemory.Allocate(context, bytes.Count * sizeof(int));
@@ -42,10 +49,10 @@ internal sealed class DeviceKvCache : IDisposable
 
     /// <summary>Bytes of a cache.</summary>
     public static long CountBytes(ModelDescription model, DataType type, int blocks) =>
-        model.Layers.Sum(layer => 2 * BlockBytes(layer.Attention, type)) * blocks;
+        model.Layers.Sum(layer => (long)layer.Attention.CacheSize * BlockPool.BlockSize * type.Size()) * blocks;
 
     /// <summary>Submits copying a block's keys and values in every layer.</summary>
-    public void CopyBlock(BlockId source, BlockId destination) => copy.Launch(stream, CopyKernels.RowShape(2 * layers.Count), new CopyBlockParams
+    public void CopyBlock(BlockId source, BlockId destination) => copy.Launch(stream, CopyKernels.RowShape(parts), new CopyBlockParams
     {
         Layers = addresses.Address,
         Bytes = blockBytes.Address,
@@ -58,7 +65,8 @@ internal sealed class DeviceKvCache : IDisposable
         foreach (var (keys, values) in layers)
         {
             keys.Dispose();
-            values.Dispose();
+            if (values != keys)
+                values.Dispose();
         }
 
         addresses.Dispose();

@@ -64,10 +64,11 @@ internal sealed class DeviceWeights : IDisposable
             AddPositionsNode n => [n.Positions],
             FusedLinearNode n => n.Segments.Select(segment => segment.Weight),
             NormedLinearNode n => n.Linear.Segments.Select(segment => segment.Weight),
+            HeadLinearNode n => [n.Weight],
             _ => (IEnumerable<string>)[],
         });
         return names.Distinct().Select(weights.Find).Sum(tensor =>
-            tensor.Quantization is null ? (long)tensor.Shape[0] * ValueLayout.Stride(tensor.Shape[1]) * type.Size() : tensor.Tiles.Length);
+            tensor.Quantization is null ? (long)tensor.Rows * ValueLayout.Stride(tensor.Shape[^1]) * type.Size() : tensor.Tiles.Length);
     }
 
     /// <summary>Bytes that the parts of a <see cref="Operations.ProductWorkspace"/> take at most.</summary>
@@ -117,15 +118,15 @@ internal sealed class DeviceWeights : IDisposable
         if (matrices.TryGetValue(key, out var known))
             return known;
         var tensors = names.Select(weights.Find).ToList();
-        var columns = tensors[0].Shape[1];
+        var columns = tensors[0].Shape[^1];
         var stride = ValueLayout.Stride(columns);
-        var rows = tensors.Sum(tensor => tensor.Shape[0]);
+        var rows = tensors.Sum(tensor => tensor.Rows);
         var target = Allocate((long)rows * stride * type.Size());
         var row = 0L;
         foreach (var tensor in tensors)
         {
             uploader.Upload(tensor, target, row * stride * type.Size(), stride, type);
-            row += tensor.Shape[0];
+            row += tensor.Rows;
         }
 
         return matrices[key] = new(target.Address, rows, columns, stride);

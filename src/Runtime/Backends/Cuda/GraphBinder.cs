@@ -33,6 +33,15 @@ internal sealed class GraphBinder(
         AddNode n => new AddOperation(context, n),
         RotaryCacheWriteNode n => new RotaryCacheWriteOperation(
             context, n, n.Attention.Rotary is { } rotary ? Rotary(rotary, n.Attention.HeadSize) : null, n.Norm is { } norm ? Norms(norm) : default, cache.Keys(n.Layer), cache.Values(n.Layer)),
+        HeadLinearNode n => new HeadLinearOperation(context, n, weights.Matrix(n.Weight)),
+        LatentWriteNode n => new LatentWriteOperation(context, n, Rotary(n.Attention.Rotary!, n.Attention.HeadSize), cache.Keys(n.Layer)),
+        AttentionNode { Attention.Latent: not null } n => new LatentAttentionOperation(
+            context,
+            n,
+            n.Attention.AlibiSlopes is { } slopes ? weights.Constants(slopes) : 0,
+            n.Sinks is { } sinks ? weights.Vector(sinks) : 0,
+            cache.Keys(n.Layer),
+            tokensPerTile),
         AttentionNode n => new AttentionOperation(
             context,
             n,

@@ -22,6 +22,8 @@ internal sealed class ValueLayout
         {
             if (node is RotaryCacheWriteNode write)
                 floats.Add(write.QueriesKeysValues);
+            else if (node is LatentWriteNode latent)
+                floats.UnionWith(latent.Inputs);
             else if (node is NormNode norm)
                 floats.Add(norm.X);
         }

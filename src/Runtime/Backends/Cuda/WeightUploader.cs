@@ -35,7 +35,7 @@ internal sealed class WeightUploader : IWeightUploader
     public void Upload(TensorEntry tensor, CudaDeviceMemory target, long offset, int stride, DataType type)
     {
         var columns = tensor.Shape[^1];
-        var rows = tensor.Shape.Count == 1 ? 1 : tensor.Shape[0];
+        var rows = tensor.Rows;
         var sourceRow = columns * tensor.DataType.Size();
         var targetRow = stride * type.Size();
         // A vector longer than the buffer would need pieces of a row; no model has one.

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Weft.Interop;
+using Weft.Models;
 using Weft.Scheduling;
 using Weft.Tensors;
 
@@ -49,6 +50,9 @@ internal static class AttentionPrefillKernel
     /// <summary>Tokens of a tile.</summary>
     public static int TokensPerTile(int queryHeads, int keyHeads) => TileRows / (queryHeads / keyHeads);
 
+    /// <summary>Tokens of a tile of a model's step; <see cref="AttentionLatentKernel"/> takes any number.</summary>
+    public static int TokensPerTile(AttentionDescription attention) => attention.Latent is null ? TokensPerTile(attention.QueryHeads, attention.KeyValueHeads) : TileRows;
+
     /// <summary>An instance for an architecture, whose shared memory decides how many keys a tile has and how many tiles are under way.</summary>
     public static KernelInstance Instance(DataType type, int headSize, AttentionVariant variant, int computeCapability)
     {
@@ -62,7 +66,7 @@ internal static class AttentionPrefillKernel
 
     /// <summary>Lists the tiles of prompts' tokens in the step; returns how many.</summary>
     /// <param name="batch">The step.</param>
-    /// <param name="tokensPerTile">From <see cref="TokensPerTile"/>.</param>
+    /// <param name="tokensPerTile">Tokens of a tile.</param>
     /// <param name="tiles">Receives them.</param>
     public static int List(StepBatch batch, int tokensPerTile, Span<AttentionTile> tiles)
     {

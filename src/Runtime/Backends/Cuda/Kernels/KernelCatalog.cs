@@ -22,6 +22,9 @@ internal static class KernelCatalog
             .Concat(DequantizeKernel.Instances)
             .Concat(AttentionPrefillKernel.Instances(computeCapability))
             .Concat(AttentionDecodeKernel.Instances)
+            .Concat(HeadLinearKernel.Instances)
+            .Concat(LatentWriteKernel.Instances)
+            .Concat(AttentionLatentKernel.Instances)
             .Concat(SamplingKernel.Instances)
             .Where(instance => computeCapability >= 80 || !instance.Expression.Contains(DataType.BFloat16.CudaName(), StringComparison.Ordinal))
             .Distinct();
@@ -33,7 +36,7 @@ internal static class KernelCatalog
     /// </summary>
     public static int MostRegisters(KernelInstance instance) => instance.Source switch
     {
-        "attention_prefill.cu" or "gemm.cu" or "quantized_gemm.cu" => 255,
+        "attention_prefill.cu" or "attention_latent.cu" or "gemm.cu" or "quantized_gemm.cu" => 255,
         "attention_decode.cu" => 168,
         "gemv.cu" or "quantized_gemv.cu" or "sampling.cu" => 128,
         _ => 64,
@@ -57,6 +60,9 @@ internal static class KernelCatalog
         { Source: "dequantize.cu" } => sizeof(DequantizeParams),
         { Source: "attention_prefill.cu" } => sizeof(AttentionPrefillParams),
         { Source: "attention_decode.cu" } => sizeof(AttentionDecodeParams),
+        { Source: "head_linear.cu" } => sizeof(HeadLinearParams),
+        { Source: "latent_write.cu" } => sizeof(LatentWriteParams),
+        { Source: "attention_latent.cu" } => sizeof(AttentionLatentParams),
         { Source: "copy.cu", Expression: "weft::copy_block" } => sizeof(CopyBlockParams),
         { Source: "copy.cu" } when instance.Expression.StartsWith("weft::fill", StringComparison.Ordinal) => sizeof(FillParams),
         { Source: "copy.cu" } => sizeof(CopyRowsParams),

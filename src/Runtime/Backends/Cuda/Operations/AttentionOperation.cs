@@ -22,7 +22,9 @@ internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters, i
     {
         var places = CountPlaces(batch);
         var longest = StepShape.LongestPositions(maxPositions);
-        var attentions = model.Layers.Select(layer => layer.Attention).ToList();
+        var attentions = model.Layers.Select(layer => layer.Attention).Where(attention => attention.Latent is null).ToList();
+        if (attentions.Count == 0)
+            return (0, 0);
         return (
             attentions.Max(attention => AttentionDecodeKernel.PartialBytes(
                 places, attention.QueryHeads, attention.HeadSize, AttentionDecodeKernel.Splits(longest, attention.Window))),
@@ -55,7 +57,8 @@ internal sealed class AttentionOperation(
             Prefill(shape);
     }
 
-    private static AttentionVariant Variant(AttentionDescription attention) => AttentionVariant.Causal
+    /// <summary>What a kernel does to scores.</summary>
+    public static AttentionVariant Variant(AttentionDescription attention) => AttentionVariant.Causal
         | (attention.Window is null ? 0 : AttentionVariant.Window)
         | (attention.AlibiSlopes is null ? 0 : AttentionVariant.Alibi)
         | (attention.SoftCap is null ? 0 : AttentionVariant.SoftCap)
