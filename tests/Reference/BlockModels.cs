@@ -42,7 +42,7 @@ public static class BlockModels
         ["dynamic base in steps"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = new() { Kind = RotaryScalingKind.DynamicSteps, Factor = 1, OriginalContextLength = 30 } } }),
         ["latent attention"] = model => Latent(model, 32, new() { Rank = 24, PlainSize = 16, ValueSize = 20, Norm = Rms }),
         ["latent attention, latent queries"] = model => Attention(
-            Latent(model, 56, new() { Rank = 40, QueryRank = 28, PlainSize = 12, ValueSize = 8, Norm = Rms }), attention => attention with { InputBias = true, OutputBias = true, Window = 70 }),
+            Latent(model, 56, new() { Rank = 40, QueryRank = 28, PlainSize = 24, ValueSize = 8, Norm = Rms }), attention => attention with { InputBias = true, OutputBias = true, Window = 70 }),
         ["head bias, scale and cap"] = model => model with { Head = new() { Tied = false, Bias = true, Scale = 0.3f, SoftCap = 2.5f } },
         ["head row scale"] = model => model with { Head = new() { Tied = false, RowScale = true } },
         ["experts"] = model => Feed(model, feed => feed with { Experts = new() { Count = 6, Active = 2 } }),

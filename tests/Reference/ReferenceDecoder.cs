@@ -7,6 +7,9 @@ namespace Weft.Reference;
 /// <param name="tensors">Every tensor that <see cref="TensorSchema"/> asks for, row-major.</param>
 public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary<string, double[]> tensors)
 {
+    /// <summary>Tokens of the prompt, where that makes a difference; 0 for all.</summary>
+    public int PromptLength { get; init; }
+
     /// <summary>The logits [N, V] of <paramref name="tokens"/> [N].</summary>
     public double[] Logits(ReadOnlySpan<int> tokens)
     {
@@ -82,8 +85,8 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
         var v = Clamp(Linear(x, prefix + "value", model.HiddenSize, attention.InputBias), attention.Clip);
         if (attention.Rotary is { } rotary)
         {
-            ReferenceRotary.Apply(q, positions, rotary, attention.HeadSize);
-            ReferenceRotary.Apply(k, positions, rotary, attention.HeadSize);
+            ReferenceRotary.Apply(q, positions, rotary, attention.HeadSize, PromptLength);
+            ReferenceRotary.Apply(k, positions, rotary, attention.HeadSize, PromptLength);
         }
 
         var mixed = ReferenceAttention.Apply(q, k, v, positions, attention, attention.Sinks ? tensors[prefix + "sinks"] : []);

@@ -31,13 +31,18 @@ public static class ReferenceRotary
     /// <param name="positions">[N].</param>
     /// <param name="rotary">Frequencies and the factor on cos and sin.</param>
     /// <param name="headSize">D.</param>
-    public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize)
+    /// <param name="prompt">Tokens of the prompt; 0 for all. A base that grows with the text grows from there on with every token.</param>
+    public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize, int prompt = 0)
     {
-        var frequencies = Frequencies(rotary, headSize, positions[^1] + 1);
+        prompt = prompt > 0 ? prompt : positions.Length;
+        var growsOn = rotary.Scaling?.Kind == RotaryScalingKind.Dynamic;
+        var frequencies = Frequencies(rotary, headSize, prompt);
         var factor = rotary.Scaling is { Kind: RotaryScalingKind.Yarn or RotaryScalingKind.LongRope } scaling ? scaling.AttentionFactor : 1;
         var (half, width) = (frequencies.Length, x.Length / positions.Length);
         for (var start = 0; start < x.Length; start += headSize)
         {
+            if (growsOn && positions[start / width] >= prompt)
+                frequencies = Frequencies(rotary, headSize, positions[start / width] + 1);
             for (var i = 0; i < half; i++)
             {
                 var angle = positions[start / width] * frequencies[i];

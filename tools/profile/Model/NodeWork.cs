@@ -33,6 +33,7 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
             ExpertsNode n => Experts(n, find, step, Values(n.Router, n.X, n.Y)),
             NormedLinearNode n => Linear(n.Linear, find, step, Values(n.Norm.X, n.Linear.Y)),
             RotaryCacheWriteNode n => At(n.Layer, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),
+            HeadLinearNode n => HeadLinear(n, find, step, Values(n.X, n.Y)),
             AttentionNode n => Attention(n, step, Values(n.Queries, n.Y)),
             GatherRowsNode n => new("gather rows", "gather rows", Values(n.Y, n.Y), 0),
             // Element by element: what it reads and what it writes.
@@ -50,13 +51,19 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
         return tensors.Count == 1 ? work : work with { Name = work.Name.Replace(work.Kind, names, StringComparison.Ordinal), Kind = names };
     }
 
+    private static NodeWork HeadLinear(HeadLinearNode node, Func<string, TensorEntry> find, StepSize step, double values)
+    {
+        var tensor = find(node.Weight);
+        return Named(node.Weight, tensor.Length + values, 2.0 * step.Tokens * tensor.Shape.Aggregate(1.0, (product, size) => product * size));
+    }
+
     private static NodeWork Attention(AttentionNode node, StepSize step, double values)
     {
         var attention = node.Attention;
         // A sequence's cache is read once, as far as its window reaches; a query sees the positions up to its own.
         var window = attention.Window ?? int.MaxValue;
         var read = Math.Min(step.Before, window - 1) + step.TokensEach;
-        var cache = 2.0 * step.Sequences * read * attention.KeyValueHeads * attention.HeadSize * step.CacheBytes;
+        var cache = (double)step.Sequences * read * attention.CacheSize * step.CacheBytes;
         var seen = step.Sequences * Enumerable.Range(step.Before + 1, step.TokensEach).Sum(position => (double)Math.Min(position, window));
         return At(node.Layer, "attention", cache + values, 4.0 * seen * attention.QueryHeads * attention.HeadSize);
     }
