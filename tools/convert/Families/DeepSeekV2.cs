@@ -4,8 +4,8 @@ using Weft.Models;
 namespace Weft.Convert.Families;
 
 /// <summary>
-/// DeepSeek-V2 and V3 (and R1): latent attention, small experts of which some are shared (DeepSeek-AI 2024, arXiv 2405.04434 and 2412.19437). V3 scores its
-/// experts by themselves, and chooses them with a bias.
+/// DeepSeek-V2 and V3 (and R1): latent attention, small experts of which some are shared (DeepSeek-AI 2024, arXiv 2405.04434 and 2412.19437). V3 scores each
+/// of its experts by itself, and chooses them with a bias.
 /// </summary>
 internal sealed class DeepSeekV2() : ExpertLayout(
     NumberedExperts,
@@ -24,13 +24,17 @@ internal sealed class DeepSeekV2() : ExpertLayout(
 {
     private const string Joint = "model.layers.#.self_attn.kv_a_proj_with_mqa";
     private const string KeysAndValues = "model.layers.#.self_attn.kv_b_proj";
+    private const string Third = "DeepseekV3ForCausalLM";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Architectures => ["DeepseekV2ForCausalLM"];
+    public override IReadOnlyList<string> Architectures => ["DeepseekV2ForCausalLM", Third];
 
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
+        if (!config.Bool("rope_interleave", true))
+            throw config.Error("'rope_interleave' false is not supported");
+        var isThird = config.Strings("architectures").Contains(Third);
         var bias = config.Bool("attention_bias", false);
         var turned = config.Int("qk_rope_head_dim", 64);
         var plain = config.Int("qk_nope_head_dim", 128);
@@ -43,7 +47,7 @@ internal sealed class DeepSeekV2() : ExpertLayout(
             // Those norms are made without the config's epsilon.
             Norm = new() { Kind = NormKind.Rms, Epsilon = 1e-6f },
         };
-        var model = Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { HeadSize = turned }, bias, bias, _ => null);
+        var model = Describe(config, new(ContextLength: isThird ? 4096 : 2048, KeyValueHeads: null) { HeadSize = turned }, bias, bias, _ => null);
         model = WithLayers(model, (layer, _) => layer with
         {
             Attention = layer.Attention with
@@ -57,17 +61,23 @@ internal sealed class DeepSeekV2() : ExpertLayout(
         });
         if (!config.Has("n_routed_experts"))
             return model;
-        var size = config.Int("moe_intermediate_size", 1407);
-        var experts = Experts(config, size);
+        var size = config.Int("moe_intermediate_size", isThird ? 2048 : 1407);
+        var experts = Experts(config, size, isThird);
         var (first, step) = (config.Int("first_k_dense_replace", 0), Math.Max(config.Int("moe_layer_freq", 1), 1));
         return WithLayers(model, (layer, i) => i < first || i % step != 0
             ? layer
             : layer with { FeedForward = layer.FeedForward with { IntermediateSize = size, Experts = experts } });
     }
 
+    /// <summary>V3's checkpoints hold one more layer, which predicts the token after the next while training.</summary>
+    public override bool IsIgnored(string sourceName, ModelDescription model) =>
+        (sourceName.StartsWith($"model.layers.{model.Layers.Count}.", StringComparison.Ordinal) && model.Layers[^1].FeedForward.Experts is { SelectionBias: true }) || base.IsIgnored(sourceName, model);
+
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
+        if (requirement.Name.EndsWith(TensorSchema.SelectionBias, StringComparison.Ordinal))
+            return new(shelf.Take($"model.layers.{requirement.Name.Split('.')[1]}.mlp.gate.e_score_correction_bias"));
         if (!requirement.Name.Contains(".attention.", StringComparison.Ordinal))
             return base.Source(requirement, model, shelf);
         var attention = model.Layers[LayerOf(requirement.Name)].Attention;
@@ -102,18 +112,34 @@ internal sealed class DeepSeekV2() : ExpertLayout(
         StoredTensor Heads() => OfRows(stored, heads * (plain + latent.ValueSize)).Split(0, plain + latent.ValueSize);
     }
 
-    private static ExpertsDescription Experts(ConfigFile config, int size)
+    private static ExpertsDescription Experts(ConfigFile config, int size, bool isThird)
     {
-        if (config.String("topk_method") is { } method and not "greedy")
-            throw config.Error($"the routing '{method}' is not supported");
+        const string Biased = "noaux_tc";
+        var method = config.String("topk_method") ?? (isThird ? Biased : "greedy");
+        if (method is not (Biased or "greedy" or "group_limited_greedy"))
+            throw config.Error($"the routing '{method}' is not supported; supported are greedy, group_limited_greedy, {Biased}");
+        var scoring = config.String("scoring_func") ?? (isThird ? "sigmoid" : "softmax");
+        if (scoring is not ("softmax" or "sigmoid"))
+            throw config.Error($"'scoring_func' must be softmax or sigmoid, not '{scoring}'");
+        // V2's release scales what it does not divide by the sum; V3's does both.
+        var normalized = config.Bool("norm_topk_prob", isThird);
+        var scale = (float)config.Double("routed_scaling_factor", isThird ? 2.5 : 1);
         return new()
         {
             Count = config.Int("n_routed_experts"),
-            Active = config.Int("num_experts_per_tok"),
-            Normalized = config.Bool("norm_topk_prob", false),
-            SharedSize = config.Has("n_shared_experts") ? size * config.Int("n_shared_experts") : null,
+            Active = config.Int("num_experts_per_tok", isThird ? 8 : null),
+            Score = scoring == "sigmoid" ? RouterScore.Sigmoid : RouterScore.Softmax,
+            SelectionBias = method == Biased,
+            Groups = method == "greedy" ? null : Groups(config, method == Biased ? 2 : 1),
+            Normalized = normalized,
+            Scale = scale == 1 || (normalized && method != Biased) ? null : scale,
+            SharedSize = config.Int("n_shared_experts", 0) is > 0 and var shared ? size * shared : null,
         };
     }
+
+    private static ExpertGroupsDescription? Groups(ConfigFile config, int leading) => config.Int("n_group", 1) is not 1 and var groups
+        ? new() { Count = groups, Active = config.Int("topk_group", 1), Leading = leading }
+        : null;
 
     // YaRN's attention temperature, which DeepSeek puts on the scores: (0.1 · m · ln(factor) + 1)² (arXiv 2309.00071, equation 22).
     private static double ScoreFactor(ConfigFile config)

@@ -251,7 +251,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private HeadLinearOperation BindHeadLinear(HeadLinearNode node)
     {
         var tensor = file.Find(node.Weight);
-        return new(context, node, Kernel(tensor.DataType), file.Address(tensor), (nint)tensor.Length / node.Heads, Address(node.X), Address(node.Y));
+        return new(context, node, Kernel(tensor), file.Address(tensor), (nint)tensor.Length / node.Heads, Address(node.X), Address(node.Y));
     }
 
     private LatentWriteOperation<TSimd, TVector, TCache> BindLatentWrite(LatentWriteNode node) => new(context, node.Attention, Rotary(node.Attention)!, new LatentWriteArguments
