@@ -3,12 +3,13 @@ namespace Weft.Convert.Families;
 /// <summary>All families, and the choice among them.</summary>
 internal static class FamilyCatalog
 {
+    // Found, not listed: a family is one file.
     private static readonly Family[] Families =
     [
-        new Llama(), new Mistral(), new Qwen(), new Qwen2(), new Qwen3(), new InternLm(), new InternLm2(), new Yi(), new Baichuan(), new DeciLm(),
-        new Gemma(), new Gemma2(), new Gemma3(), new Phi3(), new StableLm(), new Persimmon(), new Olmo(), new Olmo2(), new Cohere(), new Glm4(),
-        new OpenAiGpt(), new Gpt2(), new GptNeo(), new GptJ(), new GptNeoX(), new CodeGen(), new GptBigCode(), new Starcoder2(),
-        new Mixtral(), new Qwen2Moe(), new Qwen3Moe(), new DeepSeekV2(), new GptOss(), new Opt(), new Bloom(), new Mpt(), new Falcon(), new Xglm(), new Phi(),
+        .. typeof(Family).Assembly.GetTypes()
+            .Where(type => type.IsSubclassOf(typeof(Family)) && !type.IsAbstract)
+            .OrderBy(type => type.Name, StringComparer.Ordinal)
+            .Select(type => (Family)Activator.CreateInstance(type)!),
     ];
 
     /// <summary>Every supported architecture name, in alphabetical order.</summary>
