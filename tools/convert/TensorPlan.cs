@@ -31,8 +31,9 @@ internal static class TensorPlan
     /// <summary>Finds every tensor of <paramref name="model"/> in the checkpoint, in file order.</summary>
     /// <exception cref="WeftException">A tensor is missing, has another shape or no numbers, or one is left over that is not known.</exception>
     public static IReadOnlyList<PlannedTensor> Create(
-        Family family, ModelDescription model, Checkpoint checkpoint, string folder, QuantizationConfig? stored, ConversionOptions options)
+        Family family, ModelDescription model, Checkpoint checkpoint, ConfigFile config, QuantizationConfig? stored, ConversionOptions options)
     {
+        var folder = options.Source;
         var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, folder);
         var plan = TensorSchema.Of(model).Select(requirement =>
         {
@@ -40,7 +41,7 @@ internal static class TensorPlan
                 && TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, stand => family.Source(requirement, model, new(stand, family.Prefix, folder))) is { } quantized)
                 return quantized;
             var source = family.Source(requirement, model, shelf);
-            CheckShape(requirement, source);
+            CheckShape(requirement, source, () => SizesBehind(requirement, source, family, config));
             var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType), source);
             if (options.GroupSize is not { } groupSize || !IsLinear(requirement))
                 return planned;
@@ -54,7 +55,7 @@ internal static class TensorPlan
             if (family.CopyOf(tensor.Name, model) is { } original)
                 CheckCopy(tensor, plan.Single(planned => planned.Name == original).Source.Pieces[0]);
             else if (!family.IsIgnored(tensor.Name, model) && !family.IsIgnored(family.Prefix + tensor.Name, model))
-                throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is not part of this architecture");
+                throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is not part of this architecture{LayerNumber.Beyond(tensor.Name, model.Layers.Count)}");
         }
 
         return plan;
@@ -128,7 +129,7 @@ internal static class TensorPlan
             throw new WeftException($"{copy.File}: tensor '{copy.Name}' differs from '{original.Name}', though config.json ties them");
     }
 
-    private static void CheckShape(TensorRequirement requirement, TensorSource source)
+    private static void CheckShape(TensorRequirement requirement, TensorSource source, Func<string> sizesBehind)
     {
         foreach (var piece in source.Pieces)
         {
@@ -142,7 +143,30 @@ internal static class TensorPlan
             return;
         var first = source.Pieces[0];
         throw new WeftException(
-            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but config.json asks for [{string.Join(", ", requirement.Shape)}]");
+            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but config.json asks for [{string.Join(", ", requirement.Shape)}]{sizesBehind()}");
+    }
+
+    /// <summary>The sizes in the config that a contradicted shape comes from: those that would change it.</summary>
+    private static string SizesBehind(TensorRequirement requirement, TensorSource source, Family family, ConfigFile config)
+    {
+        if (source.Pieces is not [var stored] || stored.Shape.Count != requirement.Shape.Count)
+            return "";
+        var wrong = Enumerable.Range(0, stored.Shape.Count).Where(i => stored.Shape[i] != requirement.Shape[i]).ToList();
+        var behind = config.Sizes.Where(size => Changed(size.Name, 2 * size.Value) is { } other && wrong.Any(i => other.Shape[i] != requirement.Shape[i]))
+            .Select(size => $"{size.Name} {size.Value}").ToList();
+        return behind.Count > 0 ? $" ({string.Join(", ", behind)})" : "";
+
+        TensorRequirement? Changed(string name, int value)
+        {
+            try
+            {
+                return TensorSchema.Of(family.Describe(config.With(name, value))).FirstOrDefault(other => other.Name == requirement.Name);
+            }
+            catch (WeftException)
+            {
+                return null;
+            }
+        }
     }
 
     private static DataType TargetType(TensorRequirement requirement, TensorSource source, DataType? matrixType)

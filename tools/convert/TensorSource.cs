@@ -60,7 +60,7 @@ internal sealed class TensorShelf(IReadOnlyDictionary<string, StoredTensor> tens
 
     /// <summary>Takes a tensor; it may be taken more than once.</summary>
     /// <exception cref="WeftException">There is none of this name.</exception>
-    public StoredTensor Take(string name) => TryTake(name) ?? throw new WeftException($"{folder}: tensor '{name}' is missing");
+    public StoredTensor Take(string name) => TryTake(name) ?? throw new WeftException($"{folder}: tensor '{name}' is missing{LayerNumber.BeyondAll(name, tensors.Keys)}");
 
     /// <summary>Takes a tensor if it is there, with or without the prefix.</summary>
     public StoredTensor? TryTake(string name)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Weft.Convert.Checkpoints;
 
 namespace Weft.Convert.Families;
@@ -9,8 +10,22 @@ internal sealed class ConfigFile
     private readonly string path;
     private readonly JsonElement root;
     private readonly string prefix;
+    private readonly HashSet<string> asked;
 
-    private ConfigFile(string path, JsonElement root, string prefix) => (this.path, this.root, this.prefix) = (path, root, prefix);
+    private ConfigFile(string path, JsonElement root, string prefix, HashSet<string> asked) =>
+        (this.path, this.root, this.prefix, this.asked) = (path, root, prefix, asked);
+
+    /// <summary>The file's folder.</summary>
+    public string Folder => Path.GetDirectoryName(path) ?? "";
+
+    /// <summary>Members of the file that somebody asked for; those of objects inside have the object's name and a dot before their own.</summary>
+    public IReadOnlySet<string> Asked => asked;
+
+    /// <summary>The same file, of which nobody has asked for anything.</summary>
+    public ConfigFile Afresh() => new(path, root, prefix, []);
+
+    /// <summary>All members of this object.</summary>
+    public IEnumerable<JsonProperty> Members => root.EnumerateObject();
 
     /// <summary>Reads a file.</summary>
     public static ConfigFile Open(string path)
@@ -18,7 +33,7 @@ internal sealed class ConfigFile
         using var document = JsonFile.Parse(path);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new WeftException($"{path}: this is not a JSON object");
-        return new ConfigFile(path, document.RootElement.Clone(), "");
+        return new ConfigFile(path, document.RootElement.Clone(), "", []);
     }
 
     /// <summary>A complaint about this file.</summary>
@@ -29,6 +44,25 @@ internal sealed class ConfigFile
 
     /// <summary>Whether a member is there and null.</summary>
     public bool IsNull(string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
+
+    /// <summary>Whole numbers above zero that were asked for.</summary>
+    public IReadOnlyList<(string Name, int Value)> Sizes =>
+    [
+        .. from member in root.EnumerateObject()
+           where asked.Contains(member.Name) && member.Value.ValueKind == JsonValueKind.Number
+           let value = member.Value.TryGetInt32(out var number) ? number : 0
+           where value > 0
+           select (member.Name, value),
+    ];
+
+    /// <summary>The same file with another value of a member.</summary>
+    public ConfigFile With(string name, int value)
+    {
+        var members = JsonObject.Create(root)!;
+        members[name] = value;
+        using var document = JsonDocument.Parse(members.ToJsonString());
+        return new(path, document.RootElement.Clone(), prefix, []);
+    }
 
     /// <summary>A whole number.</summary>
     /// <param name="name">Member.</param>
@@ -98,15 +132,18 @@ internal sealed class ConfigFile
     public ConfigFile? Object(string name) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Object } value => new ConfigFile(path, value, $"{prefix}{name}."),
+        { ValueKind: JsonValueKind.Object } value => new ConfigFile(path, value, $"{prefix}{name}.", asked),
         _ => throw Wrong(name, "an object"),
     };
 
     /// <summary>A member of a shape that only one family has, or null when it is missing.</summary>
     public JsonElement? Json(string name) => Find(name);
 
-    private JsonElement? Find(string name) =>
-        root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    private JsonElement? Find(string name)
+    {
+        asked.Add(prefix + name);
+        return root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    }
 
     private WeftException Missing(string name) => Error($"'{prefix}{name}' is missing");
 
