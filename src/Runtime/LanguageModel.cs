@@ -26,8 +26,7 @@ public sealed class LanguageModel : IDisposable
     {
         Model = model;
         Tokenizer = model.Tokenizer ?? throw new WeftException($"{model.Path}: the model has no tokenizer, so it knows no text");
-        if (model.Header.ChatTemplate is { } template)
-            prompter = new(ChatTemplate.Parse(template), Tokenizer, model.Header.Generation);
+        prompter = ChatPrompter.Of(model.Header, Tokenizer);
         Engine = new Engine(model, options);
     }
 
@@ -82,8 +81,13 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Starts to answer a conversation, for callers who want more of the answer than its text.</summary>
     /// <exception cref="WeftException">As <see cref="ChatAsync"/>.</exception>
-    public Generation StartChat(IEnumerable<ChatMessage> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default) => Start(
-        prompter?.Encode(messages) ?? throw new WeftException($"{Model.Path}: the model has no chat template; continue a text instead"), options, cancellationToken);
+    public Generation StartChat(IEnumerable<ChatMessage> messages, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        if (prompter is null)
+            throw new WeftException($"{Model.Path}: the model has no chat template; continue a text instead");
+        options ??= Recommended;
+        return Start(prompter.Encode(messages), options with { StopStrings = [.. options.StopStrings, .. prompter.StopStrings] }, cancellationToken);
+    }
 
     /// <summary>Computes the embedding [C] of a text, of length one.</summary>
     /// <exception cref="WeftException">The text is empty or does not fit the context, or the engine fails.</exception>
@@ -98,8 +102,10 @@ public sealed class LanguageModel : IDisposable
         Model.Dispose();
     }
 
+    private GenerationOptions Recommended => new() { Sampling = RecommendedSampling };
+
     private Generation Start(int[] prompt, GenerationOptions? options, CancellationToken cancellationToken) =>
-        Engine.Start(prompt, options ?? new() { Sampling = RecommendedSampling }, cancellationToken);
+        Engine.Start(prompt, options ?? Recommended, cancellationToken);
 
     /// <summary>Starts when the first piece is asked for, each time anew.</summary>
     private static async IAsyncEnumerable<string> TextAsync(Func<CancellationToken, Generation> start, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -6,14 +6,24 @@ using Weft.Models;
 
 namespace Weft.Convert;
 
-/// <summary>What a checkpoint says beside its weights: special tokens, recommended sampling, chat template.</summary>
+/// <summary>What a checkpoint says beside its weights: special tokens, recommended sampling, chat templates.</summary>
 /// <param name="Generation">Special tokens and sampling.</param>
-/// <param name="ChatTemplate">Jinja text, or null.</param>
+/// <param name="GenerationConfig">generation_config.json, or null.</param>
+/// <param name="ChatTemplates">Jinja texts by name; an only one is called 'default'.</param>
 /// <param name="Files">The files that these and the tokenizer come from.</param>
-internal sealed record CheckpointSettings(GenerationDefaults Generation, string? ChatTemplate, IReadOnlyList<string> Files)
+internal sealed record CheckpointSettings(
+    GenerationDefaults Generation, ConfigFile? GenerationConfig, IReadOnlyDictionary<string, string> ChatTemplates, IReadOnlyList<string> Files)
 {
+    /// <summary>Name of the template that is used when none is asked for.</summary>
+    public const string Default = "default";
+
+    private const string TokenizerConfig = "tokenizer_config.json";
+    private const string TemplateFile = "chat_template.jinja";
+    private const string OldTemplateFile = "chat_template.json";
+    private const string MoreTemplates = "additional_chat_templates";
+
     private static readonly string[] Names =
-        ["generation_config.json", "tokenizer_config.json", "tokenizer.json", "tokenizer.model", "chat_template.jinja"];
+        ["generation_config.json", TokenizerConfig, "tokenizer.json", "tokenizer.model", TemplateFile, OldTemplateFile];
 
     /// <summary>Reads the settings of the checkpoint in <paramref name="folder"/>; files that are not there say nothing.</summary>
     public static CheckpointSettings Read(string folder)
@@ -23,8 +33,9 @@ internal sealed record CheckpointSettings(GenerationDefaults Generation, string?
         var generation = File.Exists(generationPath) ? ConfigFile.Open(generationPath) : null;
         return new(
             ReadGeneration(config, generation),
-            ReadChatTemplate(folder),
-            [.. Names.Select(name => Path.Combine(folder, name)).Where(File.Exists)]);
+            generation,
+            ReadChatTemplates(folder),
+            [.. Names.Select(name => Path.Combine(folder, name)).Where(File.Exists), .. FurtherTemplates(folder)]);
     }
 
     private static GenerationDefaults ReadGeneration(ConfigFile config, ConfigFile? generation)
@@ -53,27 +64,43 @@ internal sealed record CheckpointSettings(GenerationDefaults Generation, string?
         return Encoding.UTF8.GetString(file.Read(0, checked((int)file.Length)));
     }
 
-    /// <summary>The template of its own file, or else tokenizer_config.json's: a text, or a list of named ones of which 'default' counts.</summary>
-    private static string? ReadChatTemplate(string folder)
+    /// <summary>
+    /// Templates of files of their own, which newer releases of transformers write, go before those of tokenizer_config.json; what processors
+    /// once wrote into chat_template.json comes last.
+    /// </summary>
+    private static Dictionary<string, string> ReadChatTemplates(string folder)
     {
-        var path = Path.Combine(folder, "chat_template.jinja");
-        if (File.Exists(path))
-            return ReadText(path);
-        path = Path.Combine(folder, "tokenizer_config.json");
-        if (!File.Exists(path))
-            return null;
-        using var document = JsonFile.Parse(path);
-        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("chat_template", out var template))
-            return null;
-        if (template.ValueKind == JsonValueKind.String)
-            return template.GetString();
-        if (template.ValueKind != JsonValueKind.Array)
-            return null;
-        return template.EnumerateArray()
-            .Where(entry => entry.ValueKind == JsonValueKind.Object
-                && entry.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String && name.GetString() == "default"
-                && entry.TryGetProperty("template", out var text) && text.ValueKind == JsonValueKind.String)
-            .Select(entry => entry.GetProperty("template").GetString())
-            .FirstOrDefault();
+        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var path in FurtherTemplates(folder))
+            templates.TryAdd(Path.GetFileNameWithoutExtension(path), ReadText(path));
+        if (File.Exists(Path.Combine(folder, TemplateFile)))
+            templates[Default] = ReadText(Path.Combine(folder, TemplateFile));
+        foreach (var path in ((string[])[TokenizerConfig, OldTemplateFile]).Select(name => Path.Combine(folder, name)).Where(File.Exists))
+        {
+            using var document = JsonFile.Parse(path);
+            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("chat_template", out var value))
+                continue;
+            foreach (var (name, text) in Named(value))
+                templates.TryAdd(name, text);
+        }
+
+        return templates;
     }
+
+    private static IEnumerable<string> FurtherTemplates(string folder) => Directory.Exists(Path.Combine(folder, MoreTemplates))
+        ? Directory.EnumerateFiles(Path.Combine(folder, MoreTemplates), "*.jinja").Order(StringComparer.Ordinal)
+        : [];
+
+    /// <summary>The member is a text, a list of objects with a name, or an object of texts.</summary>
+    private static IEnumerable<(string Name, string Text)> Named(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => [(Default, value.GetString()!)],
+        JsonValueKind.Array => value.EnumerateArray()
+            .Where(entry => entry.ValueKind == JsonValueKind.Object
+                && entry.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String
+                && entry.TryGetProperty("template", out var text) && text.ValueKind == JsonValueKind.String)
+            .Select(entry => (entry.GetProperty("name").GetString()!, entry.GetProperty("template").GetString()!)),
+        JsonValueKind.Object => value.EnumerateObject().Where(entry => entry.Value.ValueKind == JsonValueKind.String).Select(entry => (entry.Name, entry.Value.GetString()!)),
+        _ => [],
+    };
 }

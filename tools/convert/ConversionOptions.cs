@@ -7,7 +7,12 @@ namespace Weft.Convert;
 /// <param name="Output">Packed file to make; replaced as a whole when it exists.</param>
 /// <param name="DataType">Type of the weight matrices that are not quantized; null keeps the checkpoint's.</param>
 /// <param name="GroupSize">Quantizes the matrices of layers to 4 bits by rounding, this many columns to a scale, −1 for all; null does not.</param>
-public sealed record ConversionOptions(string Source, string Output, DataType? DataType = null, int? GroupSize = null);
+public sealed record ConversionOptions(string Source, string Output, DataType? DataType = null, int? GroupSize = null)
+{
+    /// <summary>The chat template: name of one that the checkpoint or a family has, a file, or 'none'; null for the checkpoint's own, or that of a checkpoint
+    /// which is certainly a chat model.</summary>
+    public string? ChatTemplate { get; init; }
+}
 
 /// <summary>How far a conversion is.</summary>
 /// <param name="Tensor">The packed file's name of the tensor being written.</param>

@@ -29,7 +29,7 @@ public static class ConvertCommand
         }
 
         var target = options.Output ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Source))) + ".weft";
-        var conversion = new ConversionOptions(options.Source, target, type, GroupSize(options));
+        var conversion = new ConversionOptions(options.Source, target, type, GroupSize(options)) { ChatTemplate = options.ChatTemplate };
         var clock = Stopwatch.StartNew();
         var result = console is null
             ? Converter.Convert(conversion, null, cancellationToken)

@@ -26,6 +26,10 @@ public class ConvertOptions
     [Option("method", MetaValue = "NAME", HelpText = "How to quantize: rtn, round to nearest (default).")]
     public string? Method { get; set; }
 
+    /// <summary>Chat template.</summary>
+    [Option("chat-template", MetaValue = "NAME", HelpText = "Chat template: the name of one that the checkpoint has (such as tool_use) or that docs/models.md lists (such as vicuna), a file, or none. Default: the checkpoint's own.")]
+    public string? ChatTemplate { get; set; }
+
     /// <summary>Columns that share a scale.</summary>
     [Option("group-size", MetaValue = "N", HelpText = "Columns that share a scale: 32, 64, 128 (default) …, or -1 for all.")]
     public int? GroupSize { get; set; }

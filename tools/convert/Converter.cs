@@ -42,8 +42,10 @@ public static class Converter
         var quantization = QuantizationConfig.Read(config, folder);
         if (quantization is not null && options.GroupSize is not null)
             throw config.Error("the weights are quantized already; convert the original checkpoint, or leave out --quant");
-        var plan = TensorPlan.Create(family, model, checkpoint, folder, quantization, options);
+        var plan = TensorPlan.Create(family, model, checkpoint, config, quantization, options);
         var settings = CheckpointSettings.Read(folder);
+        var tokenizer = TokenizerReader.Read(folder);
+        var chat = ChatChoice.Make(options.ChatTemplate, family, settings, config, tokenizer);
         string[] sources = [configPath, .. settings.Files, .. checkpoint.Files];
         if (sources.Any(source => Path.GetFullPath(source) == Path.GetFullPath(options.Output)))
             throw new WeftException($"{options.Output}: this file is part of the checkpoint; give another name for the packed file");
@@ -51,9 +53,10 @@ public static class Converter
         var header = new WeftHeader
         {
             Model = model,
-            Tokenizer = TokenizerReader.Read(folder),
-            ChatTemplate = settings.ChatTemplate,
-            Generation = settings.Generation,
+            Tokenizer = tokenizer,
+            ChatTemplate = chat.Template,
+            Chat = chat.Settings,
+            Generation = settings.Generation with { EosTokens = [.. settings.Generation.EosTokens.Union(chat.StopTokens)] },
             Provenance = new Provenance
             {
                 Architecture = architecture,

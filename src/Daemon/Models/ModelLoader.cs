@@ -22,7 +22,9 @@ internal static class ModelLoader
         try
         {
             var template = source.ChatTemplate ?? model.Header.ChatTemplate;
-            var prompter = template is null || model.Tokenizer is null ? null : new ChatPrompter(ChatTemplate.Parse(template), model.Tokenizer, model.Header.Generation);
+            var prompter = model.Tokenizer is null ? null
+                : source.ChatTemplate is { } other ? new ChatPrompter(ChatTemplate.Parse(other), model.Tokenizer, model.Header.Generation)
+                : ChatPrompter.Of(model.Header, model.Tokenizer);
             WarmUp(model);
             engine = new Engine(model, options with { ModelName = source.Name });
             return (model, new(source.Name, engine, model.Tokenizer, prompter, model.Header.Generation, Facts(model, template)));

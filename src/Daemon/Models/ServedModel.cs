@@ -24,6 +24,13 @@ internal sealed record ServedModel(
     public Tokenizer RequireTokenizer() => Tokenizer ?? throw ApiException.BadRequest(
         $"The model '{Name}' has no tokenizer: send the prompt as an array of token ids.", "prompt");
 
+    /// <summary>Texts before which the answers of its chat template end.</summary>
+    public IReadOnlyList<string> ChatStops => Prompter?.StopStrings ?? [];
+
+    /// <summary>The token ids of a prompt that its chat template wrote.</summary>
+    /// <exception cref="ApiException">There is no tokenizer.</exception>
+    public int[] EncodeChat(string prompt) => Prompter?.Encode(prompt) ?? RequireTokenizer().Encode(prompt, addSpecialTokens: false);
+
     /// <summary>Makes a prompt of messages with the model's own template.</summary>
     /// <param name="messages">As OpenAI's API has them, parts of content joined already.</param>
     /// <param name="addGenerationPrompt">Ends with what begins the answer.</param>

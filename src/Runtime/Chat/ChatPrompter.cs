@@ -2,41 +2,64 @@ using System.Buffers;
 using System.Text.Json;
 using Weft.Models;
 using Weft.Tokenizers;
+using Weft.Weights;
 
 namespace Weft.Chat;
 
 /// <summary>Makes prompts of conversations: the template's text with the model's own special tokens in it.</summary>
 public sealed class ChatPrompter
 {
+    private const string ToolUse = "tool_use";
+
     private readonly ChatTemplate template;
+    private readonly ChatTemplate? toolTemplate;
     private readonly Tokenizer tokenizer;
+    private readonly bool addsSpecialTokens;
     private readonly Dictionary<string, JsonElement> specialTokens = [];
 
     /// <summary>Takes a model's template.</summary>
     /// <param name="template">Writes the prompts.</param>
     /// <param name="tokenizer">Encodes them.</param>
     /// <param name="defaults">Special tokens.</param>
-    public ChatPrompter(ChatTemplate template, Tokenizer tokenizer, GenerationDefaults defaults)
+    /// <param name="settings">What else the template needs; null for nothing.</param>
+    public ChatPrompter(ChatTemplate template, Tokenizer tokenizer, GenerationDefaults defaults, ChatSettings? settings = null)
     {
         ArgumentNullException.ThrowIfNull(defaults);
         this.template = template;
         this.tokenizer = tokenizer;
+        toolTemplate = settings?.Templates?.GetValueOrDefault(ToolUse) is { } text ? ChatTemplate.Parse(text) : null;
+        addsSpecialTokens = settings?.SpecialTokens ?? false;
+        StopStrings = settings?.StopStrings ?? [];
         Add("bos_token", defaults.BosToken);
         Add("eos_token", defaults.EosTokens is [var eos, ..] ? eos : null);
         Add("pad_token", defaults.PadToken);
+    }
+
+    /// <summary>Answers end before the first of these appears, whatever else a caller asks for.</summary>
+    public IReadOnlyList<string> StopStrings { get; }
+
+    /// <summary>Takes the template in a packed file's header; null when there is none.</summary>
+    /// <exception cref="WeftException">The template cannot be read.</exception>
+    public static ChatPrompter? Of(WeftHeader header, Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(header);
+        return header.ChatTemplate is { } text ? new(ChatTemplate.Parse(text), tokenizer, header.Generation, header.Chat) : null;
     }
 
     /// <summary>Writes the text of a conversation.</summary>
     /// <param name="messages">As OpenAI's API has them, contents as text.</param>
     /// <param name="addGenerationPrompt">Ends with what begins the assistant's answer.</param>
     /// <param name="variables">What else the template may ask for; one of a special token's name takes its place.</param>
+    /// <param name="tools">The tools that the model may call, as JSON schemas; null for none. A model's template for tools is used for them, if it has one.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
-    public string Render(JsonElement messages, bool addGenerationPrompt = true, IReadOnlyDictionary<string, JsonElement>? variables = null)
+    public string Render(
+        JsonElement messages, bool addGenerationPrompt = true, IReadOnlyDictionary<string, JsonElement>? variables = null, JsonElement? tools = null)
     {
         var all = new Dictionary<string, JsonElement>(specialTokens);
         foreach (var (name, value) in variables ?? new Dictionary<string, JsonElement>())
             all[name] = value;
-        return template.Render(messages, null, addGenerationPrompt, all);
+        var hasTools = tools is not null || (all.TryGetValue("tools", out var given) && given.ValueKind == JsonValueKind.Array);
+        return (hasTools ? toolTemplate ?? template : template).Render(messages, tools, addGenerationPrompt, all);
     }
 
     /// <summary>Writes the text of a conversation, ready for the assistant's answer.</summary>
@@ -46,19 +69,7 @@ public sealed class ChatPrompter
         ArgumentNullException.ThrowIfNull(messages);
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
-        {
-            writer.WriteStartArray();
-            foreach (var message in messages)
-            {
-                writer.WriteStartObject();
-                writer.WriteString("role", message.Role);
-                writer.WriteString("content", message.Content);
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
-        }
-
+            ChatMessage.Write(writer, messages);
         using var document = JsonDocument.Parse(buffer.WrittenMemory);
         return Render(document.RootElement);
     }
@@ -67,8 +78,8 @@ public sealed class ChatPrompter
     /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
     public int[] Encode(IEnumerable<ChatMessage> messages) => Encode(Render(messages));
 
-    /// <summary>The token ids of a rendered prompt: a template brings its own special tokens.</summary>
-    public int[] Encode(string prompt) => tokenizer.Encode(prompt, addSpecialTokens: false);
+    /// <summary>The token ids of a rendered prompt. Most templates bring their own special tokens.</summary>
+    public int[] Encode(string prompt) => tokenizer.Encode(prompt, addsSpecialTokens);
 
     private void Add(string name, int? token)
     {

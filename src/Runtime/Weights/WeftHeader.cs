@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Weft.Chat;
 using Weft.Models;
 using Weft.Tensors;
 using Weft.Tokenizers;
@@ -16,6 +17,9 @@ public sealed record WeftHeader
 
     /// <summary>The chat template (Jinja), or null.</summary>
     public string? ChatTemplate { get; init; }
+
+    /// <summary>What the chat template needs beside its text; null for nothing.</summary>
+    public ChatSettings? Chat { get; init; }
 
     /// <summary>Special tokens and recommended sampling settings.</summary>
     public GenerationDefaults Generation { get; init; } = new();

@@ -17,6 +17,17 @@ internal sealed class Baichuan() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["BaichuanForCausalLM", "BaiChuanForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Baichuan 7B and 13B (release, 2023), Baichuan 2 7B and 13B (arXiv 2309.10305)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // Both releases' modeling_baichuan.py: a turn begins with a token, and nothing ends it. generation_config.json of chat models alone names these tokens.
+        ChatTurns.Tokens("baichuan", "<reserved_102>", "<reserved_103>") with { SpecialTokens = false, IsCertain = evidence => IsChat(evidence) && !IsSecond(evidence.Config) },
+        ChatTurns.Tokens("baichuan-2", "<reserved_106>", "<reserved_107>") with { SpecialTokens = false, IsCertain = evidence => IsChat(evidence) && IsSecond(evidence.Config) },
+    ];
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var model = Describe(config, new(ContextLength: config.Int("model_max_length", 4096), KeyValueHeads: null), inputBias: false, outputBias: false, _ => null);
@@ -27,7 +38,7 @@ internal sealed class Baichuan() : LlamaLayout(
             Attention = layer.Attention with { Rotary = null, AlibiSlopes = ConfigParts.AlibiSlopes(layer.Attention.QueryHeads) },
         }) with
         {
-            Head = model.Head with { RowScale = config.Has("z_loss_weight") || model.VocabularySize == SecondGenerationVocabulary },
+            Head = model.Head with { RowScale = IsSecond(config) },
         };
     }
 
@@ -39,6 +50,10 @@ internal sealed class Baichuan() : LlamaLayout(
         var head = shelf.Take(SourceName(model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head));
         return new(head) { Transform = rows => [.. rows.Chunk(model.HiddenSize).Select(InverseLength)] };
     }
+
+    private static bool IsSecond(ConfigFile config) => config.Has("z_loss_weight") || config.Int("vocab_size") == SecondGenerationVocabulary;
+
+    private static bool IsChat(ChatEvidence evidence) => evidence.Generation is { } generation && generation.Has("user_token_id") && generation.Has("assistant_token_id");
 
     private static float InverseLength(float[] row)
     {

@@ -9,6 +9,15 @@ internal sealed class Bloom : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["BloomForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("BLOOM (arXiv 2211.05100), BLOOMZ (arXiv 2211.01786)", "byte-level BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        ChatTurns.Belle,
+    ];
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

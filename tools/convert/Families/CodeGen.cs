@@ -12,6 +12,9 @@ internal sealed class CodeGen : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["CodeGenForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("CodeGen (arXiv 2203.13474)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

@@ -9,6 +9,9 @@ internal sealed class Cohere : LlamaLayout
     public override IReadOnlyList<string> Architectures => ["CohereForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Command R and R+ (release, 2024), Aya 23 (arXiv 2405.15032)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);

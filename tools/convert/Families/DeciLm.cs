@@ -9,6 +9,9 @@ internal sealed class DeciLm : LlamaLayout
     public override IReadOnlyList<string> Architectures => ["DeciLMForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("DeciLM 6B and 7B (release, 2023)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         // The same architecture's name is used by models whose layers differ in more than this.

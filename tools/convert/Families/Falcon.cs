@@ -12,6 +12,18 @@ internal sealed class Falcon : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["FalconForCausalLM", "RWForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Falcon RW (arXiv 2306.01116), Falcon 7B, 40B and 180B (arXiv 2311.16867)", "byte-level BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // Falcon-180B-Chat's model card.
+        ChatTurns.Colon("falcon", "User", "Falcon", "\n", systemName: "System: ", systemEnd: "\n") with { StopStrings = ["\nUser:"] },
+        // FastChat's format of the smaller instruct models.
+        ChatTurns.Colon("falcon-instruct", "User", "Assistant", "\n\n", systemEnd: "\n\n") with { StopStrings = ["\nUser"] },
+    ];
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

@@ -11,6 +11,12 @@ internal abstract class Family
     /// <summary>Values of <c>architectures</c> in config.json that this family covers.</summary>
     public abstract IReadOnlyList<string> Architectures { get; }
 
+    /// <summary>What the list of models (docs/models.md) says of the family.</summary>
+    public virtual FamilyCard? Card => null;
+
+    /// <summary>Formats of prompts that chat models of the family were trained on and ship without.</summary>
+    public virtual IReadOnlyList<ChatFormat> ChatFormats => [];
+
     /// <summary>The model in building blocks.</summary>
     /// <exception cref="WeftException">The config lacks something, or asks for something unsupported.</exception>
     public abstract ModelDescription Describe(ConfigFile config);
@@ -32,3 +38,8 @@ internal abstract class Family
     /// same), or null when it is no such copy.</summary>
     public abstract string? CopyOf(string sourceName, ModelDescription model);
 }
+
+/// <summary>What the list of models says of a family that its descriptions do not.</summary>
+/// <param name="Models">The released models, each with its paper or release.</param>
+/// <param name="Tokenizer">What they come with.</param>
+internal sealed record FamilyCard(string Models, string Tokenizer);

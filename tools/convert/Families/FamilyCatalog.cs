@@ -12,6 +12,12 @@ internal static class FamilyCatalog
             .Select(type => (Family)Activator.CreateInstance(type)!),
     ];
 
+    /// <summary>The families.</summary>
+    public static IReadOnlyList<Family> All => Families;
+
+    /// <summary>Every known format of prompts.</summary>
+    public static IReadOnlyList<ChatFormat> ChatFormats { get; } = [.. Families.SelectMany(family => family.ChatFormats).DistinctBy(format => format.Name)];
+
     /// <summary>Every supported architecture name, in alphabetical order.</summary>
     public static IReadOnlyList<string> Architectures { get; } =
         [.. Families.SelectMany(family => family.Architectures).Order(StringComparer.OrdinalIgnoreCase)];
@@ -29,10 +35,6 @@ internal static class FamilyCatalog
 
         if (names.Count == 0)
             throw config.Error("there is no 'architectures', so the model's family is unknown");
-        throw config.Error(
-            $"the architecture '{names[0]}' is not supported; the nearest supported ones are {string.Join(", ", Nearest(names[0]))}");
+        throw UnknownArchitecture.Explain(config, names[0], Families);
     }
-
-    private static IEnumerable<string> Nearest(string name) =>
-        Architectures.OrderBy(known => Spelling.Distance(name, known)).ThenBy(known => known, StringComparer.Ordinal).Take(3);
 }

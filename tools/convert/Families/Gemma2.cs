@@ -12,6 +12,9 @@ internal sealed class Gemma2() : GemmaLayout(
     public override IReadOnlyList<string> Architectures => ["Gemma2ForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Gemma 2 (arXiv 2408.00118)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var windows = LayerWindows.Mixed(config, layer => layer % 2 == 0);

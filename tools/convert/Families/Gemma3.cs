@@ -15,6 +15,9 @@ internal sealed class Gemma3() : GemmaLayout(
     public override IReadOnlyList<string> Architectures => ["Gemma3ForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Gemma 3, text (arXiv 2503.19786)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         // The newer spelling has an underscore where layer_types stands beside it.

@@ -18,6 +18,9 @@ internal sealed class Glm4() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["GlmForCausalLM", Sandwich];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("GLM-4 9B (arXiv 2406.12793), GLM-4-0414 (release, 2025)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var defaults = new Defaults(ContextLength: 131072, KeyValueHeads: 2) { HeadSize = 128, TurnedPart = 0.5, Epsilon = 1.5625e-7 };

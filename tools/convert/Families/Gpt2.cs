@@ -9,6 +9,9 @@ internal sealed class Gpt2 : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["GPT2LMHeadModel"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("GPT-2 (Radford et al. 2019), DialoGPT (arXiv 1911.00536), Cerebras-GPT (arXiv 2304.03208)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

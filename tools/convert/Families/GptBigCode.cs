@@ -9,6 +9,20 @@ internal sealed class GptBigCode : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["GPTBigCodeForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("SantaCoder (arXiv 2301.03988), StarCoder (arXiv 2305.06161)", "byte-level BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // StarChat's dialogues.py. Base models lack these tokens.
+        new("starchat", """
+            {{- '<|system|>\n' ~ (messages[0].content if messages[0].role == 'system' else '') ~ '<|end|>\n' }}
+            {%- for m in messages if m.role != 'system' %}{{ '<|' ~ m.role ~ '|>\n' ~ m.content ~ '<|end|>\n' }}{% endfor %}
+            {%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}
+            """) { StopTokens = ["<|end|>"], IsCertain = evidence => evidence.HasToken("<|user|>") && evidence.HasToken("<|end|>") },
+    ];
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

@@ -9,6 +9,16 @@ internal sealed class GptJ : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["GPTJForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("GPT-J 6B (Wang and Komatsuzaki 2021), GPT4All-J, Dolly 1", "byte-level BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // Dolly 1's generation.py.
+        ChatTurns.Instruction("dolly-1"),
+    ];
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

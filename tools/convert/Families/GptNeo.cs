@@ -10,6 +10,9 @@ internal sealed class GptNeo : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["GPTNeoForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("GPT-Neo (Black et al. 2021)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

@@ -12,6 +12,33 @@ internal sealed class GptNeoX : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["GPTNeoXForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new(
+        "GPT-NeoX 20B (arXiv 2204.06745), Pythia (arXiv 2304.01373), OpenAssistant on Pythia (arXiv 2304.07327), Dolly 2, StableLM-Alpha, " +
+        "RedPajama-INCITE (releases, 2023)",
+        "byte-level BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // Dolly 2's instruct_pipeline.py. '### End' is a token of it alone.
+        ChatTurns.Instruction("dolly-2", end: "### End") with { StopTokens = ["### End"], IsCertain = evidence => evidence.HasToken("### End") },
+        // OpenAssistant's model cards of its Pythia models, which alone have these tokens.
+        ChatTurns.Tokens("open-assistant", "<|prompter|>", "<|assistant|>", end: "<|endoftext|>", system: "<|system|>")
+            with { IsCertain = evidence => evidence.HasToken("<|prompter|>") && evidence.HasToken("<|assistant|>") },
+        // StableLM-Tuned-Alpha's model card.
+        ChatTurns.Tokens("stablelm-tuned", "<|USER|>", "<|ASSISTANT|>", system: "<|SYSTEM|>", said: """
+            # StableLM Tuned (Alpha version)
+            - StableLM is a helpful and harmless open-source AI language model developed by StabilityAI.
+            - StableLM is excited to be able to help the user, but will refuse to do anything that could be considered harmful to the user.
+            - StableLM is more than just an information source, StableLM is also able to write poetry, short stories, and make jokes.
+            - StableLM will refuse to participate in anything that could harm a human.
+
+            """) with { StopTokens = ["<|USER|>", "<|ASSISTANT|>", "<|SYSTEM|>"] },
+        // RedPajama-INCITE-Chat's model card.
+        ChatTurns.Colon("redpajama", "<human>", "<bot>", "\n") with { StopStrings = ["<human>"] },
+    ];
+
+    /// <inheritdoc/>
     public override string Prefix => "gpt_neox.";
 
     /// <inheritdoc/>

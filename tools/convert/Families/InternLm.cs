@@ -9,6 +9,23 @@ internal sealed class InternLm : LlamaLayout
     public override IReadOnlyList<string> Architectures => ["InternLMForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("InternLM 7B (release, 2023)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // The release's modeling_internlm.py; what is said first is of InternLM's lagent. Base and chat models have the same files.
+        new("internlm", """
+            {%- for m in messages %}
+            {%- if m.role == 'system' %}{{ '<|System|>:' ~ m.content ~ '\n' }}
+            {%- elif m.role == 'user' %}{{ (bos_token if not loop.last or loop.length < 3 else '') ~ '<|User|>:' ~ m.content ~ '<eoh>\n' }}
+            {%- elif m.role == 'assistant' %}{{ '<|Bot|>:' ~ m.content ~ '<eoa>\n' }}{% endif %}
+            {%- endfor %}
+            {%- if add_generation_prompt %}{{ '<|Bot|>:' }}{% endif %}
+            """) { SpecialTokens = false, StopTokens = ["<eoa>"] },
+    ];
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("bias", true);

@@ -19,6 +19,9 @@ internal sealed class InternLm2() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["InternLM2ForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("InternLM2 (arXiv 2403.17297)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
     protected override string HeadModule => "output";
 
     /// <inheritdoc/>

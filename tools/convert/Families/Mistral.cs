@@ -9,6 +9,9 @@ internal sealed class Mistral : LlamaLayout
     public override IReadOnlyList<string> Architectures => ["MistralForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Mistral 7B (arXiv 2310.06825), Zephyr (arXiv 2310.16944)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         int? window = config.IsNull("sliding_window") ? null : config.Int("sliding_window", 4096);

@@ -16,6 +16,9 @@ internal sealed class Mixtral() : ExpertLayout(
     public override IReadOnlyList<string> Architectures => ["MixtralForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Mixtral 8x7B and 8x22B (arXiv 2401.04088)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;

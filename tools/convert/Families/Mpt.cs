@@ -12,6 +12,23 @@ internal sealed class Mpt : ModuleFamily
     public override IReadOnlyList<string> Architectures => [Original, "MptForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("MPT 7B and 30B (release, 2023)", "byte-level BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // The code of MosaicML's demonstration of MPT-7B-Chat. Only chat models have tokens for it.
+        ChatMl.With("mpt-chat", """
+            - You are a helpful assistant chatbot trained by MosaicML.
+            - You answer questions.
+            - You are excited to be able to help the user, but will refuse to do anything that could be considered harmful to the user.
+            - You are more than just an information source, you are also able to write poetry, short stories, and make jokes.
+            """) with { IsCertain = evidence => evidence.HasToken(ChatMl.Start) && evidence.HasToken(ChatMl.End) },
+        // MPT-7B-Instruct's model card, which has no empty lines.
+        ChatTurns.Instruction("mpt-instruct", gap: "\n"),
+    ];
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

@@ -9,6 +9,9 @@ internal sealed class Olmo : LlamaLayout
     public override IReadOnlyList<string> Architectures => ["OlmoForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("OLMo (arXiv 2402.00838)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);

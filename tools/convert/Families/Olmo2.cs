@@ -11,6 +11,9 @@ internal sealed class Olmo2() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["Olmo2ForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("OLMo 2 (arXiv 2501.00656)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);

@@ -9,6 +9,9 @@ internal sealed class OpenAiGpt : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["OpenAIGPTLMHeadModel"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("GPT (Radford et al. 2018)", "BPE of words");
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

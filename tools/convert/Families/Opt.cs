@@ -13,6 +13,9 @@ internal sealed class Opt : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["OPTForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("OPT (arXiv 2205.01068), OPT-IML (arXiv 2212.12017), Galactica (arXiv 2211.09085)", "byte-level BPE");
+
+    /// <inheritdoc/>
     protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
     {
         ["embedding"] = "model.decoder.embed_tokens",

@@ -18,6 +18,22 @@ internal sealed class Persimmon() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["PersimmonForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Persimmon 8B (release, 2023)", "SentencePiece Unigram");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // Persimmon-8B-Chat's release.
+        new("persimmon", """
+            {%- for m in messages %}
+            {%- if m.role == 'user' %}{{ 'human: ' ~ m.content ~ '\n\n' }}
+            {%- elif m.role == 'assistant' %}{{ 'adept: ' ~ m.content ~ '\n\n' }}{% endif %}
+            {%- endfor %}
+            {%- if add_generation_prompt %}{{ 'adept:' }}{% endif %}
+            """) { StopStrings = ["\n\nhuman:"] },
+    ];
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var norm = ConfigParts.LayerNorm(config, "layer_norm_eps");

@@ -9,6 +9,22 @@ internal sealed class Phi : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["PhiForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Phi-1 (arXiv 2306.11644), Phi-1.5 (arXiv 2309.05463), Phi-2 (release, 2023)", "byte-level BPE");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // Phi-2's model card: questions and answers.
+        new("phi-2", """
+            {%- for m in messages %}
+            {%- if m.role == 'user' %}{{ 'Instruct: ' ~ m.content ~ '\n' }}
+            {%- elif m.role == 'assistant' %}{{ 'Output: ' ~ m.content ~ '\n' }}{% endif %}
+            {%- endfor %}
+            {%- if add_generation_prompt %}{{ 'Output:' }}{% endif %}
+            """) { StopStrings = ["\nInstruct:"] },
+    ];
+
+    /// <inheritdoc/>
     protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
     {
         ["embedding"] = "model.embed_tokens",

@@ -14,6 +14,11 @@ internal sealed class Phi3() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["Phi3ForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new(
+        "Phi-3 and 3.5 (arXiv 2404.14219), Phi-4 (arXiv 2412.08905), Phi-4-mini (arXiv 2503.01743)",
+        "SentencePiece BPE; byte-level BPE (Phi-4)");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;

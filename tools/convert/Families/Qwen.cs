@@ -12,6 +12,16 @@ internal sealed class Qwen : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["QWenLMHeadModel"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Qwen (arXiv 2309.16609)", "byte-level BPE (qwen.tiktoken)");
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // The release's qwen_generation_utils.py. generation_config.json of chat models names the format, that of base models says 'raw'.
+        ChatMl.With("qwen", "You are a helpful assistant.") with { IsCertain = evidence => evidence.Generation?.String("chat_format") == "chatml" },
+    ];
+
+    /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>

@@ -9,6 +9,11 @@ internal sealed class Qwen2 : LlamaLayout
     public override IReadOnlyList<string> Architectures => ["Qwen2ForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new(
+        "Qwen1.5 (release, 2024), Qwen2 (arXiv 2407.10671), Qwen2.5 (arXiv 2412.15115), DeepSeek-R1 distilled into them (arXiv 2501.12948)",
+        "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config) =>
         Describe(config, new(ContextLength: 32768, KeyValueHeads: 32), inputBias: true, outputBias: false, LayerWindows.Switched(config));
 }

@@ -15,6 +15,9 @@ internal sealed class Qwen2Moe() : ExpertLayout(
     public override IReadOnlyList<string> Architectures => ["Qwen2MoeForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Qwen1.5-MoE A2.7B (release, 2024), Qwen2 57B-A14B (arXiv 2407.10671)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("qkv_bias", true);

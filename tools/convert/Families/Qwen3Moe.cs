@@ -9,6 +9,9 @@ internal sealed class Qwen3Moe() : ExpertLayout(NumberedExperts, ("feed_forward.
     public override IReadOnlyList<string> Architectures => ["Qwen3MoeForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Qwen3 30B-A3B and 235B-A22B (arXiv 2505.09388)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);

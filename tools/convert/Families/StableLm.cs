@@ -11,6 +11,9 @@ internal sealed class StableLm() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["StableLmForCausalLM", "StableLMEpochForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("StableLM 3B-4E1T (release, 2023), StableLM 2 (arXiv 2402.17834)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         // The first release has other names for two members.

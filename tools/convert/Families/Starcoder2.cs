@@ -9,6 +9,9 @@ internal sealed class Starcoder2 : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["Starcoder2ForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("StarCoder 2 (arXiv 2402.19173)", "byte-level BPE");
+
+    /// <inheritdoc/>
     protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
     {
         ["embedding"] = "model.embed_tokens",

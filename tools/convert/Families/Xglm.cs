@@ -12,6 +12,9 @@ internal sealed class Xglm : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["XGLMForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("XGLM (arXiv 2112.10668)", "SentencePiece Unigram");
+
+    /// <inheritdoc/>
     protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
     {
         ["embedding"] = "model.embed_tokens",

@@ -11,6 +11,9 @@ internal sealed class Yi() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["YiForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("Yi as first released (arXiv 2403.04652)", "SentencePiece BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config) =>
         Describe(config, new(ContextLength: 4096, KeyValueHeads: null), inputBias: false, outputBias: false, _ => null);
 }
