@@ -105,7 +105,7 @@ public sealed class PageTests
         await using var chat = await chromium.OpenAsync(server.Server.Address);
         var bodies = await chat.WatchAsync("/v1/chat/completions");
         await chat.AskAsync("Hello");
-        Assert.That(bodies[0].EnumerateObject().Select(field => field.Name), Is.EquivalentTo(new[] { "model", "messages", "stream", "stream_options" }), "what is empty is the server's to choose");
+        Assert.That(bodies[0].EnumerateObject().Select(field => field.Name), Is.EquivalentTo(new[] { "model", "messages", "reasoning_format", "stream", "stream_options" }), "what is empty is the server's to choose");
         foreach (var (name, value) in values)
             await chat.SetAsync(name, value);
         await chat.Page.ReloadAsync();

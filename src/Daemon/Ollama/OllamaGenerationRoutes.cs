@@ -23,7 +23,7 @@ internal static class OllamaGenerationRoutes
         var model = OllamaModelRoutes.Find(fields, models);
         // Without messages the model is only to be loaded, which it is.
         var prompt = fields.Array("messages") is { Count: > 0 } ? ChatMessages.Render(fields, model) : "";
-        await AnswerAsync(context, fields, model, prompt.Length == 0 ? [] : model.RequireTokenizer().Encode(prompt, addSpecialTokens: false), isChat: true).ConfigureAwait(false);
+        await AnswerAsync(context, fields, model, prompt.Length == 0 ? [] : model.EncodeChat(prompt), new(ReasoningSplitter.IsOpenAfter(prompt))).ConfigureAwait(false);
     }
 
     /// <summary>A prompt in, what follows out; with the chat template around it unless <c>raw</c>, where the model has one.</summary>
@@ -40,17 +40,24 @@ internal static class OllamaGenerationRoutes
         else if (fields.Flag("raw") is true || model.Prompter is null)
             tokens = [.. fields.Integers("context"), .. model.RequireTokenizer().Encode(prompt, fields.Flag("raw") is not true)];
         else
-            tokens = [.. fields.Integers("context"), .. model.RequireTokenizer().Encode(model.ApplyTemplate(messages), addSpecialTokens: false)];
-        await AnswerAsync(context, fields, model, tokens, isChat: false).ConfigureAwait(false);
+            tokens = [.. fields.Integers("context"), .. model.EncodeChat(model.ApplyTemplate(messages))];
+        await AnswerAsync(context, fields, model, tokens, null).ConfigureAwait(false);
     }
 
-    private static async Task AnswerAsync(HttpContext context, Fields fields, ServedModel model, int[] prompt, bool isChat)
+    /// <param name="context">The request.</param>
+    /// <param name="fields">Its fields.</param>
+    /// <param name="model">Answers it.</param>
+    /// <param name="prompt">What it goes on from.</param>
+    /// <param name="chat">Tells thoughts from the answer; null where the answer is no message.</param>
+    private static async Task AnswerAsync(HttpContext context, Fields fields, ServedModel model, int[] prompt, ReasoningSplitter? chat)
     {
         var options = OllamaOptions.Read(fields, context, model);
+        if (chat is not null)
+            options = options with { StopStrings = [.. options.StopStrings, .. model.ChatStops] };
         var stream = fields.Flag("stream") ?? true;
         if (prompt.Length == 0)
         {
-            await JsonResponse.WriteAsync(context, writer => WriteLast(writer, model, isChat, "", null)).ConfigureAwait(false);
+            await JsonResponse.WriteAsync(context, writer => WriteLast(writer, model, chat, "", null)).ConfigureAwait(false);
             return;
         }
 
@@ -58,12 +65,12 @@ internal static class OllamaGenerationRoutes
         RequestLog.Note(context, model.Name, [generation]);
         using var reader = new ChoiceReader([generation]);
         if (stream)
-            await StreamAsync(context, model, reader, generation, isChat).ConfigureAwait(false);
+            await StreamAsync(context, model, reader, generation, chat).ConfigureAwait(false);
         else
-            await SendWholeAsync(context, model, reader, generation, isChat).ConfigureAwait(false);
+            await SendWholeAsync(context, model, reader, generation, chat).ConfigureAwait(false);
     }
 
-    private static async Task SendWholeAsync(HttpContext context, ServedModel model, ChoiceReader reader, Generation generation, bool isChat)
+    private static async Task SendWholeAsync(HttpContext context, ServedModel model, ChoiceReader reader, Generation generation, ReasoningSplitter? chat)
     {
         var text = new StringBuilder();
         await reader.WaitForEndAsync().ConfigureAwait(false);
@@ -73,10 +80,10 @@ internal static class OllamaGenerationRoutes
             text.Append(reader.News[0].Text);
         }
 
-        await JsonResponse.WriteAsync(context, writer => WriteLast(writer, model, isChat, text.ToString(), generation)).ConfigureAwait(false);
+        await JsonResponse.WriteAsync(context, writer => WriteLast(writer, model, chat, text.ToString(), generation)).ConfigureAwait(false);
     }
 
-    private static async Task StreamAsync(HttpContext context, ServedModel model, ChoiceReader reader, Generation generation, bool isChat)
+    private static async Task StreamAsync(HttpContext context, ServedModel model, ChoiceReader reader, Generation generation, ReasoningSplitter? chat)
     {
         var hasStarted = false;
         try
@@ -86,10 +93,10 @@ internal static class OllamaGenerationRoutes
                 await reader.ReadAsync(Timeout.InfiniteTimeSpan).ConfigureAwait(false);
                 hasStarted = true;
                 if (reader.News[0].Text.Length > 0)
-                    await LineAsync(context, writer => WritePiece(writer, model, isChat, reader.News[0].Text.ToString())).ConfigureAwait(false);
+                    await LineAsync(context, writer => WritePiece(writer, model, chat, reader.News[0].Text.ToString())).ConfigureAwait(false);
             }
 
-            await LineAsync(context, writer => WriteLast(writer, model, isChat, "", generation)).ConfigureAwait(false);
+            await LineAsync(context, writer => WriteLast(writer, model, chat, "", generation)).ConfigureAwait(false);
         }
         catch (WeftException failure) when (hasStarted)
         {
@@ -115,16 +122,16 @@ internal static class OllamaGenerationRoutes
         await output.FlushAsync(context.RequestAborted).ConfigureAwait(false);
     }
 
-    private static void WritePiece(Utf8JsonWriter writer, ServedModel model, bool isChat, string text)
+    private static void WritePiece(Utf8JsonWriter writer, ServedModel model, ReasoningSplitter? chat, string text)
     {
-        WriteHead(writer, model, isChat, text);
+        WriteHead(writer, model, chat, text, isLast: false);
         writer.WriteBoolean("done", false);
         writer.WriteEndObject();
     }
 
-    private static void WriteLast(Utf8JsonWriter writer, ServedModel model, bool isChat, string text, Generation? generation)
+    private static void WriteLast(Utf8JsonWriter writer, ServedModel model, ReasoningSplitter? chat, string text, Generation? generation)
     {
-        WriteHead(writer, model, isChat, text);
+        WriteHead(writer, model, chat, text, isLast: true);
         writer.WriteBoolean("done", true);
         writer.WriteString("done_reason", generation?.FinishReason switch { null => "load", FinishReason.Length => "length", _ => "stop" });
         if (generation is { Duration: { } duration })
@@ -142,17 +149,21 @@ internal static class OllamaGenerationRoutes
         writer.WriteEndObject();
     }
 
-    private static void WriteHead(Utf8JsonWriter writer, ServedModel model, bool isChat, string text)
+    private static void WriteHead(Utf8JsonWriter writer, ServedModel model, ReasoningSplitter? chat, string text, bool isLast)
     {
         writer.WriteStartObject();
         writer.WriteString("model", model.Name);
         writer.WriteString("created_at", DateTime.UtcNow.ToString("O", CultureInfo.InvariantCulture));
-        if (isChat)
+        if (chat is not null)
         {
+            var (thoughts, answer) = chat.Push(text);
+            var (lastThoughts, end) = isLast ? chat.Finish() : ("", "");
             writer.WritePropertyName("message");
             writer.WriteStartObject();
             writer.WriteString("role", "assistant");
-            writer.WriteString("content", text);
+            writer.WriteString("content", answer + end);
+            if (thoughts.Length + lastThoughts.Length > 0)
+                writer.WriteString("thinking", thoughts + lastThoughts);
             writer.WriteEndObject();
         }
         else

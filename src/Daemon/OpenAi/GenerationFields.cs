@@ -83,6 +83,10 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
         return new(options, choices, stream, streamOptions?.Flag("include_usage") ?? false);
     }
 
+    /// <summary>The same with further texts before which answers end.</summary>
+    public GenerationFields EndingBefore(IReadOnlyList<string> stops) =>
+        stops.Count == 0 ? this : this with { Options = Options with { StopStrings = [.. Options.StopStrings, .. stops] } };
+
     /// <summary>Starts every choice of every prompt.</summary>
     /// <exception cref="WeftException">A prompt does not fit, or the queue is full; nothing runs then.</exception>
     public IReadOnlyList<Generation> Start(ServedModel model, IReadOnlyList<int[]> prompts, CancellationToken cancellation)

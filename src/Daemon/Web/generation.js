@@ -16,7 +16,7 @@ export async function generate(message, before, request, changed, signal) {
   };
   try {
     const [path, prompt] = request.mode === 'chat' ? ['v1/chat/completions', chat(before, request.system)] : ['v1/completions', completion(before)];
-    const body = { ...(request.model && { model: request.model }), ...prompt, ...request.sampling, stream: true, stream_options: { include_usage: true } };
+    const body = { ...(request.model && { model: request.model }), ...prompt, ...request.sampling, reasoning_format: 'none', stream: true, stream_options: { include_usage: true } };
     for await (const events of stream(path, body, signal)) {
       const now = performance.now();
       for (const { choices: [choice], usage } of events) {

@@ -34,9 +34,9 @@ internal sealed class TestServer : IAsyncDisposable
     public Engine Engine => Server.Models[0].Engine;
 
     /// <summary>Serves the demo model.</summary>
-    public static async Task<TestServer> WithBardAsync(DaemonOptions? options = null, EngineOptions? engine = null, int maxSequences = 16, int cacheTokens = 0)
+    public static async Task<TestServer> WithBardAsync(DaemonOptions? options = null, EngineOptions? engine = null, int maxSequences = 16, int cacheTokens = 0, string template = Bard.Template)
     {
-        ModelSource source = new(ModelName, () => Model.Load(Bard.File, new() { MaxSequences = maxSequences, CacheTokens = cacheTokens }), Bard.Template);
+        ModelSource source = new(ModelName, () => Model.Load(Bard.File, new() { MaxSequences = maxSequences, CacheTokens = cacheTokens }), template);
         var server = await DaemonServer.StartAsync(Quiet(options), [source], engine ?? new(), default);
         await server.Ready;
         return new(server);
