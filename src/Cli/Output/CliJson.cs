@@ -27,6 +27,7 @@ namespace Weft.Cli.Output;
 [JsonSerializable(typeof(LoadReport))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(VerifyReport))]
+[JsonSerializable(typeof(IReadOnlyList<VerifyRow>))]
 internal sealed partial class CliJson : JsonSerializerContext;
 
 /// <summary>Writes an enumeration as packed files do.</summary>

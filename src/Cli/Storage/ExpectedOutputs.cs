@@ -11,6 +11,9 @@ namespace Weft.Cli.Storage;
 internal sealed record ExpectedOutputs(
     IReadOnlyList<int> PromptIds, float[] Logits, int Vocabulary, IReadOnlyList<int> GeneratedIds, float[] GeneratedLogits)
 {
+    /// <summary>Its name in a checkpoint's folder.</summary>
+    public const string FileName = "expected.safetensors";
+
     /// <summary>Reads the file.</summary>
     /// <exception cref="WeftException">It is missing, damaged, lacks prompt_ids or logits, or their shapes do not belong together.</exception>
     public static ExpectedOutputs Read(string path)

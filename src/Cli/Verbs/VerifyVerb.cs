@@ -10,7 +10,7 @@ namespace Weft.Cli.Verbs;
 /// <c>weft verify</c>: compares a model with what the reference implementation computed: the logits of a prompt, then the
 /// greedy continuation token by token, feeding the expected token whatever was predicted.
 /// </summary>
-[Verb("verify", HelpText = "Compares a model's logits and greedy continuation with those in an expected.safetensors; exit code 1 when they differ.")]
+[Verb("verify", HelpText = "Compares a model's logits and greedy continuation with those in an expected.safetensors; exit code 1 when they differ. A folder of such checkpoint folders gives a table; --device may then name several, as in cpu,sim.")]
 internal sealed class VerifyVerb : ExecutionVerb, IVerb
 {
     private const double ExactTolerance = 1e-5;
@@ -35,17 +35,32 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
     public int Execute(Session session)
     {
         Check.AtLeast("--tolerance", Tolerance ?? 0, 0);
-        var path = Expected ?? Path.Combine(Model, "expected.safetensors");
-        if (Expected is null && !File.Exists(path))
-            throw new UsageException($"'{Model}' is not a folder with an expected.safetensors: --expected names the file to compare with");
-        var expected = ExpectedOutputs.Read(path);
-        using var model = Load(session);
-        var report = Compare(session, model, path, expected, Tolerance ?? DefaultTolerance(model));
+        if (Expected is null && VerifyFolder.Checkpoints(Model) is { Count: > 0 } folders)
+            return VerifyFolder.Run(session, folders, Device.Split(','), Json, Report);
+        var report = Report(session);
         if (Json)
             session.Terminal.Out.WriteJson(report, CliJson.Default.VerifyReport);
         else
             report.Write(session.Terminal.Out);
         return report.Pass ? ExitCodes.Success : ExitCodes.Failure;
+    }
+
+    /// <summary>The same for one of several checkpoints, on one of several devices.</summary>
+    private VerifyReport Report(Session session, string model, string device)
+    {
+        var one = (VerifyVerb)MemberwiseClone();
+        (one.Model, one.Device) = (model, device);
+        return one.Report(session);
+    }
+
+    private VerifyReport Report(Session session)
+    {
+        var path = Expected ?? Path.Combine(Model, ExpectedOutputs.FileName);
+        if (Expected is null && !File.Exists(path))
+            throw new UsageException($"'{Model}' is not a folder with an expected.safetensors: --expected names the file to compare with");
+        var expected = ExpectedOutputs.Read(path);
+        using var model = Load(session);
+        return Compare(session, model, path, expected, Tolerance ?? DefaultTolerance(model));
     }
 
     private static double DefaultTolerance(Model model) => model.ActivationType switch
