@@ -2,11 +2,14 @@ using System.Runtime.InteropServices;
 using Weft.Cli;
 using Weft.Cli.Output;
 
-// The first Ctrl-C (or SIGTERM) asks the verb to stop cleanly; a second one is left to the system, which ends the process.
+// The first Ctrl-C (or SIGTERM) asks the verb to stop cleanly; a second one is left to the system, which ends the process. A verb that takes
+// Ctrl-C for itself is asked before this, since handlers run in the reverse order of their registration.
 using var cancellation = new CancellationTokenSource();
 var interrupts = 0;
 void Interrupt(PosixSignalContext context)
 {
+    if (context.Cancel)
+        return;
     context.Cancel = Interlocked.Increment(ref interrupts) == 1;
     cancellation.Cancel();
 }

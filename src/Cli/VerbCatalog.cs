@@ -34,11 +34,12 @@ internal static class VerbCatalog
             "weft run models/bard \"ROMEO:\" --max-tokens 64",
             "weft run bard.weft --file prompt.txt --greedy --stats",
             "echo \"JULIET:\" | weft run bard.weft - --temperature 0.7 --top-p 0.9 --seed 1"),
+        Of<ChatVerb>("weft chat chat.weft", "weft chat ~/checkpoints/Qwen3-0.6B --system \"Answer in one sentence.\" --temperature 0.7"),
         Of<ServeVerb>("weft serve models/bard", "weft serve chat.weft small=other.weft --port 9000 --api-key-file keys.txt"),
         Of<InspectVerb>("weft inspect bard.weft", "weft inspect bard.weft --verify"),
         Of<TokenizeVerb>("weft tokenize models/bard \"What light is this\"", "weft tokenize models/bard --file prompt.txt --json"),
         Of<DetokenizeVerb>("weft detokenize models/bard 52 338 12"),
-        Of<VerifyVerb>("weft verify models/bard --expected models/bard/expected.safetensors"),
+        Of<VerifyVerb>("weft verify models/bard --expected models/bard/expected.safetensors", "weft verify ../shared/goldens --device cpu,sim"),
         Of<EvalVerb>("weft eval models/bard --text models/bard/heldout.txt"),
         Of<BenchVerb>("weft bench models/bard", "weft bench model.weft --prefill 512 --decode 128 --repeat 5 --json"),
         Of<BenchServeVerb>(

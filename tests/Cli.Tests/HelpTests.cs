@@ -12,7 +12,7 @@ public sealed class HelpTests
     [Test]
     public void Every_verb_of_the_product_is_there() => Assert.That(
         Verbs,
-        Is.EquivalentTo(new[] { "demo", "convert", "run", "serve", "inspect", "tokenize", "detokenize", "verify", "eval", "bench", "bench serve", "profile", "doctor" }));
+        Is.EquivalentTo(new[] { "demo", "convert", "run", "chat", "serve", "inspect", "tokenize", "detokenize", "verify", "eval", "bench", "bench serve", "profile", "doctor" }));
 
     [TestCaseSource(nameof(Verbs))]
     public void Help_of_a_verb_shows_usage_and_an_example(string verb)

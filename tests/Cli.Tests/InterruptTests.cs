@@ -50,7 +50,7 @@ public sealed class InterruptTests
     }
 
     /// <summary>The demo model with a context that takes minutes to fill, and for its end a token that it never writes.</summary>
-    private static string Endless()
+    internal static string Endless()
     {
         var folder = TestModels.NewPath();
         Directory.CreateDirectory(folder);

@@ -59,7 +59,7 @@ internal sealed class DemoVerb : IVerb
         using var engine = new Engine(model);
         using var generation = engine.Start(prompt, options, session.Cancellation);
         var tokens = generation.Wait(session.Terminal.Out.Write);
-        var (first, decode) = RunVerb.Times(generation);
+        var (first, decode) = GenerationVerb.Times(generation);
         return (tokens, first, decode);
     }
 
