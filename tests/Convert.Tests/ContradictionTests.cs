@@ -62,6 +62,15 @@ public sealed class ContradictionTests
         Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain("nearest supported ones by name are MixtralForCausalLM").And.Contain("by its config it is nearest to MixtralForCausalLM"));
     }
 
+    [Test]
+    public void An_unknown_architecture_that_no_family_comes_near_to_says_what_its_config_asks_for()
+    {
+        using var scratch = new ScratchFolder();
+        Directory.CreateDirectory(scratch["model"]);
+        File.WriteAllText(Path.Combine(scratch["model"], "config.json"), """{"architectures": ["BambaModel"], "breadth": 64, "ssm_state_size": 16, "conv_kernel": 4}""");
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.EndWith("; its config asks for state space (ssm_state_size, conv_kernel)"));
+    }
+
     /// <summary>Whatever reference checkpoint is given another architecture's name finds a family, and its own where names of tensors tell.</summary>
     [TestCase("bloom", "BloomForCausalLM")]
     [TestCase("mixtral", "MixtralForCausalLM")]

@@ -129,7 +129,7 @@ internal static class TensorPlan
             throw new WeftException($"{copy.File}: tensor '{copy.Name}' differs from '{original.Name}', though config.json ties them");
     }
 
-    private static void CheckShape(TensorRequirement requirement, TensorSource source, Func<string> sizesBehind)
+    private static void CheckShape(TensorRequirement requirement, TensorSource source, Func<string>? sizesBehind = null)
     {
         foreach (var piece in source.Pieces)
         {
@@ -143,7 +143,7 @@ internal static class TensorPlan
             return;
         var first = source.Pieces[0];
         throw new WeftException(
-            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but config.json asks for [{string.Join(", ", requirement.Shape)}]{sizesBehind()}");
+            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but config.json asks for [{string.Join(", ", requirement.Shape)}]{sizesBehind?.Invoke()}");
     }
 
     /// <summary>The sizes in the config that a contradicted shape comes from: those that would change it.</summary>

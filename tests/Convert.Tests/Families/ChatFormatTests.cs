@@ -4,6 +4,7 @@ using Weft.Chat;
 using Weft.Convert.Families;
 using Weft.Convert.Tests.Support;
 using Weft.Reference;
+using Weft.Tokenizers;
 using Weft.Weights;
 
 namespace Weft.Convert.Tests.Families;
@@ -148,6 +149,43 @@ public sealed class ChatFormatTests
         Assert.That(Conversion.Sentence(() => Convert(scratch["bad.jinja"])), Does.Contain("bad.jinja: Line 1"));
         Assert.That(Conversion.Sentence(() => Convert("vicunna")), Does.Contain("'vicunna'").And.Contain(" vicuna,"));
     }
+
+    [Test]
+    public void A_template_for_tools_writes_the_prompts_that_have_them()
+    {
+        const string Own = "{\"chat_template\":[{\"name\":\"default\",\"template\":\"d\"},{\"name\":\"tool_use\",\"template\":\"t{{ tools|length }}\"}]}";
+        var prompter = Prompter(Convert(null, Own));
+        using var messages = JsonDocument.Parse("[]");
+        using var tools = JsonDocument.Parse("[{\"type\":\"function\"}]");
+        Assert.That(prompter.Render(messages.RootElement), Is.EqualTo("d"));
+        Assert.That(prompter.Render(messages.RootElement, tools: tools.RootElement), Is.EqualTo("t1"));
+        Assert.That(prompter.Render(messages.RootElement, variables: new Dictionary<string, JsonElement> { ["tools"] = tools.RootElement }), Is.EqualTo("t1"));
+    }
+
+    [Test]
+    public void Tool_calls_their_results_and_thoughts_reach_the_template()
+    {
+        using var scratch = new ScratchFolder();
+        File.WriteAllText(scratch["own.jinja"], "{% for m in messages %}{{ m.role }}:{{ m.reasoning_content }}:{{ m.tool_calls[0].function.name if m.tool_calls }}:{{ m.content }};{% endfor %}");
+        var prompter = Prompter(Convert(scratch["own.jinja"]));
+        using var messages = JsonDocument.Parse("""
+            [{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":{}}}]},{"role":"tool","content":"42","tool_call_id":"1"}]
+            """);
+        Assert.That(prompter.Render(messages.RootElement), Is.EqualTo("assistant::f:;tool:::42;"));
+        Assert.That(prompter.Render([new ChatMessage("assistant", "a", "why")]), Is.EqualTo("assistant:why::a;"));
+    }
+
+    [Test]
+    public void A_format_whose_release_left_them_to_the_tokenizer_gets_its_special_tokens()
+    {
+        var header = Convert("vicuna");
+        var tokenizer = Tokenizer.Create(header.Tokenizer!);
+        Assert.That(tokenizer.Encode("Hi", addSpecialTokens: true), Is.Not.EqualTo(tokenizer.Encode("Hi", addSpecialTokens: false)));
+        Assert.That(Prompter(header).Encode("Hi"), Is.EqualTo(tokenizer.Encode("Hi", addSpecialTokens: true)));
+        Assert.That(Prompter(Convert("llama-2")).Encode("Hi"), Is.EqualTo(tokenizer.Encode("Hi", addSpecialTokens: false)));
+    }
+
+    private static ChatPrompter Prompter(WeftHeader header) => ChatPrompter.Of(header, Tokenizer.Create(header.Tokenizer!))!;
 
     private static ChatTemplate Template(string name) => ChatTemplate.Parse(FamilyCatalog.ChatFormats.Single(format => format.Name == name).Template);
 

@@ -34,17 +34,17 @@ internal sealed partial class BlockSummary
     ];
 
     private readonly HashSet<string> members = [];
+    private readonly HashSet<(int Query, int KeyValue)> heads = [];
 
     /// <summary>Adds a model of the family.</summary>
     public void Add(ModelDescription model)
     {
+        heads.Clear();
         Walk(model, "");
-        var heads = model.Layers.Select(layer => (layer.Attention.QueryHeads, layer.Attention.KeyValueHeads)).Distinct().ToList();
         foreach (var (query, keyValue) in heads)
             members.Add(keyValue == query ? "Heads=Own" : "Heads=Shared");
         if (heads.Count > 1)
             members.Add("Heads=ByLayer");
-        members.UnionWith(model.Layers.Select(layer => $"Gate={!layer.FeedForward.Plain}"));
     }
 
     /// <inheritdoc/>
@@ -64,6 +64,10 @@ internal sealed partial class BlockSummary
     /// <summary>Notes which members are used: switches that are on, choices, and what may be left out and is not. Sizes every model has.</summary>
     private void Walk(object record, string prefix)
     {
+        if (record is AttentionDescription attention)
+            heads.Add((attention.QueryHeads, attention.KeyValueHeads));
+        if (record is FeedForwardDescription feedForward)
+            members.Add($"Gate={!feedForward.Plain}");
         foreach (var property in record.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance))
         {
             if (property.GetValue(record) is not { } value || value is false)

@@ -19,6 +19,9 @@ internal sealed class GptOss() : LlamaLayout(
     public override IReadOnlyList<string> Architectures => ["GptOssForCausalLM"];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new("gpt-oss 20b and 120b (arXiv 2508.10925)", "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         const double Limit = 7;

@@ -44,17 +44,17 @@ internal static partial class UnknownArchitecture
             .OrderByDescending(fit => fit.Score).ThenBy(fit => fit.Architectures.Min(known => Spelling.Distance(architecture, known))).First();
         var alike = families.SelectMany(family => family.Architectures)
             .OrderBy(known => Spelling.Distance(architecture, known)).ThenBy(known => known, StringComparer.Ordinal).Take(3);
-        var sentence = $"the architecture '{architecture}' is not supported; the nearest supported ones by name are {string.Join(", ", alike)}";
-        if (nearest.Score == 0)
-            return config.Error(sentence);
-        sentence += $"; by its config{(names.Count > 0 ? " and tensors" : "")} it is nearest to {nearest.Architectures[0]}";
-        var unread = config.Members.Where(member => Asks(member) && !nearest.Asked.Contains(member.Name)).Select(member => member.Name).ToList();
+        var sentence = $"the architecture '{Printable.Of(architecture)}' is not supported; the nearest supported ones by name are {string.Join(", ", alike)}";
+        var isFit = nearest.Score > 0;
+        if (isFit)
+            sentence += $"; by its config{(names.Count > 0 ? " and tensors" : "")} it is nearest to {nearest.Architectures[0]}";
+        var unread = config.Members.Where(member => Asks(member) && !(isFit && nearest.Asked.Contains(member.Name))).Select(member => member.Name).ToList();
         var blocks = unread.Select(name => (name, Words: Blocks.FirstOrDefault(block => block.Parts.Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase))).Words))
             .GroupBy(member => member.Words, member => member.name).ToList();
         var known = blocks.Where(block => block.Key is not null).Select(block => $"{block.Key} ({List(block)})").ToList();
         if (known.Count > 0)
-            sentence += $", which lacks {string.Join(", ", known)}";
-        if (blocks.FirstOrDefault(block => block.Key is null) is { } others)
+            sentence += $"{(isFit ? ", which lacks" : "; its config asks for")} {string.Join(", ", known)}";
+        if (isFit && blocks.FirstOrDefault(block => block.Key is null) is { } others)
             sentence += $"{(known.Count > 0 ? " and" : ", which")} does not know {List(others)}";
         if (nearest.Unknown.Count > 0)
             sentence += $"; tensors that it does not have: {List(nearest.Unknown)}";
@@ -64,7 +64,7 @@ internal static partial class UnknownArchitecture
     private static string List(IEnumerable<string> names)
     {
         var all = names.ToList();
-        return string.Join(", ", all.Take(MostNames)) + (all.Count > MostNames ? $" and {all.Count - MostNames} more" : "");
+        return string.Join(", ", all.Take(MostNames).Select(Printable.Of)) + (all.Count > MostNames ? $" and {all.Count - MostNames} more" : "");
     }
 
     /// <summary>Whether a member asks for something at all, and for something that changes what is computed.</summary>
@@ -140,7 +140,7 @@ internal static partial class UnknownArchitecture
     [GeneratedRegex(
         "^(architectures|auto_map|model_type|torch_dtype|dtype|transformers_version|use_cache|_.*|.*token_id.*|.*token_ids|.*dropout.*|.*drop|.*pdrop|initializer.*|pretraining_tp"
         + "|task_specific_params|id2label|label2id|problem_type|gradient_checkpointing|output_.*|return_dict.*|is_decoder|tokenizer_class|quantization_config|summary_.*|finetuning_task"
-        + "|temperature|top_[kp]|do_sample|max_length|min_length|num_beams.*|repetition_penalty|use_return_dict|torchscript|.*init_range|init_.*|pruned_heads|chunk_size_feed_forward)$",
+        + "|temperature|top_[kp]|do_sample|max_length|min_length|num_beams.*|repetition_penalty|use_return_dict|torchscript|.*init_range|init_.*|.*eps|.*epsilon|.*fp32|pruned_heads|chunk_size_feed_forward)$",
         RegexOptions.IgnoreCase)]
     private static partial Regex Idle();
 }
