@@ -6,6 +6,7 @@
 // of K through four stages of shared memory; a lane's 16 bytes of a row are its fragments of two products, as in gemv, whose order of sums
 // this is: chunks c, c + 8, c + 16 … for each of gemv's eight warps c, then the eight sums one after another. Few blocks are made more by
 // sharing out those eight: each leaves its sums, and the last to come adds them in the same order.
+#include "common/expert_rows.cuh"
 #include "common/product_tile.cuh"
 #include "common/vec.cuh"
 
@@ -40,8 +41,9 @@ template <int Columns, bool Gated>
 using GemmTile = ProductTile<(Columns == kGemmWarpColumns ? 4 : 2), Columns / kGemmWarpColumns,
                              kGemmRows / kGemmFragment / (Columns == kGemmWarpColumns ? 4 : 2), kGemmFragments, Gated>;
 
-template <typename T, int Columns, int Parts, typename Output>
-__global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) gemm(GemmParams p) {
+// Rows says which rows of x meet which of W; with ExpertRows a block along grid.y has a tile of at most Columns, and nothing is split.
+template <typename T, int Columns, int Parts, typename Output, typename Rows = OneMatrix>
+__global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) gemm(typename Rows::template With<GemmParams> p) {
   using Tile = GemmTile<Columns, Output::kGated>;
   constexpr int kSets = Tile::kSets;
   constexpr int kVectors = kGemmChunk / kVec;  // of a row in a stage
@@ -50,7 +52,10 @@ __global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) g
   const int lane = threadIdx.x % kWarpSize;
   const int g = lane / 4;
   const int t = lane % 4;
-  const int first_row = blockIdx.y * Columns;
+  const Rows group(p, blockIdx.y);
+  if (group.empty()) return;
+  const int first_row = group.first(p, blockIdx.y, Columns);
+  const int end_row = group.end(p);
   const int first_output = blockIdx.x * Tile::kOutputs;
 
   const int chunks = (p.inner + kGemmChunk - 1) / kGemmChunk;
@@ -69,7 +74,7 @@ __global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) g
 #pragma unroll
   for (int i = 0; i < kWeightLoads; ++i) {
     const int slot = threadIdx.x / kVectors + i * kLoadedRows;
-    const int row = min(first_output + Tile::output(slot), p.outputs - 1) + (Tile::is_up(slot) ? p.outputs : 0);
+    const int row = group.weight(p, min(first_output + Tile::output(slot), p.outputs - 1), Tile::is_up(slot));
     weight[i] = static_cast<const T*>(p.weight) + static_cast<size_t>(row) * p.w_stride;
   }
   const auto fill_weights = [&](T* stage, int chunk) {
@@ -84,8 +89,8 @@ __global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) g
 #pragma unroll
     for (int i = 0; i < kRowLoads; ++i) {
       const int n = first_row + threadIdx.x / kVectors + i * kLoadedRows;
-      const bool valid = n < p.rows && k < p.inner;
-      const size_t at = valid ? static_cast<size_t>(n) * p.x_stride + k : 0;
+      const bool valid = n < end_row && k < p.inner;
+      const size_t at = valid ? static_cast<size_t>(group.source(p, n)) * p.x_stride + k : 0;
       T* target = stage + kGemmRows * kGemmChunk + (threadIdx.x + i * Tile::kThreads) * kVec;
       ptx::cp_async_16(target, static_cast<const T*>(p.x) + at, valid);
       if constexpr (Parts == 2) {
@@ -96,14 +101,14 @@ __global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) g
   // The chunk after one, in gemv's order: of the same phase, or the first of the next.
   const auto after = [&](int chunk) { return chunk + kGemmPhases < chunks ? chunk + kGemmPhases : chunk % kGemmPhases + 1; };
 
-  // Weights do not depend on the launch before: the first are under way while it finishes.
+  // Weights of one matrix do not depend on the launch before: the first are under way while it finishes.
   int ahead = first_phase;
 #pragma unroll
   for (int i = 0; i < kGemmStages - 1; ++i) {
     if (i < chunks_left) fill_weights(staged + i * kStage, ahead);
     ahead = after(ahead);
   }
-  ptx::wait_for_previous_launch();
+  if constexpr (Rows::kKnownAhead) ptx::wait_for_previous_launch();
   ptx::allow_next_launch();
   ahead = first_phase;
 #pragma unroll
@@ -120,7 +125,7 @@ __global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) g
 #pragma unroll
     for (int f = 0; f < kGemmFragments; ++f) {
       const int n = first_row + Tile::warp_x() * kGemmWarpColumns + f * 8 + g;
-      has_low[f] = __ballot_sync(kFullMask, n < p.rows && p.drawn[n]) != 0;
+      has_low[f] = __ballot_sync(kFullMask, n < end_row && p.drawn[n]) != 0;
     }
   }
 
@@ -173,7 +178,7 @@ __global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) g
     }
 
     if (splits > 1) {
-      leave_part<Tile>(p.partial, phase, p.rows - first_row, sums);
+      leave_part<Tile>(p.partial, phase, end_row - first_row, sums);
       continue;
     }
     for_sums<Tile>([&](int s, int f, int j) { totals[s][f][j] += sums[s][f][j]; });
@@ -182,12 +187,12 @@ __global__ void __launch_bounds__(GemmTile<Columns, Output::kGated>::kThreads) g
   float* places = reinterpret_cast<float*>(staged);
   if (splits > 1) {
     if (!is_last_part(p.counters, reinterpret_cast<int*>(staged))) return;
-    add_parts<Tile>(p.partial, min(kGemmPhases, chunks), p.rows - first_row, places);
+    add_parts<Tile>(p.partial, min(kGemmPhases, chunks), end_row - first_row, places);
   } else {
     __syncthreads();  // the stages are free
     for_sums<Tile>([&](int s, int f, int j) { places[Tile::own_place(s, f, j)] = totals[s][f][j]; });
   }
-  store_tile<T, Tile, Output>(p, places, first_row, first_output);
+  store_tile<T, Tile, Output>(p, group, places, first_row, first_output);
 }
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 // does the same. No weight is converted and none goes through shared memory.
 // A row's result depends on its own x only, in one order whatever N, Sets and the grid are; gemm.cu keeps to it for more rows.
 // docs/kernels.md has the bytes.
+#include "common/expert_rows.cuh"
 #include "common/product_output.cuh"
 #include "common/row_norm.cuh"
 
@@ -49,6 +50,7 @@ struct PlainInput {
   template <typename T>
   __device__ static void stage(const GemvParams&, T*, float*) {}
 
+  // Of row n of x.
   template <typename T>
   __device__ static uint4 load(const GemvParams& p, int n, int k) {
     const uint4 x = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.x) + static_cast<size_t>(n) * p.x_stride + k);
@@ -125,13 +127,14 @@ template <typename T, int Sets, bool Gated>
 struct WeightRows {
   const T* row[Sets][2];
 
-  __device__ void open(const GemvParams& p, int tile, int g) {
+  template <typename Rows, typename Params>
+  __device__ void open(const Params& p, const Rows& group, int tile, int g) {
 #pragma unroll
     for (int s = 0; s < Sets; ++s) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const int m = (Gated ? tile : tile * Sets + s) * kGemvRows + g + half * kGemvRows / 2;
-        const int w = min(m, p.outputs - 1) + (Gated ? s * p.outputs : 0);
+        const int w = group.weight(p, min(m, p.outputs - 1), Gated && s == 1);
         row[s][half] = static_cast<const T*>(p.weight) + static_cast<size_t>(w) * p.w_stride;
       }
     }
@@ -159,8 +162,9 @@ __device__ inline void multiply(float (&sums)[Sets][4], const uint4 (&w)[Sets][2
   }
 }
 
-template <typename T, int Sets, typename Input, typename Output>
-__global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) {
+// Rows says which rows of x meet which of W; with ExpertRows a block along grid.y has a tile of at most 8.
+template <typename T, int Sets, typename Input, typename Output, typename Rows = OneMatrix>
+__global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(typename Rows::template With<GemvParams> p) {
   static_assert(!Output::kGated || Sets == 2, "gate and up are a set each");
   constexpr int kTiles = Output::kGated ? 1 : Sets;                  // of y
   constexpr int kDepth = 4 / Sets;                                   // loads of a row under way: 4 KiB a warp
@@ -172,25 +176,31 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) 
   const int first = warp * kGemvChunk + lane % 4 * kVec;
   const int tiles = (p.outputs + kTiles * kGemvRows - 1) / (kTiles * kGemvRows);
 
-  // Weights do not depend on the launch before: the first are under way while it finishes and while x is normed.
+  const Rows group(p, blockIdx.y);
+  if (group.empty()) return;
+  const int first_row = group.first(p, blockIdx.y, kGemvColumns);
+  const int rows_here = group.end(p) - first_row;
+
+  // Weights of one matrix do not depend on the launch before: the first are under way while it finishes and while x is normed.
   WeightRows<T, Sets, Output::kGated> rows;
   uint4 w[kDepth][Sets][2];
-  rows.open(p, blockIdx.x, g);
+  rows.open(p, group, blockIdx.x, g);
 #pragma unroll
   for (int d = 0; d < kDepth; ++d) rows.load(first + d * kGemvStep, p.inner, w[d]);
 
-  ptx::wait_for_previous_launch();
+  if constexpr (Rows::kKnownAhead) ptx::wait_for_previous_launch();
   Input::stage(p, staged, partial);
   ptx::allow_next_launch();
 
   const int stride = staged_stride(p.inner);
+  const int own_row = g < rows_here ? group.source(p, first_row + g) : 0;
   for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const auto takes = [&](int k) { return g < p.rows && k < p.inner; };
+    const auto takes = [&](int k) { return g < rows_here && k < p.inner; };
     uint4 x[kDepth] = {};
     if constexpr (!Input::kStaged) {
 #pragma unroll
       for (int d = 0; d < kDepth; ++d)
-        if (takes(first + d * kGemvStep)) x[d] = Input::template load<T>(p, g, first + d * kGemvStep);
+        if (takes(first + d * kGemvStep)) x[d] = Input::template load<T>(p, own_row, first + d * kGemvStep);
     }
 
     float sums[Sets][4] = {};
@@ -208,7 +218,7 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) 
           }
         } else {
           multiply<T>(sums, w[d], x[d]);
-          x[d] = takes(next) ? Input::template load<T>(p, g, next) : make_uint4(0, 0, 0, 0);
+          x[d] = takes(next) ? Input::template load<T>(p, own_row, next) : make_uint4(0, 0, 0, 0);
         }
         rows.load(next, p.inner, w[d]);
       }
@@ -216,7 +226,7 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) 
 
     // The next tile's weights come while this one's sums are added up.
     if (tile + gridDim.x < tiles) {
-      rows.open(p, tile + gridDim.x, g);
+      rows.open(p, group, tile + gridDim.x, g);
 #pragma unroll
       for (int d = 0; d < kDepth; ++d) rows.load(first + d * kGemvStep, p.inner, w[d]);
     }
@@ -233,7 +243,7 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) 
       const int n = i % kGemvTile / kGemvRows;
       const int row = i % kGemvRows;
       const int m = (tile * kTiles + set) * kGemvRows + row;
-      if (m >= p.outputs || n >= p.rows) continue;
+      if (m >= p.outputs || n >= rows_here) continue;
       const float* source = partial + set * kGemvTile + row * kGemvColumns + n;
       float value = 0.0f, up = 0.0f;
 #pragma unroll
@@ -242,10 +252,11 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(GemvParams p) 
         if constexpr (Output::kGated) up += source[(from * Sets + 1) * kGemvTile];
       }
       if (p.bias) {
-        value += p.bias[m];
-        if constexpr (Output::kGated) up += p.bias[p.outputs + m];
+        value += p.bias[group.weight(p, m, false)];
+        if constexpr (Output::kGated) up += p.bias[group.weight(p, m, true)];
       }
-      Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
+      group.template limit<Output>(p, value, up);
+      Output::template store<T>(p.y, static_cast<size_t>(first_row + n) * p.y_stride + m, value, up);
     }
     __syncthreads();
   }

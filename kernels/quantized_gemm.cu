@@ -8,6 +8,7 @@
 // last bit alone and in any batch. Few blocks are made more by sharing out those eight: each leaves its sums, and the last to come adds
 // them.
 #include "common/codes.cuh"
+#include "common/expert_rows.cuh"
 #include "common/product_tile.cuh"
 
 namespace weft {
@@ -238,7 +239,7 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
     if (!is_last_part(p.counters, reinterpret_cast<int*>(staged))) return;
     add_parts<Tile>(p.partial, min(kGemmPhases, tiles), p.rows - first_row, totals);
   }
-  store_tile<T, Tile, Output>(p, totals, first_row, blockIdx.x * Tile::kOutputs);
+  store_tile<T, Tile, Output>(p, OneMatrix(p, blockIdx.y), totals, first_row, blockIdx.x * Tile::kOutputs);
 }
 
 }  // namespace weft

@@ -5,6 +5,7 @@
 // 32 columns with tensor cores, code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone. Warps' sums
 // are added in order, so a row's result depends on its own x only, whatever N is.
 #include "common/codes.cuh"
+#include "common/expert_rows.cuh"
 #include "common/product_output.cuh"
 
 namespace weft {
@@ -30,8 +31,8 @@ constexpr int kScaledSteps = 2;  // steps of 32 columns, the smallest group, sha
 
 // x[4] of a row from column k on, zero from the last on.
 template <typename T>
-__device__ inline uint2 load_input(const QuantizedGemvParams& p, int n, int k) {
-  if (n >= p.rows || k >= p.inner) return make_uint2(0, 0);
+__device__ inline uint2 load_input(const QuantizedGemvParams& p, bool exists, int n, int k) {
+  if (!exists || k >= p.inner) return make_uint2(0, 0);
   uint2 x = *reinterpret_cast<const uint2*>(static_cast<const T*>(p.x) + static_cast<size_t>(n) * p.x_stride + k);
   const int count = p.inner - k;
   if (count < 4) {
@@ -41,8 +42,10 @@ __device__ inline uint2 load_input(const QuantizedGemvParams& p, int n, int k) {
   return x;
 }
 
-template <typename T, int Bits, typename Output>
-__global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(QuantizedGemvParams p) {
+// Rows says which rows of x meet which of W; with ExpertRows a block along grid.y has a tile of at most 8, and experts' rows of W are whole
+// blocks of 16.
+template <typename T, int Bits, typename Output, typename Rows = OneMatrix, template <typename, int> class Meaning = AffineMeaning>
+__global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(typename Rows::template With<QuantizedGemvParams> p) {
   constexpr int kSets = Output::kGated ? 2 : 1;
   constexpr int kDepth = 4 / kSets;                                  // loads under way: 2 KiB a warp
   float* partial = reinterpret_cast<float*>(ptx::dynamic_shared());  // [warp][set][16][8]
@@ -50,7 +53,11 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(QuantizedGem
   const int warp = threadIdx.x / kWarpSize;
   const int g = lane / 4;
   const int t = lane % 4;
-  const int block = blockIdx.x;
+  const Rows group_rows(p, blockIdx.y);
+  if (group_rows.empty()) return;
+  const int first_row = group_rows.first(p, blockIdx.y, kQuantizedRows);
+  const int rows_here = group_rows.end(p) - first_row;
+  const int block = group_rows.weight(p, blockIdx.x * kTileRows, false) / kTileRows;
 
   const auto load = [&](int tile, uint4(&codes)[kSets]) {
 #pragma unroll
@@ -60,12 +67,13 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(QuantizedGem
     }
   };
 
-  // Weights do not depend on the launch before: the first are under way while it finishes.
+  // Weights of one matrix do not depend on the launch before: the first are under way while it finishes.
   uint4 codes[kDepth][kSets];
 #pragma unroll
   for (int d = 0; d < kDepth; ++d) load(warp + d * kQuantizedWarps, codes[d]);
-  ptx::wait_for_previous_launch();
+  if constexpr (Rows::kKnownAhead) ptx::wait_for_previous_launch();
   ptx::allow_next_launch();
+  const int own_row = g < rows_here ? group_rows.source(p, first_row + g) : 0;
 
   float sums[kSets][4] = {};
   for (int first = warp; first < p.weight.tiles; first += kDepth * kQuantizedWarps) {
@@ -79,11 +87,11 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(QuantizedGem
         const int group = p.weight.group_of(column);
         uint2 x[kScaledSteps];
 #pragma unroll
-        for (int i = 0; i < kScaledSteps; ++i) x[i] = load_input<T>(p, g, column + i * kStepColumns + 4 * t);
+        for (int i = 0; i < kScaledSteps; ++i) x[i] = load_input<T>(p, g < rows_here, own_row, column + i * kStepColumns + 4 * t);
 #pragma unroll
         for (int s = 0; s < kSets; ++s) {
           const int from = block + s * p.up_block;
-          const Unpacker<T, Bits> unpacker(p.weight.template zero<Bits>(from, group, g), p.weight.template zero<Bits>(from, group, g + 8));
+          const auto unpacker = Meaning<T, Bits>::unpacker(p.weight, from, group, g);
           const unsigned words[4] = {codes[d][s].x, codes[d][s].y, codes[d][s].z, codes[d][s].w};
           float part[4] = {};
 #pragma unroll
@@ -92,7 +100,8 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(QuantizedGem
             unpacker.unpack(words, step + i, a);
             ptx::mma_m16n8k16<T>(part, a, x[i].x, x[i].y);
           }
-          const float lower = p.weight.scale(from, group, g), upper = p.weight.scale(from, group, g + 8);
+          const float lower = Meaning<T, Bits>::scale(p.weight, from, group, g);
+          const float upper = Meaning<T, Bits>::scale(p.weight, from, group, g + 8);
           sums[s][0] += lower * part[0];
           sums[s][1] += lower * part[1];
           sums[s][2] += upper * part[2];
@@ -113,8 +122,8 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(QuantizedGem
   for (int i = threadIdx.x; i < kQuantizedTile; i += kQuantizedThreads) {
     const int n = i / kTileRows;
     const int row = i % kTileRows;
-    const int m = block * kTileRows + row;
-    if (m >= p.outputs || n >= p.rows) continue;
+    const int m = blockIdx.x * kTileRows + row;
+    if (m >= p.outputs || n >= rows_here) continue;
     float value = 0.0f, up = 0.0f;
 #pragma unroll
     for (int from = 0; from < kQuantizedWarps; ++from) {
@@ -123,10 +132,11 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(QuantizedGem
       if constexpr (Output::kGated) up += source[kQuantizedTile];
     }
     if (p.bias) {
-      value += p.bias[m];
-      if constexpr (Output::kGated) up += p.bias[p.outputs + m];
+      value += p.bias[group_rows.weight(p, m, false)];
+      if constexpr (Output::kGated) up += p.bias[group_rows.weight(p, m, true)];
     }
-    Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
+    group_rows.template limit<Output>(p, value, up);
+    Output::template store<T>(p.y, static_cast<size_t>(first_row + n) * p.y_stride + m, value, up);
   }
 }
 

@@ -69,7 +69,7 @@ struct Unpacker<T, 8> {
 // A quantized matrix on the device.
 struct QuantizedWeight {
   const uint4* codes;                // [row blocks, tiles, 32 lanes]
-  const unsigned short* scales;      // f16 [row blocks, groups, 16]
+  const unsigned short* scales;      // f16 [row blocks, groups, 16]; bytes where the codes' meaning says so
   const unsigned char* zero_points;  // [row blocks, groups, 16], or null: half the codes
   const int* order;                  // [K] the input's column that each stored one multiplies, or null: the same
   int tiles;
@@ -86,6 +86,43 @@ struct QuantizedWeight {
   __device__ float zero(int block, int group, int row) const {
     return zero_points ? static_cast<float>(zero_points[(static_cast<size_t>(block) * groups + group) * kTileRows + row])
                        : static_cast<float>(1 << (Bits - 1));
+  }
+};
+
+// What codes of integers stand for: (code − zero point) · scale, with f16 scales.
+template <typename T, int Bits>
+struct AffineMeaning {
+  __device__ static Unpacker<T, Bits> unpacker(const QuantizedWeight& w, int block, int group, int row) {
+    return {w.template zero<Bits>(block, group, row), w.template zero<Bits>(block, group, row + 8)};
+  }
+  __device__ static float scale(const QuantizedWeight& w, int block, int group, int row) { return w.scale(block, group, row); }
+};
+
+// Numbers of 4 bits, s e e m, of which 32 share a power of two, stored as its exponent + 127 (OCP Microscaling Formats v1.0, 2023).
+template <typename T, int Bits>
+struct Mxfp4Meaning {
+  static_assert(Bits == 4, "a code has 4 bits");
+
+  struct Numbers {
+    __device__ void unpack(const unsigned (&words)[4], int step, unsigned (&a)[4]) const {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) a[i] = pack2<T>(number(words[step] >> 4 * i), number(words[step] >> (16 + 4 * i)));
+    }
+
+   private:
+    __device__ static float number(unsigned code) {
+      const unsigned magnitude = code & 7;
+      const unsigned small = magnitude ? 0x3f000000u : 0u;  // 0.5 or 0: their exponent is that of 1, without its leading bit
+      return __uint_as_float((code & 8) << 28 | (magnitude < 2 ? small : (magnitude << 22) + 0x3f000000u));
+    }
+  };
+
+  __device__ static Numbers unpacker(const QuantizedWeight&, int, int, int) { return {}; }
+
+  __device__ static float scale(const QuantizedWeight& w, int block, int group, int row) {
+    const unsigned exponent =
+        reinterpret_cast<const unsigned char*>(w.scales)[(static_cast<size_t>(block) * w.groups + group) * kTileRows + row];
+    return __uint_as_float(exponent ? exponent << 23 : 0x00400000u);
   }
 };
 

@@ -99,25 +99,26 @@ __device__ inline void add_parts(const float* partial, int phases, int rows_left
   });
 }
 
-// Stores what lies in the places of shared memory: rows of x from first_row on, outputs from first_output on. Neighbouring threads store
-// neighbouring outputs.
-template <typename T, typename Tile, typename Output, typename Params>
-__device__ inline void store_tile(const Params& p, const float* totals, int first_row, int first_output) {
+// Stores what lies in the places of shared memory: a group's rows from first_row on (common/expert_rows.cuh), outputs from first_output on.
+// Neighbouring threads store neighbouring outputs.
+template <typename T, typename Tile, typename Output, typename Params, typename Rows>
+__device__ inline void store_tile(const Params& p, const Rows& group, const float* totals, int first_row, int first_output) {
   __syncthreads();
   for (int i = threadIdx.x; i < Tile::kOutputs * Tile::kColumns; i += Tile::kThreads) {
     const int row = i / Tile::kOutputs;
     const int output = i % Tile::kOutputs;
     const int n = first_row + row;
     const int m = first_output + output;
-    if (n >= p.rows || m >= p.outputs) continue;
+    if (n >= group.end(p) || m >= p.outputs) continue;
     const int slot = Tile::slot(output);
     float value = totals[Tile::place_of(row, slot)];
     float up = 0.0f;
     if constexpr (Output::kGated) up = totals[Tile::place_of(row, slot + Tile::kOutputSets * 16)];
     if (p.bias) {
-      value += p.bias[m];
-      if constexpr (Output::kGated) up += p.bias[p.outputs + m];
+      value += p.bias[group.weight(p, m, false)];
+      if constexpr (Output::kGated) up += p.bias[group.weight(p, m, true)];
     }
+    group.template limit<Output>(p, value, up);
     Output::template store<T>(p.y, static_cast<size_t>(n) * p.y_stride + m, value, up);
   }
 }

@@ -12,6 +12,14 @@ public sealed class SimulatorTests
     public void A_golden_verifies([ValueSource(nameof(Goldens))] string golden, [Values("bf16", "f16")] string activations) =>
         Verify(golden, activations, "1");
 
+    [TestCase("mixtral", "f16")]
+    [TestCase("qwen2-moe", "bf16")]
+    [TestCase("qwen3-moe", "bf16")]
+    [TestCase("deepseek-v2", "bf16")]
+    [TestCase("gpt-oss", "f16")]
+    [TestCase("gpt-oss-mxfp4", "bf16")]
+    public void A_mixture_of_experts_verifies(string golden, string activations) => Verify(golden, activations, "1");
+
     [Test]
     public void Any_order_of_warps_gives_the_golden([Values("2", "3")] string seed) => Verify("llama3", "f16", seed);
 

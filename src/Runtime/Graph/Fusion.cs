@@ -44,6 +44,25 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
+    /// <summary>
+    /// Gives each router a norm of its own, for backends whose products norm their input more exactly than a norm by itself leaves it: routers compare what they read.
+    /// </summary>
+    public static StepGraph NormRouters(StepGraph graph)
+    {
+        var nodes = graph.Nodes.ToList();
+        var next = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
+        foreach (var mixture in nodes.OfType<ExpertsNode>().ToList())
+        {
+            if (Producer<FusedLinearNode>(nodes, mixture.Router) is not { } router || Producer<NormNode>(nodes, router.X) is not { } norm)
+                continue;
+            var own = norm with { Y = norm.Y with { Id = next++ } };
+            nodes[nodes.IndexOf(router)] = router with { X = own.Y };
+            nodes.Insert(nodes.IndexOf(norm) + 1, own);
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
     /// <summary>Clamps and norms heads where they turn, for backends that do so in one launch; a norm across heads stays by itself.</summary>
     public static StepGraph FuseHeads(StepGraph graph)
     {
@@ -61,6 +80,25 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
+    /// <summary>Gives experts their working memory among the graph's values.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="stride">Elements from a row of a width to the next.</param>
+    public static StepGraph PlaceExperts(StepGraph graph, Func<int, int> stride)
+    {
+        const int RoutingWords = 8;
+        var next = graph.Nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
+        return graph with
+        {
+            Nodes = [.. graph.Nodes.Select(node => node is not ExpertsNode { FeedForward: { Experts: { } experts } block } mixture ? node : mixture with
+            {
+                Scratch = new(
+                    new(next++, Rows.Tokens, RoutingWords * experts.Active),
+                    new(next++, Rows.Tokens, experts.Active * stride(block.IntermediateSize)),
+                    new(next++, Rows.Tokens, experts.Active * stride(mixture.Y.Width))),
+            })],
+        };
+    }
+
     /// <summary>Rounds what products read of the residual stream, for backends that keep the stream more exactly than products read.</summary>
     public static StepGraph RoundInputs(StepGraph graph)
     {
@@ -69,11 +107,11 @@ public static class Fusion
         var next = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
         for (var i = 0; i < nodes.Count; i++)
         {
-            if (nodes[i] is not FusedLinearNode linear || !stream.Contains(linear.X))
+            if ((nodes[i] switch { FusedLinearNode n => n.X, ExpertsNode n => n.X, _ => null }) is not { } x || !stream.Contains(x))
                 continue;
-            var rounded = linear.X with { Id = next++ };
-            nodes[i] = linear with { X = rounded };
-            nodes.Insert(i++, new RoundNode(linear.X, rounded));
+            var rounded = x with { Id = next++ };
+            nodes[i] = nodes[i] is FusedLinearNode linear ? linear with { X = rounded } : (ExpertsNode)nodes[i] with { X = rounded };
+            nodes.Insert(i++, new RoundNode(x, rounded));
         }
 
         return graph with { Nodes = nodes };

@@ -29,7 +29,7 @@ public sealed class CudaModelTests
         ["gelu"] = Describe(activation: Activation.GeluTanh),
     };
 
-    private static IEnumerable<string> ShapeNames => Shapes.Keys.Concat(BlockModels.Names.Where(name => !name.StartsWith("experts", StringComparison.Ordinal)));
+    private static IEnumerable<string> ShapeNames => Shapes.Keys.Concat(BlockModels.Names);
 
     [Test]
     public void Logits_match_the_definition_in_prefill_and_decode(
@@ -42,7 +42,11 @@ public sealed class CudaModelTests
         using var model = Load(tiny, type);
         // A long prompt, then short steps and single tokens: launches one by one, captured, and replayed.
         var actual = Forward(model, tokens, [70, 3, 1, 1, 1, 1, 8, 5]);
-        Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(Tolerances[type]));
+        // Rounding turns a near tie between experts over now and then, after which a token's numbers are others.
+        var error = tiny.Description.Layers.Any(layer => layer.FeedForward.Experts is not null)
+            ? ErrorMeasure.MedianRowRms(actual, expected, tiny.Description.VocabularySize)
+            : ErrorMeasure.RelativeRms(actual, expected);
+        Assert.That(error, Is.LessThan(Tolerances[type]));
     }
 
     /// <summary>Many rows by cuBLAS, quantized ones as numbers.</summary>

@@ -38,7 +38,7 @@ internal static class CudaBackend
         try
         {
             CudaLibraries.Select(platform);
-            graph = Fusion.RoundInputs(Fusion.SeparateQueries(Fusion.FuseHeads(Fusion.FuseNorms(graph))));
+            graph = Fusion.PlaceExperts(Fusion.RoundInputs(Fusion.SeparateQueries(Fusion.FuseHeads(Fusion.FuseNorms(Fusion.NormRouters(graph))))), ValueLayout.Stride);
             context = CudaContext.Create(options.Ordinal);
             RequireSupported(weights, context.Device);
             var type = ChooseType(graph, weights, context.Device, options.ActivationType);

@@ -65,6 +65,7 @@ internal sealed class DeviceWeights : IDisposable
             FusedLinearNode n => n.Segments.Select(segment => segment.Weight),
             NormedLinearNode n => n.Linear.Segments.Select(segment => segment.Weight),
             HeadLinearNode n => [n.Weight],
+            ExpertsNode n => n.Inner.Append(n.Outer).Select(segment => segment.Weight),
             _ => (IEnumerable<string>)[],
         });
         return names.Distinct().Select(weights.Find).Sum(tensor =>
@@ -132,6 +133,9 @@ internal sealed class DeviceWeights : IDisposable
         return matrices[key] = new(target.Address, rows, columns, stride);
     }
 
+    /// <summary>Type of a tensor in the file.</summary>
+    public DataType TypeOf(string name) => weights.Find(name).DataType;
+
     /// <summary>Whether matrices that are multiplied together are quantized.</summary>
     /// <exception cref="WeftException">Some are and some are not, or not alike.</exception>
     public bool IsQuantized(IReadOnlyList<string> names)
@@ -164,7 +168,7 @@ internal sealed class DeviceWeights : IDisposable
         var groupRows = (long)layout.Groups * QuantizedLayout.TileRows;
         var blocks = layouts.Sum(one => one.RowBlocks);
         var codes = Allocate((long)blocks * layout.ColumnTiles * QuantizedLayout.TileBytes);
-        var scales = Allocate(blocks * groupRows * sizeof(ushort));
+        var scales = Allocate(blocks * groupRows * layout.ScaleBytes);
         var zeroPoints = hasZeroPoints ? Allocate(blocks * groupRows) : null;
         zeroPoints?.FillAsync((byte)(1 << (layout.Bits - 1)), stream);
         var order = layout.Quantization.Permuted ? Allocate((long)layout.Columns * sizeof(int)) : null;
@@ -172,7 +176,7 @@ internal sealed class DeviceWeights : IDisposable
         foreach (var (tensor, own) in tensors.Zip(layouts))
         {
             uploader.UploadBytes(tensor, 0, (long)own.RowBlocks * own.ColumnTiles * QuantizedLayout.TileBytes, codes, block * own.ColumnTiles * QuantizedLayout.TileBytes);
-            uploader.UploadBytes(tensor, own.Scales, own.RowBlocks * groupRows * sizeof(ushort), scales, block * groupRows * sizeof(ushort));
+            uploader.UploadBytes(tensor, own.Scales, own.RowBlocks * groupRows * own.ScaleBytes, scales, block * groupRows * own.ScaleBytes);
             if (own.Quantization.ZeroPoints)
                 uploader.UploadBytes(tensor, own.ZeroPoints, own.RowBlocks * groupRows, zeroPoints!, block * groupRows);
             if (order is not null)

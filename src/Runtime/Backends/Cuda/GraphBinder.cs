@@ -1,6 +1,7 @@
 using Weft.Backends.Cuda.Operations;
 using Weft.Graph;
 using Weft.Models;
+using Weft.Tensors;
 
 namespace Weft.Backends.Cuda;
 
@@ -31,6 +32,9 @@ internal sealed class GraphBinder(
         NormedLinearNode n => Linear(n.Linear, Norm(n.Norm)),
         RoundNode n => new RoundOperation(context, n),
         AddNode n => new AddOperation(context, n),
+        ExpertsNode n => new ExpertsOperation(
+            context, n, Experts(n, isInner: true), Experts(n, isInner: false), n.FeedForward.Experts!.SelectionBias ? weights.Vector(n.Name + TensorSchema.SelectionBias) : 0),
+        SwitchNode n => new SwitchOperation(context, n),
         RotaryCacheWriteNode n => new RotaryCacheWriteOperation(
             context, n, n.Attention.Rotary is { } rotary ? Rotary(rotary, n.Attention.HeadSize) : null, n.Norm is { } norm ? Norms(norm) : default, cache.Keys(n.Layer), cache.Values(n.Layer)),
         HeadLinearNode n => new HeadLinearOperation(context, n, weights.Matrix(n.Weight)),
@@ -71,9 +75,23 @@ internal sealed class GraphBinder(
     {
         IReadOnlyList<string> names = [.. node.Segments.Select(segment => segment.Weight)];
         var bias = weights.Bias(node.Segments);
+        if (weights.TypeOf(names[0]) == DataType.Mxfp4)
+            throw new WeftException($"'{names[0]}' is mxfp4, which only experts can be on a GPU yet: run it on the CPU (--device cpu)");
         return weights.IsQuantized(names)
             ? new QuantizedLinearOperation(context, node, norm, weights.Quantized(names), bias, products)
             : new LinearOperation(context, node, norm, weights.Matrix(names), bias, products);
+    }
+
+    private ExpertProduct Experts(ExpertsNode node, bool isInner)
+    {
+        var segments = isInner ? node.Inner : [node.Outer];
+        IReadOnlyList<string> names = [.. segments.Select(segment => segment.Weight)];
+        var bias = weights.Bias(segments);
+        if (!weights.IsQuantized(names))
+            return new DenseExpertProduct(context, node, isInner, weights.Matrix(names), bias);
+        return weights.TypeOf(names[0]) == DataType.Mxfp4
+            ? new Mxfp4ExpertProduct(context, node, isInner, weights.Quantized(names).Single(), bias)
+            : throw new WeftException($"'{names[0]}' is {weights.TypeOf(names[0]).Name()}, which experts cannot be on a GPU yet: run it on the CPU (--device cpu)");
     }
 
     private DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)

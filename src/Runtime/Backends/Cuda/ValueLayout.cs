@@ -4,7 +4,7 @@ using Weft.Tensors;
 namespace Weft.Backends.Cuda;
 
 /// <summary>
-/// Element type and row stride of a graph's values on the device: the residual stream, what is normed, the logits and queries and keys that are
+/// Element type and row stride of a graph's values on the device: the residual stream, what is normed, logits of the head and of routers, what experts give, and queries and keys that are
 /// still to be turned are float32 (turning rounded ones would round them twice, and scores magnify it), everything that a product reads is 16 bits
 /// wide; rows start at multiples of 16 bytes.
 /// </summary>
@@ -26,6 +26,10 @@ internal sealed class ValueLayout
                 floats.UnionWith(latent.Inputs);
             else if (node is NormNode norm)
                 floats.Add(norm.X);
+            else if (node is ExpertsNode { Scratch: { } scratch } experts)
+                floats.UnionWith([experts.Router, experts.Y, scratch.Routing, scratch.Given]);
+            else if (node is SwitchNode shared)
+                floats.UnionWith([shared.Switch, shared.X, shared.Y]);
         }
     }
 

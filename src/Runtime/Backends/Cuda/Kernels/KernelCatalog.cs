@@ -17,6 +17,8 @@ internal static class KernelCatalog
             .Append(ScaleLogitsKernel.Instance)
             .Concat(GemvKernel.Instances)
             .Concat(GemmKernel.Instances)
+            .Concat([RouteKernel.Route, RouteKernel.Sort, CombineKernel.Instance])
+            .Concat(ExpertProductKernel.Instances)
             .Concat(QuantizedGemvKernel.Instances)
             .Concat(QuantizedGemmKernel.Instances(computeCapability))
             .Concat(DequantizeKernel.Instances)
@@ -52,6 +54,12 @@ internal static class KernelCatalog
         { Source: "add.cu" } => sizeof(AddParams),
         { Source: "scale_logits.cu" } => sizeof(ScaleLogitsParams),
         { Source: "sampling.cu" } => sizeof(SamplingParams),
+        { Source: "route.cu", Expression: "weft::route" } => sizeof(RouteParams),
+        { Source: "route.cu" } => sizeof(SortParams),
+        { Source: "combine.cu" } => sizeof(CombineParams),
+        { Source: "quantized_gemv.cu" } when instance.Expression.EndsWith("Mxfp4Meaning>", StringComparison.Ordinal) => sizeof(ExpertParams<QuantizedGemvParams>),
+        { Source: "gemv.cu" } when instance.Expression.EndsWith("ExpertRows>", StringComparison.Ordinal) => sizeof(ExpertParams<GemvParams>),
+        { Source: "gemm.cu" } when instance.Expression.EndsWith("ExpertRows>", StringComparison.Ordinal) => sizeof(ExpertParams<GemmParams>),
         { Source: "gemv.cu" } => sizeof(GemvParams),
         { Source: "gemm.cu" } => sizeof(GemmParams),
         { Source: "quantized_gemv.cu" } => sizeof(QuantizedGemvParams),
