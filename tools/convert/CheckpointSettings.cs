@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
+using Weft.Convert.Tokenizers;
 using Weft.Models;
 
 namespace Weft.Convert;
@@ -23,7 +24,7 @@ internal sealed record CheckpointSettings(
     private const string MoreTemplates = "additional_chat_templates";
 
     private static readonly string[] Names =
-        ["generation_config.json", TokenizerConfig, "tokenizer.json", "tokenizer.model", TemplateFile, OldTemplateFile];
+        ["generation_config.json", TemplateFile, OldTemplateFile];
 
     /// <summary>Reads the settings of the checkpoint in <paramref name="folder"/>; files that are not there say nothing.</summary>
     public static CheckpointSettings Read(string folder)
@@ -35,7 +36,7 @@ internal sealed record CheckpointSettings(
             ReadGeneration(config, generation),
             generation,
             ReadChatTemplates(folder),
-            [.. Names.Select(name => Path.Combine(folder, name)).Where(File.Exists), .. FurtherTemplates(folder)]);
+            [.. Names.Select(name => Path.Combine(folder, name)).Where(File.Exists), .. FurtherTemplates(folder), .. TokenizerReader.Files(folder)]);
     }
 
     private static GenerationDefaults ReadGeneration(ConfigFile config, ConfigFile? generation)

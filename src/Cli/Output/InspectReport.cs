@@ -55,6 +55,10 @@ internal sealed record InspectReport(
     {
         var kind = tokenizer.Model switch
         {
+            { Kind: TokenModelKind.Unigram } => "unigram",
+            { Kind: TokenModelKind.WordPiece } => "word pieces",
+            { Kind: TokenModelKind.WordLevel } => "whole words",
+            { Kind: TokenModelKind.LongestMatch } => "longest match",
             { ByteLevel: true } => "byte-level BPE",
             { Scores: not null } => "SentencePiece BPE",
             { ByteFallback: true } => "BPE with byte fallback",

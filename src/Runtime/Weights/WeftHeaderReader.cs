@@ -71,7 +71,7 @@ internal static class WeftHeaderReader
     {
         static bool In<T>(IReadOnlyList<T> list) where T : class => list.Any(item => item is null);
         return In(header.Model.Layers) || In(header.Tensors) || In(header.Provenance.Sources)
-            || (header.Tokenizer is { } tokenizer && (In(tokenizer.AddedTokens) || In(tokenizer.Normalizers) || In(tokenizer.PreTokenizers)));
+            || (header.Tokenizer is { } tokenizer && (In(tokenizer.AddedTokens) || In(tokenizer.Normalizers) || In(tokenizer.PreTokenizers) || In(tokenizer.Decoders)));
     }
 
     private static void CheckNames(string path, WeftHeader header)

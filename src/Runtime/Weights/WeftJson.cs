@@ -52,6 +52,9 @@ internal static class WeftJson
         typeof(SnakeCaseConverter<RouterScore>),
         typeof(SnakeCaseConverter<NormalizerKind>),
         typeof(SnakeCaseConverter<PreTokenizerKind>),
+        typeof(SnakeCaseConverter<SplitBehavior>),
+        typeof(SnakeCaseConverter<TokenModelKind>),
+        typeof(SnakeCaseConverter<DecoderKind>),
     ])]
 [JsonSerializable(typeof(WeftHeader))]
 internal sealed partial class WeftJsonContext : JsonSerializerContext;

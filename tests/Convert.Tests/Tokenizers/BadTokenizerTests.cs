@@ -14,7 +14,7 @@ public sealed class BadTokenizerTests
     [TearDown]
     public void DeleteFolder() => Directory.Delete(folder, recursive: true);
 
-    [TestCase("""{"model":{"type":"Unigram","vocab":[]}}""", "'Unigram' is not supported; supported are BPE")]
+    [TestCase("""{"model":{"type":"Trigram","vocab":[]}}""", "'Trigram' is not supported; supported are BPE")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}""", "'b', which is not in its vocabulary")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[["a","b"]]}}""", "a token that it does not have")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":0},"merges":["ab"]}}""", "not a pair")]
@@ -26,12 +26,15 @@ public sealed class BadTokenizerTests
     [TestCase("""{"added_tokens":[]}""", "missing")]
     [TestCase("""[]""", "wrong type")]
     [TestCase("""{"model":""", "not valid JSON")]
-    [TestCase("""{"normalizer":{"type":"Lowercase"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "normalizer 'Lowercase' is not supported")]
-    [TestCase("""{"pre_tokenizer":{"type":"Whitespace"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "pre-tokenizer 'Whitespace' is not supported")]
-    [TestCase("""{"decoder":{"type":"CTC"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "decoder 'CTC' is not supported")]
-    [TestCase("""{"post_processor":{"type":"BertProcessing"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "post-processor 'BertProcessing' is not supported")]
+    [TestCase("""{"normalizer":{"type":"Uppercase"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "normalizer 'Uppercase' is not supported")]
+    [TestCase("""{"pre_tokenizer":{"type":"Sentences"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "pre-tokenizer 'Sentences' is not supported")]
+    [TestCase("""{"decoder":{"type":"RNNT"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "decoder 'RNNT' is not supported")]
+    [TestCase("""{"post_processor":{"type":"Pairs"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "post-processor 'Pairs' is not supported")]
     [TestCase("""{"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":"(["}},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "not a regular expression")]
-    [TestCase("""{"model":{"type":"BPE","end_of_word_suffix":"</w>","vocab":{},"merges":[]}}""", "end_of_word_suffix")]
+    [TestCase("""{"model":{"type":"Unigram","unk_id":7,"vocab":[["a",0]]}}""", "a special token that it does not have")]
+    [TestCase("""{"added_tokens":[{"id":-1,"content":"x"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""", "out of range")]
+    [TestCase("""{"normalizer":{"type":"Precompiled","precompiled_charsmap":"////fwAA"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "character map is damaged")]
+    [TestCase("""{"post_processor":{"type":"TemplateProcessing","special_tokens":{},"single":[]},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "the text 0 times")]
     public void A_tokenizer_that_cannot_be_used_is_said(string json, string expected)
     {
         var path = Path.Combine(folder, "tokenizer.json");
@@ -68,17 +71,75 @@ public sealed class BadTokenizerTests
         Assert.That(refused, Is.GreaterThan(whole.Length / 7 * 9 / 10), "a cut inside a message is found");
     }
 
-    [Test]
-    public void A_unigram_model_is_refused()
+    /// <summary>Expressions that would run for ages, and structures that would overflow a stack: an error, within a second.</summary>
+    [TestCase("(a+)+$", 1)]
+    [TestCase("(?:a|aa|a{1,9})*b", 1)]
+    [TestCase("(.*)*(.*)*(.*)*x", 1)]
+    [TestCase("((a{1,1000}){1,1000}){1,1000}b", 1)]
+    [TestCase("(", 50_000)]
+    [TestCase("[", 5_000)]
+    [TestCase("(?:a|", 10_000)]
+    public void A_malicious_expression_ends_within_a_second(string part, int repeats)
     {
-        if (SharedData.TryFind("tokenizers/t5-spm/spiece.model") is not { } source)
+        var pattern = string.Concat(Enumerable.Repeat(part, repeats));
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), System.Text.Json.JsonSerializer.Serialize(new
         {
-            Assert.Ignore("the shared tokenizers are not beside the repository");
+            pre_tokenizer = new { type = "Split", behavior = "Isolated", invert = false, pattern = new { Regex = pattern } },
+            model = new { type = "BPE", vocab = new Dictionary<string, int> { ["a"] = 0 }, merges = Array.Empty<string>() },
+        }));
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        Assert.That(() => Weft.Tokenizers.Tokenizer.Create(TokenizerReader.Read(folder)!).Encode(new string('a', 2000) + "!"), Throws.TypeOf<WeftException>());
+        // Twice the promise: other tests run beside this one.
+        Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2)));
+    }
+
+    [Test]
+    public void Deeply_nested_parts_are_refused()
+    {
+        var nested = string.Concat(Enumerable.Repeat("""{"type":"Sequence","normalizers":[""", 100_000));
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"normalizer":""" + nested);
+        Assert.That(() => TokenizerReader.Read(folder), Throws.TypeOf<WeftException>().With.Message.Contains("not valid JSON"));
+    }
+
+    [TestCase("qwen.tiktoken", "QUI= 0\nQQ== x\n", "no token in Base64")]
+    [TestCase("qwen.tiktoken", "QUI= 0\nQQ== 0\n", "there twice")]
+    [TestCase("qwen.tiktoken", "", "no tokens")]
+    [TestCase("rwkv_vocab.txt", "1 'a' 2\n", "no id, token and length")]
+    [TestCase("rwkv_vocab.txt", "1 b'\\xZZ' 1\n", "no id, token and length")]
+    [TestCase("rwkv_vocab.txt", "1 '\\' 1\n", "no id, token and length")]
+    public void A_damaged_text_vocabulary_is_said(string name, string text, string expected)
+    {
+        var path = Path.Combine(folder, name);
+        File.WriteAllText(path, text);
+        Assert.That(() => TokenizerReader.Read(folder), Throws.TypeOf<WeftException>().With.Message.StartsWith(path).And.Message.Contains(expected));
+    }
+
+    [Test]
+    public void A_truncated_or_damaged_gguf_file_is_a_result_or_a_sentence()
+    {
+        if (SharedData.TryFind("vocab/ggml-vocab-llama-spm.gguf") is not { } source)
+        {
+            Assert.Ignore("the shared vocabularies are not beside the repository");
             return;
         }
 
-        File.Copy(source, Path.Combine(folder, "tokenizer.model"));
-        Assert.That(() => TokenizerReader.Read(folder), Throws.TypeOf<WeftException>().With.Message.Contains("unigram"));
+        var whole = File.ReadAllBytes(source);
+        var path = Path.Combine(folder, "vocabulary.gguf");
+        var random = new Random(7);
+        for (var i = 0; i < 60; i++)
+        {
+            var bytes = i % 2 == 0 ? whole[..random.Next(whole.Length)] : (byte[])whole.Clone();
+            bytes[random.Next(Math.Min(bytes.Length, 1500))] ^= (byte)(1 << random.Next(8));
+            File.WriteAllBytes(path, bytes);
+            try
+            {
+                TokenizerReader.Read(path);
+            }
+            catch (WeftException exception)
+            {
+                Assert.That(exception.Message, Does.StartWith(path));
+            }
+        }
     }
 
     [Test]
@@ -87,7 +148,7 @@ public sealed class BadTokenizerTests
     [Test]
     public void The_shortest_tokenizer_works()
     {
-        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}""");
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]},"decoder":{"type":"Fuse"}}""");
         var tokenizer = Weft.Tokenizers.Tokenizer.Create(TokenizerReader.Read(folder)!);
         Assert.That(tokenizer.Encode("abba"), Is.EqualTo(new[] { 2, 1, 0 }));
         Assert.That(tokenizer.Decode([2, 1, 0, 99, -1]), Is.EqualTo("abba"));

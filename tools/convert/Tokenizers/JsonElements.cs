@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Weft.Convert.Tokenizers;
 
@@ -11,5 +12,17 @@ internal static class JsonElements
     public static bool Flag(this JsonElement element, string name, bool whenMissing = false) =>
         element.Optional(name)?.GetBoolean() ?? whenMissing;
 
+    /// <summary>A text; an empty one counts as none.</summary>
+    public static string? Text(this JsonElement element, string name) =>
+        element.Optional(name)?.GetString() is { Length: > 0 } text ? text : null;
+
     public static string? Type(this JsonElement element) => element.Optional("type")?.GetString();
+
+    /// <summary>The literal text of a pattern, or null when it is an expression.</summary>
+    public static string? Literal(this JsonElement element) =>
+        element.GetProperty("pattern") is { ValueKind: JsonValueKind.Object } pattern ? pattern.Optional("String")?.GetString() : element.GetProperty("pattern").GetString();
+
+    /// <summary>A pattern as an expression in .NET's syntax.</summary>
+    public static string Expression(this JsonElement element) =>
+        element.Literal() is { } text ? Regex.Escape(text) : Oniguruma.Translate(element.GetProperty("pattern").GetProperty("Regex").GetString()!);
 }

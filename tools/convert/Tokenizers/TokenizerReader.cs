@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weft.Convert.Checkpoints;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
@@ -6,15 +7,42 @@ namespace Weft.Convert.Tokenizers;
 /// <summary>Reads the tokenizer of a checkpoint folder, whichever of the usual files it comes in.</summary>
 public static class TokenizerReader
 {
-    /// <summary>Reads tokenizer.json or else tokenizer.model; null when the folder has neither.</summary>
+    private static readonly string[] ConfigNames = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json"];
+    private static readonly string[] BpeNames = ["vocab.json", "merges.txt"];
+    private static readonly string[] SentencePieceNames = ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "ice_text.model"];
+
+    /// <summary>Files that a tokenizer is made of, where they exist; the first of its own kind is the one that is read.</summary>
+    internal static IReadOnlyList<string> Files(string folder) =>
+    [
+        .. ConfigNames.Concat(SentencePieceNames).Concat(BpeNames)
+            .Select(name => Path.Combine(folder, name)).Where(File.Exists),
+        .. Directory.EnumerateFiles(folder, "*.tiktoken").Concat(Directory.EnumerateFiles(folder, "rwkv_vocab*.txt")).Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>Reads the tokenizer in a folder, or the one inside a GGUF file; null when the folder has none.</summary>
     /// <exception cref="WeftException">The file is damaged or asks for something unsupported.</exception>
-    public static TokenizerDescription? Read(string folder)
+    public static TokenizerDescription? Read(string source)
     {
-        var json = Path.Combine(folder, "tokenizer.json");
-        if (File.Exists(json))
+        if (File.Exists(source))
+            return Read(source, () => GgufVocabulary.Read(GgufFile.Open(source)));
+        var files = Files(source).ToLookup(path => Path.GetFileName(path));
+        string? Find(Func<string, bool> named) => files.FirstOrDefault(group => named(group.Key))?.First();
+        if (Find(name => name == "tokenizer.json") is { } json)
             return Read(json, () => TokenizerJson.Read(json));
-        var model = Path.Combine(folder, "tokenizer.model");
-        return File.Exists(model) ? Read(model, () => SentencePieceFile.Read(model, Path.Combine(folder, "tokenizer_config.json"))) : null;
+        if (Find(SentencePieceNames.Contains) is { } model)
+            return Read(model, () => ReadModel(model, TokenizerConfig.Read(source)));
+        if (Find(name => name.EndsWith(".tiktoken", StringComparison.Ordinal)) is { } ranks)
+            return Read(ranks, () => TiktokenFile.Read(ranks, TokenizerConfig.Read(source)));
+        if (Find(name => name == "vocab.json") is { } vocabulary && Find(name => name == "merges.txt") is { } merges)
+            return Read(vocabulary, () => BpeFiles.Read(vocabulary, merges, TokenizerConfig.Read(source)));
+        return Find(name => name.StartsWith("rwkv_vocab", StringComparison.Ordinal)) is { } world ? Read(world, () => RwkvVocabulary.Read(world)) : null;
+    }
+
+    /// <summary>A tokenizer.model is SentencePiece's, or tiktoken's under the same name (Llama 3, GLM-4).</summary>
+    private static TokenizerDescription ReadModel(string path, TokenizerConfig config)
+    {
+        using var file = SourceReader.Open(path);
+        return TiktokenFile.IsOne(file.Read(0, (int)Math.Min(file.Length, 256))) ? TiktokenFile.Read(path, config) : SentencePieceFile.Read(path, config);
     }
 
     private static TokenizerDescription Read(string path, Func<TokenizerDescription> read)
@@ -27,13 +55,13 @@ public static class TokenizerReader
         }
         catch (WeftException exception)
         {
-            throw new WeftException($"{path}: {exception.Message}", exception);
+            throw exception.Message.StartsWith(path, StringComparison.Ordinal) ? exception : new WeftException($"{path}: {exception.Message}", exception);
         }
         catch (JsonException exception)
         {
             throw new WeftException($"{path}: this is not valid JSON: {exception.Message}", exception);
         }
-        catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException or ArgumentException)
         {
             throw new WeftException($"{path}: a part of the tokenizer is missing or has the wrong type ({exception.Message})", exception);
         }

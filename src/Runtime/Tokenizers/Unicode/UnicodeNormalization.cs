@@ -3,7 +3,7 @@ using System.Text;
 namespace Weft.Tokenizers.Unicode;
 
 /// <summary>
-/// Unicode normalization form C (UAX #15). .NET leaves normalization to the ICU library, which a machine need not have; without it text
+/// Unicode normalization (UAX #15). .NET leaves normalization to the ICU library, which a machine need not have; without it text
 /// would pass unchanged and a tokenizer give other ids than the one that a model was trained with.
 /// </summary>
 internal static class UnicodeNormalization
@@ -17,6 +17,7 @@ internal static class UnicodeNormalization
     private const int HangulCount = 19 * VowelCount * TrailCount;
 
     private static readonly Dictionary<int, (int First, int Second)> Decompositions = [];
+    private static readonly Dictionary<int, int[]> Compatible = [];
     private static readonly Dictionary<(int First, int Second), int> Compositions = [];
     private static readonly Dictionary<int, int> Classes = [];
 
@@ -30,6 +31,10 @@ internal static class UnicodeNormalization
                 Compositions.Add((rows[i + 1], rows[i + 2]), rows[i]);
         }
 
+        rows = UnicodeData.CompatibilityDecompositions;
+        for (var i = 0; i < rows.Length; i += 2 + rows[i + 1])
+            Compatible.Add(rows[i], rows.Slice(i + 2, rows[i + 1]).ToArray());
+
         var ranges = UnicodeData.CombiningClasses;
         for (var i = 0; i < ranges.Length; i += 3)
         {
@@ -38,24 +43,39 @@ internal static class UnicodeNormalization
         }
     }
 
-    /// <summary>The composed form of well-formed UTF-16 text.</summary>
-    public static string ToFormC(string text)
-    {
+    /// <summary>Form C of well-formed UTF-16 text.</summary>
+    public static string ToFormC(string text) =>
         // Below U+0300 every character is its own composed form and none combines.
-        if (text.AsSpan().IndexOfAnyExceptInRange('\0', '\u02FF') < 0)
-            return text;
-        var points = new List<int>(text.Length);
-        foreach (var rune in text.EnumerateRunes())
-            Decompose(rune.Value, points);
-        Order(points);
-        var composed = Compose(points);
-        var result = new StringBuilder(text.Length);
-        foreach (var point in composed)
-            result.Append(new Rune(point).ToString());
+        text.AsSpan().IndexOfAnyExceptInRange('\0', '\u02FF') < 0 ? text : Text(Compose(Decompose(text, compatible: false)));
+
+    /// <summary>Form D.</summary>
+    public static string ToFormD(string text) => Ascii.IsValid(text) ? text : Text(Decompose(text, compatible: false));
+
+    /// <summary>Form KC.</summary>
+    public static string ToFormKC(string text) => Ascii.IsValid(text) ? text : Text(Compose(Decompose(text, compatible: true)));
+
+    /// <summary>Form KD.</summary>
+    public static string ToFormKD(string text) => Ascii.IsValid(text) ? text : Text(Decompose(text, compatible: true));
+
+    private static string Text(List<int> points)
+    {
+        var result = new StringBuilder(points.Count);
+        Span<char> units = stackalloc char[2];
+        foreach (var point in points)
+            result.Append(units[..new Rune(point).EncodeToUtf16(units)]);
         return result.ToString();
     }
 
-    private static void Decompose(int point, List<int> points)
+    private static List<int> Decompose(string text, bool compatible)
+    {
+        var points = new List<int>(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+            Decompose(rune.Value, compatible, points);
+        Order(points);
+        return points;
+    }
+
+    private static void Decompose(int point, bool compatible, List<int> points)
     {
         var syllable = point - HangulBase;
         if ((uint)syllable < HangulCount)
@@ -67,9 +87,14 @@ internal static class UnicodeNormalization
         }
         else if (Decompositions.TryGetValue(point, out var parts))
         {
-            Decompose(parts.First, points);
+            Decompose(parts.First, compatible, points);
             if (parts.Second != 0)
-                Decompose(parts.Second, points);
+                Decompose(parts.Second, compatible, points);
+        }
+        else if (compatible && Compatible.TryGetValue(point, out var others))
+        {
+            foreach (var other in others)
+                Decompose(other, compatible, points);
         }
         else
         {
@@ -80,16 +105,16 @@ internal static class UnicodeNormalization
     /// <summary>Sorts each run of combining marks by class, marks of one class staying in order.</summary>
     private static void Order(List<int> points)
     {
-        for (var i = 1; i < points.Count; i++)
+        for (var i = 0; i < points.Count; i++)
         {
-            var mark = points[i];
-            var rank = Class(mark);
-            if (rank == 0)
+            var first = i;
+            while (i < points.Count && Class(points[i]) != 0)
+                i++;
+            if (i - first < 2)
                 continue;
-            var at = i;
-            for (; at > 0 && Class(points[at - 1]) > rank; at--)
-                points[at] = points[at - 1];
-            points[at] = mark;
+            var sorted = points[first..i].OrderBy(Class).ToList(); // which is stable
+            for (var k = 0; k < sorted.Count; k++)
+                points[first + k] = sorted[k];
         }
     }
 

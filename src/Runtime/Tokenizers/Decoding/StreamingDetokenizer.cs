@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Weft.Tokenizers.Decoding;
 
 namespace Weft.Tokenizers;
 
@@ -9,27 +10,39 @@ namespace Weft.Tokenizers;
 /// </summary>
 public sealed class StreamingDetokenizer(Tokenizer tokenizer, bool skipSpecialTokens = true)
 {
+    private readonly Decoding.Decoder decoder = tokenizer.Decoder;
     private readonly List<byte> pending = [];
-    private int strip = tokenizer.StripLeft;
+    private readonly List<int> all = [];
+    private string shown = "";
+    private bool first = true;
+    private int strip = tokenizer.Decoder.StripLeft;
 
     /// <summary>Adds a token; returns the text that has become final, possibly empty.</summary>
     public string Append(int id)
     {
-        var bytes = tokenizer.Bytes(id, skipSpecialTokens);
-        if (bytes.IsEmpty)
+        if (!decoder.Counts(id, skipSpecialTokens))
             return "";
-        pending.AddRange(bytes);
+        if (!decoder.IsDirect)
+        {
+            all.Add(id);
+            var text = decoder.Decode(CollectionsMarshal.AsSpan(all), skipSpecialTokens);
+            return text.EndsWith('\uFFFD') ? "" : Show(text);
+        }
+
+        decoder.Append(id, ref first, pending);
         var span = CollectionsMarshal.AsSpan(pending);
         var end = EndOfLastCharacter(span);
-        var text = Encoding.UTF8.GetString(span[..end]);
+        var characters = Utf8Text.Read(span[..end], decoder.HasByteFallback);
         pending.RemoveRange(0, end);
-        return Strip(text);
+        return Strip(characters);
     }
 
     /// <summary>Returns what is left at the end of the stream; incomplete characters become U+FFFD.</summary>
     public string Flush()
     {
-        var text = Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(pending));
+        if (!decoder.IsDirect)
+            return Show(decoder.Decode(CollectionsMarshal.AsSpan(all), skipSpecialTokens));
+        var text = Utf8Text.Read(CollectionsMarshal.AsSpan(pending), decoder.HasByteFallback);
         pending.Clear();
         return Strip(text);
     }
@@ -45,6 +58,16 @@ public sealed class StreamingDetokenizer(Tokenizer tokenizer, bool skipSpecialTo
         }
 
         return 0;
+    }
+
+    /// <summary>What a longer text adds; a text that changed what was shown adds nothing.</summary>
+    private string Show(string text)
+    {
+        if (!text.StartsWith(shown, StringComparison.Ordinal))
+            return "";
+        var added = text[shown.Length..];
+        shown = text;
+        return added;
     }
 
     private string Strip(string text)

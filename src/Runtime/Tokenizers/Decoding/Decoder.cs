@@ -1,0 +1,178 @@
+using System.Text;
+using Weft.Tokenizers.Models;
+
+namespace Weft.Tokenizers.Decoding;
+
+/// <summary>
+/// Turns ids into text. With almost every tokenizer a token stands for the same bytes wherever it is, but for the first of a text: those
+/// are computed once, so that decoding is a copy. The others (CTC, suffixes of words) go through <see cref="DecoderChain"/>.
+/// </summary>
+internal sealed class Decoder
+{
+    // Stands before and after a token, so that it is neither the first nor the last.
+    private const string Neighbour = "a";
+
+    private readonly string?[] texts;
+    private readonly bool[] special;
+    private readonly DecoderChain chain;
+    private readonly int stepCount;
+    private readonly int tokenSteps;
+    private readonly bool startsApart;
+    private readonly bool startsWithPieces;
+    private readonly bool startsUntilText;
+    private readonly bool byteAlphabet;
+    private readonly byte[] bytes = [];
+    private readonly int[] starts = [];
+
+    public Decoder(TokenizerDescription description)
+    {
+        var steps = description.Decoders;
+        chain = new DecoderChain(steps);
+        (stepCount, tokenSteps) = (steps.Count, steps.TakeWhile(IsTokenStep).Count());
+        var rest = steps.Skip(tokenSteps).ToList();
+        byteAlphabet = rest is [{ Kind: DecoderKind.ByteAlphabet }, ..];
+        HasByteFallback = rest is [{ Kind: DecoderKind.ByteFallback }, ..];
+        if (byteAlphabet || HasByteFallback)
+            rest.RemoveAt(0);
+        if (rest is [{ Kind: DecoderKind.Fuse }, ..])
+            rest.RemoveAt(0);
+        // On one text, which only the end of it may still change: no streaming.
+        if (rest is [{ Kind: DecoderKind.Strip, Content: " ", Stop: 0 }] && tokenSteps + 1 < stepCount)
+        {
+            StripLeft = rest[0].Start;
+            rest.RemoveAt(0);
+        }
+
+        IsDirect = rest.Count == 0;
+        startsApart = steps.Take(tokenSteps).Any(step => step.Kind is DecoderKind.WordPiece or DecoderKind.Spaces || step is { Kind: DecoderKind.Metaspace or DecoderKind.Pieces, Prefixed: true } or { Kind: DecoderKind.Pieces, Cleanup: true });
+        startsWithPieces = steps.Take(tokenSteps).Any(step => step.Kind == DecoderKind.Pieces);
+        startsUntilText = steps.Take(tokenSteps).Any(step => step is { Kind: DecoderKind.Pieces, Cleanup: true });
+        texts = Texts(description);
+        special = new bool[texts.Length];
+        foreach (var id in description.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(description.Model.ControlTokens))
+            special[id] = true;
+        if (IsDirect)
+            (bytes, starts) = MiddleBytes();
+    }
+
+    /// <summary>One more than the highest id.</summary>
+    public int VocabularySize => texts.Length;
+
+    /// <summary>Whether what a token adds is known without its neighbours.</summary>
+    public bool IsDirect { get; }
+
+    /// <summary>Spaces dropped at the beginning of the text.</summary>
+    public int StripLeft { get; }
+
+    /// <summary>Whether tokens stand for bytes one by one, each of which is replaced when it is part of no character.</summary>
+    public bool HasByteFallback { get; }
+
+    /// <summary>Whether an id is left out when special tokens are skipped.</summary>
+    public bool IsSpecial(int id) => (uint)id < (uint)special.Length && special[id];
+
+    /// <summary>Whether an id has a token that is not to be skipped.</summary>
+    public bool Counts(int id, bool skipSpecialTokens) => (uint)id < (uint)texts.Length && texts[id] is not null && !(skipSpecialTokens && special[id]);
+
+    /// <summary>The text of ids.</summary>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens)
+    {
+        if (!IsDirect)
+            return Whole(ids, skipSpecialTokens);
+        var buffer = new List<byte>(ids.Length * 4);
+        var first = true;
+        foreach (var id in ids)
+        {
+            if (Counts(id, skipSpecialTokens))
+                Append(id, ref first, buffer);
+        }
+
+        var text = Utf8Text.Read(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(buffer), HasByteFallback);
+        var strip = 0;
+        while (strip < StripLeft && strip < text.Length && text[strip] == ' ')
+            strip++;
+        return text[strip..];
+    }
+
+    /// <summary>The text that one id adds in the middle of a text.</summary>
+    public string Piece(int id) => IsDirect ? Encoding.UTF8.GetString(Middle(id)) : Counts(id, skipSpecialTokens: false) ? Whole([id], skipSpecialTokens: false) : "";
+
+    /// <summary>The bytes of <see cref="Piece"/>.</summary>
+    public ReadOnlySpan<byte> PieceBytes(int id) => IsDirect ? Middle(id) : Encoding.UTF8.GetBytes(Piece(id));
+
+    /// <summary>Appends the bytes of an id that counts, when the decoder is direct.</summary>
+    /// <param name="id">The id.</param>
+    /// <param name="first">Whether it begins the text; afterwards, whether the next one does.</param>
+    /// <param name="buffer">Takes the bytes.</param>
+    public void Append(int id, ref bool first, List<byte> buffer)
+    {
+        if (!first || !startsApart)
+        {
+            buffer.AddRange(Middle(id));
+            return;
+        }
+
+        var bytes = BytesOf(chain.Run([texts[id]!, Neighbour], 0, tokenSteps)[0]);
+        buffer.AddRange(bytes);
+        // A control token is no text: what follows it still begins the text.
+        first = startsWithPieces && (texts[id]!.Length == 0 || (startsUntilText && bytes.Length == 0));
+    }
+
+    private static bool IsTokenStep(DecoderStep step) =>
+        step.Kind is DecoderKind.Strip or DecoderKind.Replace or DecoderKind.ReplaceExpression or DecoderKind.Metaspace or DecoderKind.WordPiece or DecoderKind.Pieces or DecoderKind.Spaces;
+
+    private static string?[] Texts(TokenizerDescription description)
+    {
+        var model = description.Model;
+        var texts = new string?[description.AddedTokens.Select(token => token.Id).Append(model.Tokens.Count - 1).Max() + 1];
+        for (var id = 0; id < model.Tokens.Count; id++)
+            texts[id] = model.Tokens[id];
+        foreach (var id in model.ControlTokens)
+            texts[id] = "";
+        if (model.Unknown is { } unknown && description.Decoders.FirstOrDefault(step => step.Kind == DecoderKind.Pieces)?.Content is { } surface)
+            texts[unknown] = surface;
+        foreach (var token in description.AddedTokens)
+            texts[token.Id] = token.Content;
+        return texts;
+    }
+
+    private ReadOnlySpan<byte> Middle(int id) => (uint)id < (uint)texts.Length ? bytes.AsSpan(starts[id]..starts[id + 1]) : [];
+
+    private string Whole(ReadOnlySpan<int> ids, bool skipSpecialTokens)
+    {
+        var tokens = new List<string>(ids.Length);
+        foreach (var id in ids)
+        {
+            if (Counts(id, skipSpecialTokens))
+                tokens.Add(texts[id]!);
+        }
+
+        return string.Concat(chain.Run(tokens, 0, stepCount));
+    }
+
+    private byte[] BytesOf(string token)
+    {
+        if (byteAlphabet)
+            return DecoderChain.BytesOf(token);
+        return HasByteFallback && ByteTokens.TryParse(token, out var value) ? [value] : Encoding.UTF8.GetBytes(token);
+    }
+
+    /// <summary>The bytes of every token in the middle of a text, all of them in one run of the chain.</summary>
+    private (byte[] Bytes, int[] Starts) MiddleBytes()
+    {
+        var tokens = new List<string>(texts.Length + 2) { Neighbour };
+        foreach (var text in texts)
+            tokens.Add(text ?? "");
+        tokens.Add(Neighbour);
+        tokens = chain.Run(tokens, 0, tokenSteps);
+        var all = new List<byte>(8 * texts.Length);
+        var places = new int[texts.Length + 1];
+        for (var id = 0; id < texts.Length; id++)
+        {
+            if (texts[id] is not null)
+                all.AddRange(BytesOf(tokens[id + 1]));
+            places[id + 1] = all.Count;
+        }
+
+        return ([.. all], places);
+    }
+}

@@ -1,0 +1,139 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+
+namespace Weft.Tokenizers.Normalization;
+
+/// <summary>
+/// SentencePiece's precompiled_charsmap: u32 length of a double-array trie (Aoe 1989, in the layout of Darts-clone), the trie, and the texts
+/// that its values point into, each ended by a zero byte. It maps texts of one or a few characters to others.
+/// </summary>
+internal sealed class CharacterMap
+{
+    // Longer clusters are taken apart without being looked up; the library that this follows does so.
+    private const int LongestCluster = 5;
+
+    private readonly uint[] units;
+    private readonly byte[] replacements;
+    private readonly TextMatcher untouched;
+
+    /// <summary>Reads the table.</summary>
+    /// <exception cref="WeftException">It is damaged.</exception>
+    public CharacterMap(string base64, IReadOnlyList<string> untouched)
+    {
+        this.untouched = new TextMatcher(untouched);
+        var bytes = new byte[base64.Length];
+        if (!Convert.TryFromBase64String(base64, bytes, out var length))
+            throw new WeftException("the tokenizer's character map is not Base64");
+        var table = bytes.AsSpan(0, length);
+        if (table.IsEmpty)
+        {
+            (units, replacements) = ([], []);
+            return;
+        }
+
+        var trie = length < 4 ? uint.MaxValue : BinaryPrimitives.ReadUInt32LittleEndian(table);
+        if (trie > length - 4 || trie % 4 != 0)
+            throw new WeftException("the tokenizer's character map is damaged: its trie does not fit into it");
+        units = new uint[trie / 4];
+        for (var i = 0; i < units.Length; i++)
+            units[i] = BinaryPrimitives.ReadUInt32LittleEndian(table[(4 + (4 * i))..]);
+        replacements = table[(4 + (int)trie)..].ToArray();
+    }
+
+    /// <summary>SentencePiece's way: the longest entry that begins here is replaced, else the character stays.</summary>
+    public string ReplaceLongest(string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        var result = new MemoryStream(bytes.Length);
+        var units = 0;
+        for (var at = 0; at < bytes.Length;)
+        {
+            var characters = text.AsSpan(units);
+            if (untouched.LongestAt(characters, 0) is { } whole)
+            {
+                var length = Encoding.UTF8.GetByteCount(characters[..whole]);
+                result.Write(bytes, at, length);
+                (at, units) = (at + length, units + whole);
+                continue;
+            }
+
+            var found = Find(bytes.AsSpan(at), longest: true);
+            var taken = found.Length > 0 ? found.Length : Models.Utf8Word.CharacterLength(bytes, at);
+            result.Write(found.Length > 0 ? Replacement(found.Value) : bytes.AsSpan(at, taken));
+            units += Encoding.UTF8.GetCharCount(bytes, at, taken);
+            at += taken;
+        }
+
+        return Encoding.UTF8.GetString(result.GetBuffer(), 0, (int)result.Length);
+    }
+
+    /// <summary>
+    /// The way of Hugging Face's library: a short cluster (what a reader sees as one character) that an entry begins is replaced whole by the
+    /// shortest such entry; else each of its characters is looked up alone.
+    /// </summary>
+    public string ReplaceClusters(string text)
+    {
+        var result = new StringBuilder(text.Length);
+        Span<byte> bytes = stackalloc byte[8];
+        for (var at = 0; at < text.Length;)
+        {
+            var cluster = text.AsSpan(at, StringInfo.GetNextTextElementLength(text, at));
+            at += cluster.Length;
+            if (cluster.Length <= LongestCluster && Encoding.UTF8.GetByteCount(cluster) <= LongestCluster && TryReplace(cluster, bytes, result))
+                continue;
+            while (!cluster.IsEmpty)
+            {
+                Rune.DecodeFromUtf16(cluster, out _, out var length);
+                if (!TryReplace(cluster[..length], bytes, result))
+                    result.Append(cluster[..length]);
+                cluster = cluster[length..];
+            }
+        }
+
+        return result.ToString();
+    }
+
+    private bool TryReplace(ReadOnlySpan<char> part, Span<byte> bytes, StringBuilder result)
+    {
+        var found = Find(bytes[..Encoding.UTF8.GetBytes(part, bytes)], longest: false);
+        if (found.Length > 0)
+            result.Append(Encoding.UTF8.GetString(Replacement(found.Value)));
+        return found.Length > 0;
+    }
+
+    /// <summary>The entry that begins <paramref name="bytes"/>: its length, 0 when there is none, and its value.</summary>
+    private (int Length, int Value) Find(ReadOnlySpan<byte> bytes, bool longest)
+    {
+        var found = (Length: 0, Value: 0);
+        if (units.Length == 0)
+            return found;
+        var node = Offset(units[0]);
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            node ^= bytes[i];
+            if (node >= units.Length || (units[node] & 0x800000FF) != bytes[i])
+                break;
+            var unit = units[node];
+            node ^= Offset(unit);
+            if ((unit >> 8 & 1) == 0)
+                continue;
+            if (node >= units.Length)
+                break;
+            found = (i + 1, (int)(units[node] & 0x7FFFFFFF));
+            if (!longest)
+                break;
+        }
+
+        return found;
+    }
+
+    private static uint Offset(uint unit) => (unit >> 10) << (int)((unit & 0x200) >> 6);
+
+    private ReadOnlySpan<byte> Replacement(int value)
+    {
+        var rest = value < replacements.Length ? replacements.AsSpan(value) : [];
+        var end = rest.IndexOf((byte)0);
+        return end < 0 ? rest : rest[..end];
+    }
+}

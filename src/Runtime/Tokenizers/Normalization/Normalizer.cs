@@ -1,0 +1,79 @@
+using System.Text;
+using Weft.Tokenizers.Splitting;
+using Weft.Tokenizers.Unicode;
+
+namespace Weft.Tokenizers.Normalization;
+
+/// <summary>The normalizers of a tokenizer, in order. Thread-safe.</summary>
+internal sealed class Normalizer
+{
+    private readonly Func<string, string>[] steps;
+
+    /// <summary>Prepares the steps.</summary>
+    /// <param name="steps">What to do.</param>
+    /// <param name="untouched">Texts that character maps leave as they are.</param>
+    /// <exception cref="WeftException">An expression or a table is damaged.</exception>
+    public Normalizer(IReadOnlyList<NormalizerStep> steps, IReadOnlyList<string> untouched) =>
+        this.steps = [.. steps.Select(step => Prepare(step, untouched))];
+
+    /// <summary>The normalized form of <paramref name="text"/>.</summary>
+    public string Apply(string text)
+    {
+        foreach (var step in steps)
+            text = step(text);
+        return text;
+    }
+
+    /// <summary>Text whose lone surrogates are U+FFFD, which is what encoding it as UTF-8 would make of them.</summary>
+    public static string RepairSurrogates(string text)
+    {
+        var first = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF');
+        if (first < 0)
+            return text;
+        var repaired = new StringBuilder(text.Length).Append(text, 0, first);
+        Span<char> units = stackalloc char[2];
+        foreach (var rune in text.AsSpan(first).EnumerateRunes())
+            repaired.Append(units[..rune.EncodeToUtf16(units)]);
+        return repaired.ToString();
+    }
+
+    private static Func<string, string> Prepare(NormalizerStep step, IReadOnlyList<string> untouched)
+    {
+        var content = step.Content ?? "";
+        switch (step.Kind)
+        {
+            case NormalizerKind.Prepend:
+                return text => text.Length == 0 ? text : content + text;
+            case NormalizerKind.Replace:
+                return text => string.IsNullOrEmpty(step.Pattern) ? text : text.Replace(step.Pattern, content, StringComparison.Ordinal);
+            case NormalizerKind.ReplaceExpression:
+                var splitter = new RegexSplitter(step.Pattern ?? "");
+                return text => splitter.Replace(text, content);
+            case NormalizerKind.CharacterMap:
+                return new CharacterMap(content, untouched).ReplaceLongest;
+            case NormalizerKind.ClusterMap:
+                return new CharacterMap(content, untouched).ReplaceClusters;
+            default:
+                return Plain(step.Kind);
+        }
+    }
+
+    private static Func<string, string> Plain(NormalizerKind kind) => kind switch
+    {
+        NormalizerKind.Nfc => UnicodeNormalization.ToFormC,
+        NormalizerKind.Nfd => UnicodeNormalization.ToFormD,
+        NormalizerKind.Nfkc => UnicodeNormalization.ToFormKC,
+        NormalizerKind.Nfkd => UnicodeNormalization.ToFormKD,
+        NormalizerKind.Lowercase => Characters.Lower,
+        NormalizerKind.StripLeft => text => text.TrimStart(),
+        NormalizerKind.StripRight => text => text.TrimEnd(),
+        NormalizerKind.StripMarks => Characters.WithoutMarks,
+        NormalizerKind.StripNonSpacingMarks => Characters.WithoutNonSpacingMarks,
+        NormalizerKind.CollapseSpaces => Characters.CollapseSpaces,
+        NormalizerKind.Nmt => Characters.Nmt,
+        NormalizerKind.CleanText => Characters.Clean,
+        NormalizerKind.SpaceIdeographs => Characters.SpaceIdeographs,
+        NormalizerKind.ByteAlphabet => text => ByteAlphabet.Spell(text),
+        _ => throw new WeftException($"the normalizer '{kind}' is not known"),
+    };
+}

@@ -1,0 +1,134 @@
+using Weft.Tokenizers;
+
+namespace Weft.Convert.Tokenizers;
+
+/// <summary>
+/// What tokenizer classes add to a SentencePiece model, as data: tokens around a text, ids that are shifted, tokens beyond the model's,
+/// other spellings of white space. A class that is not named here is taken for LLaMA's, which most are copies of.
+/// </summary>
+internal static class SentencePieceClasses
+{
+    // ChatGLM-6B's longest run of spaces with a token of its own.
+    private const int LongestBlank = 80;
+
+    private static readonly string[] ChatGlmNames = ["bos_token", "eos_token", "end_token", "gmask_token", "mask_token", "pad_token", "unk_token"];
+
+    public static TokenizerDescription Complete(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config, string file) => config.Class switch
+    {
+        "T5Tokenizer" => T5(tokenizer, model, config),
+        "ChatGLMTokenizer" when file == "ice_text.model" => ChatGlm1(tokenizer, model, config),
+        "ChatGLMTokenizer" => ChatGlm2(tokenizer, model, config),
+        "XGLMTokenizer" => Shifted(tokenizer, model, config, prefix: [2], suffix: []),
+        "XLMRobertaTokenizer" => Shifted(tokenizer, model, config, prefix: [0], suffix: [2]),
+        _ when file == "ice_text.model" => ChatGlm1(tokenizer, model, config),
+        _ => Llama(tokenizer, model, config),
+    };
+
+    private static TokenizerDescription Llama(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config)
+    {
+        if (!config.Exists)
+            return tokenizer with { Prefix = Ids(model, "<s>") };
+        return tokenizer with
+        {
+            AddedTokens = config.AddedTokens,
+            Prefix = config.Flag("add_bos_token", whenMissing: true) ? Ids(model, config.Token("bos_token")) : [],
+            Suffix = config.Flag("add_eos_token", whenMissing: false) ? Ids(model, config.Token("eos_token")) : [],
+        };
+    }
+
+    /// <summary>The end of a text is marked; sentinels follow the model's pieces, the first of them last.</summary>
+    private static TokenizerDescription T5(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config)
+    {
+        var sentinels = config.Int("extra_ids", 100);
+        var last = model.Pieces.Count + sentinels - 1;
+        AddedToken[] extra = [.. Enumerable.Range(0, Math.Clamp(sentinels, 0, 1 << 16)).Select(i => new AddedToken
+        {
+            Id = last - i,
+            Content = $"<extra_id_{i}>",
+            Special = true,
+            StripLeft = true,
+            StripRight = true,
+        })];
+        return tokenizer with
+        {
+            AddedTokens = config.AddedTokens.Count > 0 ? config.AddedTokens : extra,
+            Suffix = Ids(model, config.Token("eos_token") ?? "</s>"),
+        };
+    }
+
+    /// <summary>fairseq's ids: four special tokens come first, then the model's pieces from its fourth on.</summary>
+    private static TokenizerDescription Shifted(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config, int[] prefix, int[] suffix)
+    {
+        var pieces = tokenizer.Model;
+        return tokenizer with
+        {
+            AddedTokens = config.AddedTokens,
+            Model = pieces with
+            {
+                Tokens = ["<s>", "<pad>", "</s>", "<unk>", .. pieces.Tokens.Skip(3)],
+                Scores = [0, 0, 0, 0, .. pieces.Scores!.Skip(3)],
+                ControlTokens = [0, 1, 2, 3, .. pieces.ControlTokens.Where(id => id > 2).Select(id => id + 1)],
+                WholeTokens = [.. pieces.WholeTokens.Select(id => id + 1)],
+                Unknown = 3,
+            },
+            Prefix = prefix,
+            Suffix = suffix,
+        };
+    }
+
+    /// <summary>
+    /// ChatGLM-6B: line breaks, tabs and runs of spaces are spelt before the model sees them; ids begin after those of images, of which the
+    /// released model kept none; a text ends with [gMASK] and &lt;sop&gt;.
+    /// </summary>
+    private static TokenizerDescription ChatGlm1(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config)
+    {
+        var shift = Math.Clamp(config.Int("num_image_tokens", 0), 0, 1 << 20);
+        List<(string Text, string Spelling)> spellings = [("\n", "<n>"), ("\t", "<|tab|>")];
+        for (var length = LongestBlank; length > 1; length--)
+            spellings.Add((new(' ', length), $"<|blank_{length}|>"));
+        // What the model lacks would come out as single characters and back as the spelling: it is left alone.
+        spellings.RemoveAll(spelling => model.Find(spelling.Spelling) is null);
+        var pieces = tokenizer.Model;
+        int[] Moved(IReadOnlyList<int> ids) => [.. ids.Select(id => id + shift)];
+        var known = ChatGlmNames.Select(config.Token).Concat(["[gMASK]", "[MASK]", "<sop>", "<eop>"]).Distinct();
+        return tokenizer with
+        {
+            AddedTokens = [.. known.Where(token => model.Find(token ?? "") is not null).Select(token => new AddedToken { Id = model.Find(token!)!.Value + shift, Content = token!, Special = true })],
+            Normalizers = [.. spellings.Select(spelling => new NormalizerStep { Kind = NormalizerKind.Replace, Pattern = spelling.Text, Content = spelling.Spelling }), .. tokenizer.Normalizers],
+            Model = pieces with
+            {
+                Tokens = [.. Enumerable.Repeat<string?>(null, shift), .. pieces.Tokens],
+                Scores = [.. Enumerable.Repeat(0f, shift), .. pieces.Scores!],
+                ControlTokens = Moved(pieces.ControlTokens),
+                WholeTokens = Moved(pieces.WholeTokens),
+                Unknown = pieces.Unknown + shift,
+            },
+            Suffix = Moved([.. Ids(model, "[gMASK]"), .. Ids(model, config.Token("bos_token") ?? "<sop>")]),
+            Decoders = [.. tokenizer.Decoders.Take(1), .. spellings.Select(spelling => new DecoderStep { Kind = DecoderKind.Replace, Pattern = spelling.Spelling, Content = spelling.Text }), .. tokenizer.Decoders.Skip(1)],
+        };
+    }
+
+    /// <summary>ChatGLM2 and 3: special tokens follow the model's pieces, and a text begins with [gMASK] and sop.</summary>
+    private static TokenizerDescription ChatGlm2(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config)
+    {
+        string[] names = ["[MASK]", "[gMASK]", "[sMASK]", "sop", "eop"];
+        if (config.Mentions("<|user|>") || config.Mentions("chatglm3"))
+            names = [.. names, "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"];
+        var first = model.Pieces.Count;
+        // sop and eop are never looked for: they are words' ends as well.
+        AddedToken[] added = [.. names.Select((name, i) => new AddedToken { Id = first + i, Content = name, Special = true })];
+        return tokenizer with
+        {
+            AddedTokens = [.. added.Where(token => token.Content is not ("sop" or "eop"))],
+            Model = tokenizer.Model with
+            {
+                Tokens = [.. tokenizer.Model.Tokens, .. names],
+                Scores = [.. tokenizer.Model.Scores!, .. names.Select(_ => 0f)],
+                ControlTokens = [.. tokenizer.Model.ControlTokens, .. names.Select((_, i) => first + i)],
+            },
+            Prefix = [first + 1, first + 3],
+        };
+    }
+
+    private static int[] Ids(SentencePieceModel model, string? token) => token is not null && model.Find(token) is { } id ? [id] : [];
+}
