@@ -14,7 +14,7 @@ public sealed class FamilyTests
     public void Mistral_has_a_window_unless_it_is_null(string members, int? window)
     {
         var model = Header(new TinyCheckpoint(), "MistralForCausalLM", members).Model;
-        Assert.That(model.Layers.Select(layer => layer.Attention.Window), Is.All.EqualTo(window));
+        Assert.That(model.Layers.Select(layer => layer.Attention!.Window), Is.All.EqualTo(window));
     }
 
     [TestCase("{}", null, null)]
@@ -30,8 +30,8 @@ public sealed class FamilyTests
     public void Qwen2_has_a_window_in_the_layers_that_ask_for_it(string members, int? first, int? second)
     {
         var model = Header(WithBiases(output: false), "Qwen2ForCausalLM", members).Model;
-        Assert.That(model.Layers.Select(layer => layer.Attention.Window), Is.EqualTo(new[] { first, second }));
-        Assert.That(model.Layers.Select(layer => (layer.Attention.InputBias, layer.Attention.OutputBias)), Is.All.EqualTo((true, false)));
+        Assert.That(model.Layers.Select(layer => layer.Attention!.Window), Is.EqualTo(new[] { first, second }));
+        Assert.That(model.Layers.Select(layer => (layer.Attention!.InputBias, layer.Attention!.OutputBias)), Is.All.EqualTo((true, false)));
     }
 
     [Test]
@@ -45,7 +45,7 @@ public sealed class FamilyTests
     public void InternLm_has_biases_on_all_four_projections([Values] bool bias)
     {
         var model = Header(bias ? WithBiases(output: true) : new TinyCheckpoint(), "InternLMForCausalLM", bias ? "{}" : "{\"bias\":false}").Model;
-        Assert.That(model.Layers.Select(layer => (layer.Attention.InputBias, layer.Attention.OutputBias)), Is.All.EqualTo((bias, bias)));
+        Assert.That(model.Layers.Select(layer => (layer.Attention!.InputBias, layer.Attention!.OutputBias)), Is.All.EqualTo((bias, bias)));
         Assert.That(TensorSchema.Of(model).Count(tensor => tensor.Name.EndsWith(".bias", StringComparison.Ordinal)), Is.EqualTo(bias ? 8 : 0));
     }
 
@@ -56,7 +56,7 @@ public sealed class FamilyTests
     public void InternLm_has_its_own_spelling_of_the_rotary_base(string members, double theta)
     {
         var model = Header(WithBiases(output: true), "InternLMForCausalLM", members).Model;
-        Assert.That(model.Layers.Select(layer => layer.Attention.Rotary), Is.All.EqualTo(new RotaryDescription { Theta = theta }));
+        Assert.That(model.Layers.Select(layer => layer.Attention!.Rotary), Is.All.EqualTo(new RotaryDescription { Theta = theta }));
     }
 
     [Test]
@@ -72,7 +72,7 @@ public sealed class FamilyTests
     public void Llama_may_have_biases()
     {
         var model = Header(WithBiases(output: true), "LlamaForCausalLM", "{\"attention_bias\":true}").Model;
-        Assert.That(model.Layers.Select(layer => (layer.Attention.InputBias, layer.Attention.OutputBias)), Is.All.EqualTo((true, true)));
+        Assert.That(model.Layers.Select(layer => (layer.Attention!.InputBias, layer.Attention!.OutputBias)), Is.All.EqualTo((true, true)));
     }
 
     [Test]

@@ -90,11 +90,11 @@ public sealed class GoldenTests
             Assert.That(model.ContextLength, Is.EqualTo(256));
             foreach (var layer in model.Layers)
             {
-                var attention = layer.Attention;
+                var attention = layer.Attention!;
                 Assert.That((attention.QueryHeads, attention.KeyValueHeads, attention.HeadSize), Is.EqualTo((heads, keyValueHeads, headSize)));
                 Assert.That(attention.Scale, Is.EqualTo(0.125f));
                 Assert.That((attention.Window, attention.InputBias, attention.OutputBias), Is.EqualTo((window, inputBias, outputBias)));
-                Assert.That((layer.FeedForward.Activation, layer.FeedForward.Bias), Is.EqualTo((Activation.Silu, false)));
+                Assert.That((layer.FeedForward!.Activation, layer.FeedForward!.Bias), Is.EqualTo((Activation.Silu, false)));
                 Assert.That(layer.AttentionNorm, Is.EqualTo(new NormDescription { Kind = NormKind.Rms, Epsilon = 1e-5f }));
             }
         });
@@ -106,12 +106,12 @@ public sealed class GoldenTests
         using var scratch = new ScratchFolder();
         using var llama3 = Convert(Find("llama3"), scratch, "a.weft");
         using var yarn = Convert(Find("llama-yarn"), scratch, "b.weft");
-        Assert.That(llama3.Header.Model.Layers[0].Attention.Rotary, Is.EqualTo(new RotaryDescription
+        Assert.That(llama3.Header.Model.Layers[0].Attention!.Rotary, Is.EqualTo(new RotaryDescription
         {
             Theta = 500000,
             Scaling = new() { Kind = RotaryScalingKind.Llama3, Factor = 8, OriginalContextLength = 64, LowFrequencyFactor = 1, HighFrequencyFactor = 4 },
         }));
-        Assert.That(yarn.Header.Model.Layers[1].Attention.Rotary, Is.EqualTo(new RotaryDescription
+        Assert.That(yarn.Header.Model.Layers[1].Attention!.Rotary, Is.EqualTo(new RotaryDescription
         {
             Theta = 10000,
             Scaling = new()

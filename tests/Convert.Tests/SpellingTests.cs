@@ -55,7 +55,7 @@ public sealed class SpellingTests
     [TestCase("{}", 10000, null, 0)]
     public void Rotary_keys_have_an_older_and_a_newer_spelling(string members, double theta, RotaryScalingKind? kind, double factor)
     {
-        var rotary = Header(members).Model.Layers[0].Attention.Rotary;
+        var rotary = Header(members).Model.Layers[0].Attention!.Rotary;
         Assert.That((rotary!.Theta, rotary.Scaling?.Kind, rotary.Scaling?.Factor ?? 0), Is.EqualTo((theta, kind, factor)));
     }
 
@@ -69,12 +69,12 @@ public sealed class SpellingTests
     [TestCase("{\"rope_type\":\"yarn\",\"factor\":4,\"mscale\":0.707,\"mscale_all_dim\":0.707}", 1.0)]
     [TestCase("{\"rope_type\":\"yarn\",\"factor\":1}", 1.0)]
     public void Yarn_resolves_its_attention_factor(string scaling, double factor) =>
-        Assert.That(Header($"{{\"rope_scaling\":{scaling}}}").Model.Layers[0].Attention.Rotary!.Scaling!.AttentionFactor, Is.EqualTo(factor));
+        Assert.That(Header($"{{\"rope_scaling\":{scaling}}}").Model.Layers[0].Attention!.Rotary!.Scaling!.AttentionFactor, Is.EqualTo(factor));
 
     [TestCase("{\"head_dim\":null}", 4)]
     [TestCase("{\"head_dim\":4.0}", 4)]
     public void A_head_size_may_be_null_or_written_with_a_point(string members, int size) =>
-        Assert.That(Header(members).Model.Layers[0].Attention.HeadSize, Is.EqualTo(size));
+        Assert.That(Header(members).Model.Layers[0].Attention!.HeadSize, Is.EqualTo(size));
 
     [Test]
     public void Missing_members_have_the_defaults_of_the_family()

@@ -45,7 +45,7 @@ internal static class TensorPlan
             var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType), source);
             if (options.GroupSize is not { } groupSize || !IsLinear(requirement))
                 return planned;
-            return model.Layers.All(layer => layer.FeedForward.Experts is null)
+            return model.Layers.All(layer => layer.FeedForward?.Experts is null)
                 ? Quantize(planned, groupSize)
                 : throw new WeftException($"{folder}: mixtures of experts cannot be quantized yet; leave out --quant");
         }).ToList();

@@ -59,7 +59,21 @@ internal static class InspectTable
 
     private static string Describe(LayerDescription layer)
     {
-        var (attention, block) = (layer.Attention, layer.FeedForward);
+        var norm = layer.AttentionNorm ?? layer.AttentionOutputNorm ?? layer.AttentionSumNorm;
+        var order = layer.AttentionNorm is null ? "after" : layer.AttentionOutputNorm is null ? "before" : "before and after";
+        var block = layer.FeedForward;
+        var mixing = layer switch
+        {
+            { TimeMix: { } mix } => $"time mixing ({Word(mix.Kind)}) of {mix.Width}{(mix.HeadSize == 0 ? "" : $" in heads of {mix.HeadSize}")}",
+            { StateSpace: { } space } => $"{Word(space.Kind)} state space of {space.Width} channels by {space.StateSize}, convolution of {space.Convolution}",
+            _ => Describe(layer.Attention!),
+        };
+        var feedForward = block is null ? "no feed-forward" : $"{Word(block.Activation)}{(block.Plain ? "" : "-gated")} feed-forward {Experts(block)}{block.IntermediateSize}{(layer.Parallel ? " beside attention" : "")}";
+        return $"{mixing}; {feedForward}; {(norm is null ? "no norm" : string.Create(CultureInfo.InvariantCulture, $"{Word(norm.Kind)} norm {order}, ε {norm.Epsilon:0.##e+0}"))}";
+    }
+
+    private static string Describe(AttentionDescription attention)
+    {
         List<string> parts = [attention.Latent is { } latent
             ? $"{attention.QueryHeads} query heads of {latent.PlainSize + attention.HeadSize - latent.Rank} over a latent vector of {latent.Rank}"
             : $"{attention.QueryHeads} query and {attention.KeyValueHeads} key/value heads of {attention.HeadSize}"];
@@ -78,10 +92,7 @@ internal static class InspectTable
             rotary = string.Create(CultureInfo.InvariantCulture, $"rotary θ {turn.Theta}{size}{scaling}");
         }
 
-        var norm = layer.AttentionNorm ?? layer.AttentionOutputNorm ?? layer.AttentionSumNorm;
-        var order = layer.AttentionNorm is null ? "after" : layer.AttentionOutputNorm is null ? "before" : "before and after";
-        return string.Join(", ", parts) + $"; {rotary}; {Word(block.Activation)}{(block.Plain ? "" : "-gated")} feed-forward {Experts(block)}{block.IntermediateSize}{(layer.Parallel ? " beside attention" : "")}; "
-            + (norm is null ? "no norm" : string.Create(CultureInfo.InvariantCulture, $"{Word(norm.Kind)} norm {order}, ε {norm.Epsilon:0.##e+0}"));
+        return string.Join(", ", parts) + $"; {rotary}";
     }
 
     private static string Experts(FeedForwardDescription block) => block.Experts switch

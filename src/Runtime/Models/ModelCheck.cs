@@ -33,12 +33,11 @@ public static class ModelCheck
                 return $"layer {i}: {layerError}";
         }
 
-        return null;
+        return RecurrentCheck.FindError(model);
     }
 
-    private static string? FindError(LayerDescription layer, int hiddenSize)
+    private static string? FindError(AttentionDescription attention)
     {
-        var attention = layer.Attention;
         if (attention.QueryHeads < 1 || attention.KeyValueHeads < 1 || attention.HeadSize < 1)
             return "head counts and head size must be positive";
         if (attention.QueryHeads % attention.KeyValueHeads != 0)
@@ -64,23 +63,45 @@ public static class ModelCheck
             return "scores cannot grow by the logarithm of a length below 2";
         if (attention.Window is < 1)
             return "the attention window must be positive";
-        if (layer.FeedForward.IntermediateSize < 1)
+        return FindError(attention.Rotary) ?? FindError(attention.QueryKeyNorm?.Norm);
+    }
+
+    private static string? FindError(FeedForwardDescription block, int hiddenSize)
+    {
+        if (block.IntermediateSize < 1)
             return "the feed-forward size must be positive";
-        if (FindError(layer.FeedForward, hiddenSize) is { } expertsError)
-            return expertsError;
+        if (block.Receptance && !block.TokenShift)
+            return "feed-forward with a receptance shifts tokens";
+        if (block.TokenShift && (!block.Plain || block.Bias || block.Experts is not null))
+            return "feed-forward that shifts tokens has no gate, biases or experts";
+        return FindExpertsError(block, hiddenSize);
+    }
+
+    private static string? FindError(LayerDescription layer, int hiddenSize)
+    {
+        if (new object?[] { layer.Attention, layer.TimeMix, layer.StateSpace }.Count(block => block is not null) != 1)
+            return "it needs one block that mixes tokens: attention, time mixing or a state space";
+        if (layer.FeedForward is null && (layer.Parallel || (layer.FeedForwardNorm ?? layer.FeedForwardOutputNorm ?? layer.FeedForwardSumNorm) is not null))
+            return "without feed-forward it has no norms of it and nothing in parallel";
+        var error = (layer.Attention is { } attention ? FindError(attention) : null)
+            ?? (layer.TimeMix is { } mix ? RecurrentCheck.FindError(mix) : null)
+            ?? (layer.StateSpace is { } space ? RecurrentCheck.FindError(space) : null)
+            ?? (layer.FeedForward is { } block ? FindError(block, hiddenSize) : null);
+        if (error is not null)
+            return error;
         if (layer.ResidualScale is { } scale && !float.IsFinite(scale))
             return "the residual scale must be finite";
         if (layer.Parallel && (layer.AttentionSumNorm ?? layer.FeedForwardSumNorm) is not null)
             return "parallel branches have no norms of their sums";
         NormDescription?[] norms =
         [
-            layer.AttentionNorm, layer.AttentionOutputNorm, layer.AttentionSumNorm, attention.QueryKeyNorm?.Norm,
+            layer.AttentionNorm, layer.AttentionOutputNorm, layer.AttentionSumNorm, layer.TimeMix?.Norm, layer.StateSpace?.Norm,
             layer.FeedForwardNorm, layer.FeedForwardOutputNorm, layer.FeedForwardSumNorm,
         ];
-        return FindError(attention.Rotary) ?? norms.Select(FindError).FirstOrDefault(error => error is not null);
+        return norms.Select(FindError).FirstOrDefault(wrong => wrong is not null);
     }
 
-    private static string? FindError(FeedForwardDescription block, int hiddenSize)
+    private static string? FindExpertsError(FeedForwardDescription block, int hiddenSize)
     {
         if (block.Limit is { } limit && (!IsPositive(limit) || block is { Plain: true } or { Experts: null } or { Experts.SharedSize: not null }))
             return "a limit must be positive, and is of gates of experts of which none is shared";

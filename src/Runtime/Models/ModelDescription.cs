@@ -27,8 +27,11 @@ public sealed record ModelDescription
     /// <summary>The projection onto the vocabulary.</summary>
     public required HeadDescription Head { get; init; }
 
+    /// <summary>The attention blocks of the layers that have one.</summary>
+    internal IEnumerable<AttentionDescription> Attentions => Layers.Select(layer => layer.Attention).OfType<AttentionDescription>();
+
     /// <summary>Scores are not scaled down by √D, as GPT-Neo's are not: the rounding of keys counts √D times as much as elsewhere.</summary>
-    internal bool HasUnscaledScores => Layers.Any(layer => layer.Attention.Scale * Math.Sqrt(layer.Attention.ScoreSize) > 2);
+    internal bool HasUnscaledScores => Attentions.Any(attention => attention.Scale * Math.Sqrt(attention.ScoreSize) > 2);
 }
 
 /// <summary>x = norm(projection · (scale · E[token]) + P[position]); what is null is left out.</summary>
@@ -49,15 +52,22 @@ public sealed record EmbeddingDescription
 
 /// <summary>
 /// One decoder layer. Its two branches, attention and feed-forward, are each b = output_norm(f(norm(x))), then x = sum_norm(scale · x + b);
-/// what is null is left out. Branches in parallel read the same x, and x = scale · x + both.
+/// what is null is left out. Branches in parallel read the same x, and x = scale · x + both. In place of attention a layer may have another
+/// block that mixes tokens, and then its norms are that block's.
 /// </summary>
 public sealed record LayerDescription
 {
     /// <summary>Norm before attention.</summary>
     public NormDescription? AttentionNorm { get; init; }
 
-    /// <summary>The attention block.</summary>
-    public required AttentionDescription Attention { get; init; }
+    /// <summary>The attention block; null where another block mixes tokens.</summary>
+    public AttentionDescription? Attention { get; init; }
+
+    /// <summary>The time mixing that stands in attention's place, or null.</summary>
+    public TimeMixDescription? TimeMix { get; init; }
+
+    /// <summary>The state space that stands in attention's place, or null.</summary>
+    public StateSpaceDescription? StateSpace { get; init; }
 
     /// <summary>Norm of what attention gives, before it is added.</summary>
     public NormDescription? AttentionOutputNorm { get; init; }
@@ -71,8 +81,8 @@ public sealed record LayerDescription
     /// <summary>Norm before the feed-forward block.</summary>
     public NormDescription? FeedForwardNorm { get; init; }
 
-    /// <summary>The feed-forward block.</summary>
-    public required FeedForwardDescription FeedForward { get; init; }
+    /// <summary>The feed-forward block; null for none.</summary>
+    public FeedForwardDescription? FeedForward { get; init; }
 
     /// <summary>Norm of what feed-forward gives, before it is added.</summary>
     public NormDescription? FeedForwardOutputNorm { get; init; }
@@ -305,6 +315,12 @@ public enum Activation
 
     /// <summary>x · sigmoid(1.702·x).</summary>
     QuickGelu,
+
+    /// <summary>1 / (1 + e⁻ˣ).</summary>
+    Sigmoid,
+
+    /// <summary>The hyperbolic tangent.</summary>
+    Tanh,
 }
 
 /// <summary>Feed-forward: down(activation(gate(x)) · up(x)) (Shazeer 2020, arXiv 2002.05202), or down(activation(up(x))) without a gate.</summary>
@@ -326,6 +342,12 @@ public sealed record FeedForwardDescription
     /// L of experts' gates that are clamped: activation(min(gate(x), L)) · (clamp(up(x), ±L) + 1) is what down reads (gpt-oss release, 2025); null for none.
     /// </summary>
     public float? Limit { get; init; }
+
+    /// <summary>It reads x + w · (the previous token's x − x), with a w [C] of its own.</summary>
+    public bool TokenShift { get; init; }
+
+    /// <summary>Its result is multiplied by sigmoid(receptance · x), x shifted with another w (with <see cref="TokenShift"/>; RWKV's channel mixing).</summary>
+    public bool Receptance { get; init; }
 
     /// <summary>There are many such blocks, of which each token goes through a few; null for one.</summary>
     public ExpertsDescription? Experts { get; init; }

@@ -87,12 +87,27 @@ public static class TensorSchema
 
     private static IEnumerable<TensorRequirement> OfLayer(string prefix, LayerDescription layer, int c)
     {
-        var attention = layer.Attention;
+        return
+        [
+            .. Norm(prefix + "attention_norm", layer.AttentionNorm, c),
+            .. layer.Attention is { } attention ? OfAttention(prefix, attention, c) : [],
+            .. layer.TimeMix is { } mix ? RecurrentSchema.Of(prefix + "time_mix.", mix, c) : [],
+            .. layer.StateSpace is { } space ? RecurrentSchema.Of(prefix + "state_space.", space, c) : [],
+            .. Norm(prefix + "attention_output_norm", layer.AttentionOutputNorm, c),
+            .. Norm(prefix + "attention_sum_norm", layer.AttentionSumNorm, c),
+            .. Norm(prefix + "feed_forward_norm", layer.FeedForwardNorm, c),
+            .. layer.FeedForward is { } block ? OfFeedForward(prefix + "feed_forward.", block, c) : [],
+            .. Norm(prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm, c),
+            .. Norm(prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm, c),
+        ];
+    }
+
+    private static IEnumerable<TensorRequirement> OfAttention(string prefix, AttentionDescription attention, int c)
+    {
         var q = attention.QueryHeads * attention.HeadSize;
         var kv = attention.KeyValueHeads * attention.HeadSize;
         return
         [
-            .. Norm(prefix + "attention_norm", layer.AttentionNorm, c),
             .. attention.Latent is { } latent ? OfLatent(prefix + "attention.", attention, latent, c) :
             [
                 .. Linear(prefix + "attention.query", q, c, attention.InputBias),
@@ -103,12 +118,6 @@ public static class TensorSchema
             ],
             .. attention.Sinks ? [new TensorRequirement(prefix + "attention.sinks", [attention.QueryHeads])] : Array.Empty<TensorRequirement>(),
             .. Linear(prefix + "attention.output", c, attention.QueryHeads * (attention.Latent?.ValueSize ?? attention.HeadSize), attention.OutputBias),
-            .. Norm(prefix + "attention_output_norm", layer.AttentionOutputNorm, c),
-            .. Norm(prefix + "attention_sum_norm", layer.AttentionSumNorm, c),
-            .. Norm(prefix + "feed_forward_norm", layer.FeedForwardNorm, c),
-            .. OfFeedForward(prefix + "feed_forward.", layer.FeedForward, c),
-            .. Norm(prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm, c),
-            .. Norm(prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm, c),
         ];
     }
 
@@ -133,7 +142,16 @@ public static class TensorSchema
     {
         var f = block.IntermediateSize;
         if (block.Experts is not { } experts)
-            return Projections(prefix, f, c, 1, block);
+        {
+            return
+            [
+                .. block.TokenShift ? [new TensorRequirement(prefix + "mix", [c])] : Array.Empty<TensorRequirement>(),
+                .. block.Receptance ? [new TensorRequirement(prefix + "receptance_mix", [c])] : Array.Empty<TensorRequirement>(),
+                .. Projections(prefix, f, c, 1, block),
+                .. block.Receptance ? Linear(prefix + "receptance", c, c, false) : [],
+            ];
+        }
+
         return
         [
             .. Linear(prefix + "router", experts.Count, c, experts.RouterBias),

@@ -50,6 +50,8 @@ internal static class WeftJson
         typeof(SnakeCaseConverter<RotaryScalingKind>),
         typeof(SnakeCaseConverter<Activation>),
         typeof(SnakeCaseConverter<RouterScore>),
+        typeof(SnakeCaseConverter<TimeMixKind>),
+        typeof(SnakeCaseConverter<StateSpaceKind>),
         typeof(SnakeCaseConverter<NormalizerKind>),
         typeof(SnakeCaseConverter<PreTokenizerKind>),
         typeof(SnakeCaseConverter<SplitBehavior>),

@@ -21,8 +21,8 @@ public sealed class GptFamilyTests
     {
         var model = Describe(NeoX);
         var layer = model.Layers[1];
-        Assert.That((layer.Parallel, layer.Attention.InputBias, layer.Attention.OutputBias, layer.FeedForward.Activation), Is.EqualTo((true, true, true, Activation.Gelu)));
-        Assert.That(layer.Attention.Rotary, Is.EqualTo(new RotaryDescription { Size = 8, Theta = 10000 }));
+        Assert.That((layer.Parallel, layer.Attention!.InputBias, layer.Attention!.OutputBias, layer.FeedForward!.Activation), Is.EqualTo((true, true, true, Activation.Gelu)));
+        Assert.That(layer.Attention!.Rotary, Is.EqualTo(new RotaryDescription { Size = 8, Theta = 10000 }));
         Assert.That(layer.FeedForwardNorm, Is.EqualTo(new NormDescription { Kind = NormKind.Layer, Epsilon = 1e-5f, Bias = true }));
         Assert.That((model.ContextLength, model.Head.Tied), Is.EqualTo((2048, false)));
     }
@@ -31,13 +31,13 @@ public sealed class GptFamilyTests
     [TestCase("\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 5000, \"partial_rotary_factor\": 0.5}", 16, 5000)]
     [TestCase("\"rope_theta\": 5000, \"partial_rotary_factor\": 0.5", 16, 5000)]
     public void GptNeoX_spells_the_part_that_turns_in_several_ways(string members, int size, double theta) =>
-        Assert.That(Describe(NeoX, members).Layers[0].Attention.Rotary, Is.EqualTo(new RotaryDescription { Size = size, Theta = theta }));
+        Assert.That(Describe(NeoX, members).Layers[0].Attention!.Rotary, Is.EqualTo(new RotaryDescription { Size = size, Theta = theta }));
 
     [Test]
     public void GptNeoX_may_have_branches_one_after_the_other_and_no_biases()
     {
         var layer = Describe(NeoX, "\"use_parallel_residual\": false, \"attention_bias\": false").Layers[0];
-        Assert.That((layer.Parallel, layer.Attention.InputBias, layer.Attention.OutputBias, layer.FeedForward.Bias), Is.EqualTo((false, false, false, true)));
+        Assert.That((layer.Parallel, layer.Attention!.InputBias, layer.Attention!.OutputBias, layer.FeedForward!.Bias), Is.EqualTo((false, false, false, true)));
     }
 
     [Test]
@@ -45,14 +45,14 @@ public sealed class GptFamilyTests
     {
         var model = Describe(J);
         Assert.That((model.ContextLength, model.Head.Tied, model.Head.Bias), Is.EqualTo((2048, false, true)));
-        Assert.That((model.Layers[0].Attention.Rotary!.Size, model.Layers[0].FeedForward.IntermediateSize), Is.EqualTo((64, 1024)));
+        Assert.That((model.Layers[0].Attention!.Rotary!.Size, model.Layers[0].FeedForward!.IntermediateSize), Is.EqualTo((64, 1024)));
     }
 
     [TestCase("\"attention_types\": [[[\"global\", \"local\"], 1], [[\"local\"], 1]]", null, 256, 256)]
     [TestCase("\"attention_layers\": [\"local\", \"global\", \"local\"], \"window_size\": 8", 8, null, 8)]
     [TestCase("\"window_size\": 8", null, 8, null)]
     public void GptNeo_has_windows_in_its_local_layers(string members, int? first, int? second, int? third) =>
-        Assert.That(Describe(Neo, members).Layers.Select(layer => layer.Attention.Window), Is.EqualTo(new[] { first, second, third }));
+        Assert.That(Describe(Neo, members).Layers.Select(layer => layer.Attention!.Window), Is.EqualTo(new[] { first, second, third }));
 
     [TestCase("\"multi_query\": false", 4, true, true)]
     [TestCase("\"multi_query\": true", 1, true, true)]
@@ -63,13 +63,13 @@ public sealed class GptFamilyTests
     public void Falcon_has_three_generations(string members, int keyValueHeads, bool isParallel, bool sharesNorm)
     {
         var layer = Describe(Falcon, members).Layers[0];
-        Assert.That((layer.Attention.KeyValueHeads, layer.Parallel, layer.FeedForwardNorm is null), Is.EqualTo((keyValueHeads, isParallel, sharesNorm)));
+        Assert.That((layer.Attention!.KeyValueHeads, layer.Parallel, layer.FeedForwardNorm is null), Is.EqualTo((keyValueHeads, isParallel, sharesNorm)));
     }
 
     [Test]
     public void Falcon_scales_its_slopes_with_the_scores()
     {
-        var attention = Describe(Falcon, "\"alibi\": true").Layers[0].Attention;
+        var attention = Describe(Falcon, "\"alibi\": true").Layers[0].Attention!;
         Assert.That(attention.Rotary, Is.Null);
         Assert.That(attention.AlibiSlopes, Is.EqualTo(new[] { 0.25, 0.0625, 0.015625, 0.00390625 }.Select(slope => slope / Math.Sqrt(32))).Within(1e-9));
     }
@@ -79,10 +79,10 @@ public sealed class GptFamilyTests
     {
         var model = Describe(Mpt, "\"no_bias\": true, \"expansion_ratio\": 2, \"logit_scale\": \"inv_sqrt_d_model\", \"attn_config\": {\"alibi\": true, "
             + "\"alibi_bias_max\": 16, \"clip_qkv\": 6, \"softmax_scale\": 0.5, \"attn_type\": \"grouped_query_attention\", \"kv_n_heads\": 2}");
-        var attention = model.Layers[0].Attention;
+        var attention = model.Layers[0].Attention!;
         Assert.That((attention.KeyValueHeads, attention.Scale, attention.Clip, attention.InputBias), Is.EqualTo((2, 0.5f, 6f, false)));
         Assert.That(attention.AlibiSlopes, Is.EqualTo(new[] { 1f / 16, 1f / 256, 1f / 4096, 1f / 65536 }));
-        Assert.That((model.Layers[0].FeedForward.IntermediateSize, model.Head.Scale, model.Embedding), Is.EqualTo((128, 0.125f, (EmbeddingDescription?)null)));
+        Assert.That((model.Layers[0].FeedForward!.IntermediateSize, model.Head.Scale, model.Embedding), Is.EqualTo((128, 0.125f, (EmbeddingDescription?)null)));
     }
 
     [Test]
@@ -99,7 +99,7 @@ public sealed class GptFamilyTests
             "\"architectures\": [\"MPTForCausalLM\"], \"vocab_size\": 10, \"d_model\": 8, \"n_heads\": 2, \"n_layers\": 1, \"max_seq_len\": 64,"
             + "\"attn_config\": {\"qk_ln\": true, \"attn_type\": \"multiquery_attention\"}",
             [.. weights.Select(part => (part.Name + ".weight", part.Shape)), .. biases]);
-        Assert.That(header.Model.Layers[0].Attention.QueryKeyNorm?.AcrossHeads, Is.True);
+        Assert.That(header.Model.Layers[0].Attention!.QueryKeyNorm?.AcrossHeads, Is.True);
         Assert.That(header.Tensors.Select(tensor => tensor.Name), Does.Contain("positions.weight").And.Contain("layers.0.attention.key_norm.bias"));
     }
 

@@ -26,7 +26,7 @@ public sealed class LineageConfigTests
     public void Missing_members_mean_the_familys_defaults(string architecture, int context, int keyValueHeads, int headSize, double? theta, double epsilon)
     {
         var model = ConfigText.Describe(architecture);
-        var attention = model.Layers[0].Attention;
+        var attention = model.Layers[0].Attention!;
         Assert.That((model.ContextLength, attention.KeyValueHeads, attention.HeadSize), Is.EqualTo((context, keyValueHeads, headSize)));
         Assert.That(attention.Rotary?.Theta, Is.EqualTo(theta));
         Assert.That(model.FinalNorm!.Epsilon, Is.EqualTo((float)epsilon));
@@ -40,7 +40,7 @@ public sealed class LineageConfigTests
     public void Gemmas_first_activation_is_the_approximation_whatever_it_is_called(string members, Activation activation)
     {
         var model = ConfigText.Describe("GemmaForCausalLM", members);
-        Assert.That(model.Layers[1].FeedForward.Activation, Is.EqualTo(activation));
+        Assert.That(model.Layers[1].FeedForward!.Activation, Is.EqualTo(activation));
         Assert.That(model.Embedding!.Scale, Is.EqualTo(8));
     }
 
@@ -49,9 +49,9 @@ public sealed class LineageConfigTests
     public void Gemma2_caps_unless_the_cap_is_null(string members, float? scores, float? logits)
     {
         var model = ConfigText.Describe("Gemma2ForCausalLM", members);
-        Assert.That((model.Layers[0].Attention.SoftCap, model.Head.SoftCap), Is.EqualTo((scores, logits)));
-        Assert.That(model.Layers.Select(layer => layer.Attention.Window), Is.EqualTo(new int?[] { 4096, null }));
-        Assert.That(model.Layers[0].Attention.Scale, Is.EqualTo(1 / 16f));
+        Assert.That((model.Layers[0].Attention!.SoftCap, model.Head.SoftCap), Is.EqualTo((scores, logits)));
+        Assert.That(model.Layers.Select(layer => layer.Attention!.Window), Is.EqualTo(new int?[] { 4096, null }));
+        Assert.That(model.Layers[0].Attention!.Scale, Is.EqualTo(1 / 16f));
     }
 
     [TestCase("{\"rope_local_base_freq\":5000,\"rope_theta\":2000000,\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":8},\"sliding_window_pattern\":3}")]
@@ -63,8 +63,8 @@ public sealed class LineageConfigTests
     {
         var layers = ConfigText.Describe("Gemma3ForCausalLM", With(members, "num_hidden_layers", 3)).Layers;
         var local = new RotaryDescription { Theta = 5000 };
-        Assert.That(layers.Select(layer => layer.Attention.Window), Is.EqualTo(new int?[] { 4096, 4096, null }));
-        Assert.That(layers.Select(layer => layer.Attention.Rotary), Is.EqualTo(new[]
+        Assert.That(layers.Select(layer => layer.Attention!.Window), Is.EqualTo(new int?[] { 4096, 4096, null }));
+        Assert.That(layers.Select(layer => layer.Attention!.Rotary), Is.EqualTo(new[]
         {
             local, local, new() { Theta = 2000000, Scaling = new() { Kind = RotaryScalingKind.Linear, Factor = 8 } },
         }));
@@ -75,13 +75,13 @@ public sealed class LineageConfigTests
     [TestCase("{\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":10000,\"partial_rotary_factor\":1.0}}", null)]
     [TestCase("{}", null)]
     public void Phi3_may_turn_a_part_of_each_head(string members, int? size) =>
-        Assert.That(ConfigText.Describe("Phi3ForCausalLM", members).Layers[0].Attention.Rotary!.Size, Is.EqualTo(size));
+        Assert.That(ConfigText.Describe("Phi3ForCausalLM", members).Layers[0].Attention!.Rotary!.Size, Is.EqualTo(size));
 
     [TestCase("{\"sliding_window\":2047}", 2047)]
     [TestCase("{\"sliding_window\":null}", null)]
     [TestCase("{}", null)]
     public void Phi3_has_a_window_if_it_says_so(string members, int? window) =>
-        Assert.That(ConfigText.Describe("Phi3ForCausalLM", members).Layers.Select(layer => layer.Attention.Window), Is.All.EqualTo(window));
+        Assert.That(ConfigText.Describe("Phi3ForCausalLM", members).Layers.Select(layer => layer.Attention!.Window), Is.All.EqualTo(window));
 
     [TestCase("{\"original_max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1.5,2,3],\"long_factor\":[1,2,40,60]}}")]
     [TestCase("{\"original_max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"su\",\"short_factor\":[1,1.5,2,3],\"long_factor\":[1,2,40,60]}}")]
@@ -91,7 +91,7 @@ public sealed class LineageConfigTests
         var model = ConfigText.Describe("Phi3ForCausalLM", With(With(members, "max_position_embeddings", 131072), "partial_rotary_factor", 0.5));
         Assert.That(model.ContextLength, Is.EqualTo(4096));
         Assert.That(ModelCheck.FindError(model), Is.Null);
-        Assert.That(model.Layers[1].Attention.Rotary, Is.EqualTo(new RotaryDescription
+        Assert.That(model.Layers[1].Attention!.Rotary, Is.EqualTo(new RotaryDescription
         {
             Theta = 10000,
             Size = 8,
@@ -113,7 +113,7 @@ public sealed class LineageConfigTests
     public void StableLm_is_known_by_both_its_spellings(string architecture, string members)
     {
         var model = ConfigText.Describe(architecture, members);
-        Assert.That(model.Layers[0].Attention.Rotary!.Size, Is.EqualTo(8));
+        Assert.That(model.Layers[0].Attention!.Rotary!.Size, Is.EqualTo(8));
         Assert.That(model.Layers[0].FeedForwardNorm, Is.EqualTo(new NormDescription { Kind = NormKind.Layer, Epsilon = 1e-6f, Bias = true }));
     }
 
@@ -123,7 +123,7 @@ public sealed class LineageConfigTests
     public void Olmo_has_norms_without_weights_and_may_clamp(string members, float? clip)
     {
         var model = ConfigText.Describe("OlmoForCausalLM", members);
-        Assert.That(model.Layers.Select(layer => layer.Attention.Clip), Is.All.EqualTo(clip));
+        Assert.That(model.Layers.Select(layer => layer.Attention!.Clip), Is.All.EqualTo(clip));
         Assert.That(TensorSchema.Of(model).Select(tensor => tensor.Name), Has.None.Contain("norm"));
     }
 
@@ -133,7 +133,7 @@ public sealed class LineageConfigTests
         Assert.That(ConfigText.Describe("GlmForCausalLM").Layers[0].AttentionOutputNorm, Is.Null);
         var layer = ConfigText.Describe("Glm4ForCausalLM").Layers[0];
         Assert.That(new[] { layer.AttentionOutputNorm, layer.FeedForwardOutputNorm }, Is.All.EqualTo(layer.AttentionNorm));
-        Assert.That((layer.Attention.InputBias, layer.Attention.OutputBias), Is.EqualTo((true, false)));
+        Assert.That((layer.Attention!.InputBias, layer.Attention!.OutputBias), Is.EqualTo((true, false)));
     }
 
     [TestCase("{\"max_position_embeddings\":2048}", 2048, true, false)]
@@ -144,7 +144,7 @@ public sealed class LineageConfigTests
     public void Baichuans_four_models_are_told_apart_by_their_members(string members, int context, bool rotary, bool normalised)
     {
         var model = ConfigText.Describe("BaichuanForCausalLM", members);
-        var attention = model.Layers[0].Attention;
+        var attention = model.Layers[0].Attention!;
         Assert.That((model.ContextLength, model.Head.RowScale), Is.EqualTo((context, normalised)));
         Assert.That((attention.Rotary is not null, attention.AlibiSlopes is null), Is.EqualTo((rotary, rotary)));
     }
@@ -155,9 +155,9 @@ public sealed class LineageConfigTests
     public void A_dynamic_base_reaches_as_far_as_its_factor_says(string members, int context, int? original)
     {
         var model = ConfigText.Describe("DeciLMForCausalLM", With(members, "num_key_value_heads_per_layer", new JsonArray(4, 1)));
-        Assert.That(model.Layers.Select(layer => layer.Attention.KeyValueHeads), Is.EqualTo(new[] { 4, 1 }));
+        Assert.That(model.Layers.Select(layer => layer.Attention!.KeyValueHeads), Is.EqualTo(new[] { 4, 1 }));
         Assert.That(model.ContextLength, Is.EqualTo(context));
-        Assert.That(model.Layers[0].Attention.Rotary!.Scaling, Is.EqualTo(
+        Assert.That(model.Layers[0].Attention!.Rotary!.Scaling, Is.EqualTo(
             original is { } length ? new RotaryScaling { Kind = RotaryScalingKind.Dynamic, Factor = 2, OriginalContextLength = length } : null));
     }
 
@@ -170,10 +170,10 @@ public sealed class LineageConfigTests
             """)!.AsObject());
         var layer = model.Layers[2];
         Assert.That((model.HiddenSize, model.Layers.Count, model.ContextLength), Is.EqualTo((64, 3, 8192)));
-        Assert.That((layer.Attention.LogScaleFrom, layer.Attention.Rotary!.Scaling!.OriginalContextLength), Is.EqualTo((2048, 2048)));
-        Assert.That((layer.Attention.QueryHeads, layer.Attention.HeadSize, layer.Attention.Rotary!.Size), Is.EqualTo((2, 32, 16)));
-        Assert.That((layer.Attention.InputBias, layer.Attention.OutputBias, layer.FeedForward.Bias), Is.EqualTo((true, false, false)));
-        Assert.That(layer.FeedForward.IntermediateSize, Is.EqualTo(96));
+        Assert.That((layer.Attention!.LogScaleFrom, layer.Attention!.Rotary!.Scaling!.OriginalContextLength), Is.EqualTo((2048, 2048)));
+        Assert.That((layer.Attention!.QueryHeads, layer.Attention!.HeadSize, layer.Attention!.Rotary!.Size), Is.EqualTo((2, 32, 16)));
+        Assert.That((layer.Attention!.InputBias, layer.Attention!.OutputBias, layer.FeedForward!.Bias), Is.EqualTo((true, false, false)));
+        Assert.That(layer.FeedForward!.IntermediateSize, Is.EqualTo(96));
     }
 
     [Test]

@@ -35,7 +35,7 @@ internal sealed class Baichuan() : LlamaLayout(
         var isRotary = config.Has("max_position_embeddings");
         return WithLayers(model, (layer, _) => isRotary ? layer : layer with
         {
-            Attention = layer.Attention with { Rotary = null, AlibiSlopes = ConfigParts.AlibiSlopes(layer.Attention.QueryHeads) },
+            Attention = layer.Attention! with { Rotary = null, AlibiSlopes = ConfigParts.AlibiSlopes(layer.Attention.QueryHeads) },
         }) with
         {
             Head = model.Head with { RowScale = IsSecond(config) },

@@ -35,7 +35,7 @@ internal sealed class CodeGen : ModuleFamily
     public override ModelDescription Describe(ConfigFile config)
     {
         var model = GptJ.DescribeTurned(config);
-        return model.Layers[0].Attention.QueryHeads % Blocks == 0
+        return model.Layers[0].Attention!.QueryHeads % Blocks == 0
             ? model
             : throw config.Error($"'n_head' must be a multiple of {Blocks}, the number of blocks in the fused projection");
     }
@@ -47,7 +47,7 @@ internal sealed class CodeGen : ModuleFamily
         var part = PartOf(requirement.Name);
         if (part < 0)
             return new(stored);
-        var attention = model.Layers[LayerOf(requirement.Name)].Attention;
+        var attention = model.Layers[LayerOf(requirement.Name)].Attention!;
         var rows = attention.QueryHeads * attention.HeadSize / Blocks;
         // Each block holds queries, values, keys of its heads.
         var place = part switch { 0 => 0, 1 => 2, _ => 1 };

@@ -19,7 +19,7 @@ internal sealed class Cohere : LlamaLayout
         var model = Describe(config, new(ContextLength: 8192, KeyValueHeads: null, RotaryBase: 500000) { Norm = norm, Tied = true }, bias, bias, _ => null);
         return WithLayers(model, (layer, _) => layer with
         {
-            Attention = layer.Attention with { QueryKeyNorm = config.Bool("use_qk_norm", false) ? new() { Norm = norm } : null },
+            Attention = layer.Attention! with { QueryKeyNorm = config.Bool("use_qk_norm", false) ? new() { Norm = norm } : null },
             Parallel = true,
             FeedForwardNorm = null,
         }) with

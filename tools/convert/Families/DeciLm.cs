@@ -22,6 +22,6 @@ internal sealed class DeciLm : LlamaLayout
         var heads = config.Ints("num_key_value_heads_per_layer");
         if (heads.Count != model.Layers.Count)
             throw config.Error($"'num_key_value_heads_per_layer' must have {model.Layers.Count} numbers, one per layer, not {heads.Count}");
-        return WithLayers(model, (layer, i) => layer with { Attention = layer.Attention with { KeyValueHeads = heads[i] } });
+        return WithLayers(model, (layer, i) => layer with { Attention = layer.Attention! with { KeyValueHeads = heads[i] } });
     }
 }

@@ -19,7 +19,7 @@ internal abstract class ExpertLayout(IReadOnlyDictionary<string, string> experts
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
-        if (!experts.TryGetValue(ModuleOf(requirement.Name), out var module) || model.Layers[LayerOf(requirement.Name)].FeedForward.Experts is not { } mixture)
+        if (!experts.TryGetValue(ModuleOf(requirement.Name), out var module) || model.Layers[LayerOf(requirement.Name)].FeedForward?.Experts is not { } mixture)
             return TensorSource.Repeated(Rows(requirement, model, shelf), HeadsOf(requirement.Name, model));
         var layer = module.Replace("#", LayerOf(requirement.Name).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
         var rows = requirement.Shape[0] / mixture.Count;
@@ -39,6 +39,6 @@ internal abstract class ExpertLayout(IReadOnlyDictionary<string, string> experts
         var size = config.Int("moe_intermediate_size", defaultSize);
         return WithLayers(model, (layer, i) => mixture.Count < 1 || dense.Contains(i) || (i + 1) % step != 0
             ? layer
-            : layer with { FeedForward = layer.FeedForward with { IntermediateSize = size, Experts = mixture } });
+            : layer with { FeedForward = layer.FeedForward! with { IntermediateSize = size, Experts = mixture } });
     }
 }

@@ -31,11 +31,11 @@ internal sealed class Gemma3() : GemmaLayout(
         var byType = config.Object("rope_parameters");
         RotaryDescription Rotary(string type, RotaryDescription otherwise) =>
             byType?.Object(type) is { } parameters ? RotaryConfig.Of(parameters, model.ContextLength, otherwise.Theta) : otherwise;
-        var global = Rotary("full_attention", model.Layers[0].Attention.Rotary!);
+        var global = Rotary("full_attention", model.Layers[0].Attention!.Rotary!);
         var local = Rotary("sliding_attention", new() { Theta = config.Double("rope_local_base_freq", 10000) });
         return WithLayers(Sandwich(config, model, cap: (null, null)), (layer, i) => layer with
         {
-            Attention = layer.Attention with
+            Attention = layer.Attention! with
             {
                 QueryKeyNorm = new() { Norm = layer.AttentionNorm! },
                 Rotary = LayerWindows.IsSliding(config, i, Rule) ? local : global,

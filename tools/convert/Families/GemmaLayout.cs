@@ -19,7 +19,7 @@ internal abstract class GemmaLayout(params IEnumerable<(string Packed, string So
         ConfigParts.RefuseTrue(config, "use_bidirectional_attention");
         var bias = config.Bool("attention_bias", false);
         var model = Describe(config, defaults with { HeadSize = 256, Tied = true, Activation = "gelu_pytorch_tanh" }, bias, bias, window);
-        return WithLayers(model, (layer, _) => layer with { FeedForward = layer.FeedForward with { Activation = Activation(config) } }) with
+        return WithLayers(model, (layer, _) => layer with { FeedForward = layer.FeedForward! with { Activation = Activation(config) } }) with
         {
             Embedding = new() { Scale = (float)Math.Sqrt(model.HiddenSize) },
         };
@@ -34,7 +34,7 @@ internal abstract class GemmaLayout(params IEnumerable<(string Packed, string So
         float? Cap(string name, float? whenMissing) => config.Has(name) || config.IsNull(name) ? ConfigParts.Optional(config, name) : whenMissing;
         return WithLayers(model, (layer, _) => layer with
         {
-            Attention = layer.Attention with
+            Attention = layer.Attention! with
             {
                 Scale = (float)(1 / Math.Sqrt(config.Double("query_pre_attn_scalar", 256))),
                 SoftCap = Cap("attn_logit_softcapping", cap.Scores),

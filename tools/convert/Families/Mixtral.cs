@@ -25,6 +25,6 @@ internal sealed class Mixtral() : ExpertLayout(
         var model = Describe(
             config, new(ContextLength: 131072, KeyValueHeads: 8, RotaryBase: 1e6) { Epsilon = 1e-5 }, inputBias: false, outputBias: false, _ => window);
         var experts = new ExpertsDescription { Count = config.Int("num_local_experts", 8), Active = config.Int("num_experts_per_tok", 2), Normalized = true };
-        return WithLayers(model, (layer, _) => layer with { FeedForward = layer.FeedForward with { Experts = experts } });
+        return WithLayers(model, (layer, _) => layer with { FeedForward = layer.FeedForward! with { Experts = experts } });
     }
 }

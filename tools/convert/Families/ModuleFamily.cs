@@ -53,7 +53,7 @@ internal abstract partial class ModuleFamily : Family
     {
         var stored = shelf.Take(SourceName(requirement.Name));
         if (PartOf(requirement.Name) is >= 0 and var part)
-            return Modules["attention.query"] == Modules["attention.key"] ? InSequence(stored, model.Layers[LayerOf(requirement.Name)].Attention, part) : stored;
+            return Modules["attention.query"] == Modules["attention.key"] ? InSequence(stored, model.Layers[LayerOf(requirement.Name)].Attention!, part) : stored;
         if (ModuleOf(requirement.Name) is not ("feed_forward.gate" or "feed_forward.up") || Modules.GetValueOrDefault("feed_forward.gate") != Modules["feed_forward.up"])
             return stored;
         var rows = requirement.Shape[0];
@@ -65,15 +65,15 @@ internal abstract partial class ModuleFamily : Family
     {
         if (PartOf(requirement.Name) is not (0 or 1))
             return new(rows);
-        var attention = model.Layers[LayerOf(requirement.Name)].Attention;
+        var attention = model.Layers[LayerOf(requirement.Name)].Attention!;
         return TensorSource.FromPairs(rows, attention.HeadSize, attention.Rotary?.Size ?? attention.HeadSize);
     }
 
     /// <summary>How many heads the norm of queries or keys has, or 1 for another norm.</summary>
     protected static int HeadsOf(string packedName, ModelDescription model) => ModuleOf(packedName) switch
     {
-        "attention.query_norm" => model.Layers[LayerOf(packedName)].Attention.QueryHeads,
-        "attention.key_norm" => model.Layers[LayerOf(packedName)].Attention.KeyValueHeads,
+        "attention.query_norm" => model.Layers[LayerOf(packedName)].Attention!.QueryHeads,
+        "attention.key_norm" => model.Layers[LayerOf(packedName)].Attention!.KeyValueHeads,
         _ => 1,
     };
 
@@ -101,7 +101,7 @@ internal abstract partial class ModuleFamily : Family
         TensorRequirement requirement, ModelDescription model, TensorShelf shelf, Func<StoredTensor, AttentionDescription, int, StoredTensor> rows)
     {
         var stored = shelf.Take(SourceName(requirement.Name));
-        return new(PartOf(requirement.Name) is >= 0 and var part ? rows(stored, model.Layers[LayerOf(requirement.Name)].Attention, part) : stored);
+        return new(PartOf(requirement.Name) is >= 0 and var part ? rows(stored, model.Layers[LayerOf(requirement.Name)].Attention!, part) : stored);
     }
 
     /// <summary>Like <see cref="FromFused"/> with [q; k; v] in sequence, where the matrices of layers are stored [in, out].</summary>
@@ -111,7 +111,7 @@ internal abstract partial class ModuleFamily : Family
         if (!requirement.Name.StartsWith("layers.", StringComparison.Ordinal) || stored.Shape.Count > 2)
             return new(stored);
         var rows = stored.Shape.Count == 2 ? stored.Transpose(0, 1) : stored;
-        return new(PartOf(requirement.Name) is >= 0 and var part ? InSequence(rows, model.Layers[LayerOf(requirement.Name)].Attention, part) : rows);
+        return new(PartOf(requirement.Name) is >= 0 and var part ? InSequence(rows, model.Layers[LayerOf(requirement.Name)].Attention!, part) : rows);
     }
 
     /// <summary>The tensor, if it has so many rows: parts of a longer one would be of the wrong places.</summary>

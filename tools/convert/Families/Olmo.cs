@@ -19,7 +19,7 @@ internal sealed class Olmo : LlamaLayout
         var norm = new NormDescription { Kind = NormKind.Layer, Epsilon = 1e-5f, Weightless = true };
         return WithLayers(Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { Norm = norm }, bias, bias, _ => null), (layer, _) => layer with
         {
-            Attention = layer.Attention with { Clip = ConfigParts.Optional(config, "clip_qkv") },
+            Attention = layer.Attention! with { Clip = ConfigParts.Optional(config, "clip_qkv") },
         });
     }
 }

@@ -40,8 +40,8 @@ internal sealed class Persimmon() : LlamaLayout(
         var defaults = new Defaults(ContextLength: 16384, KeyValueHeads: null, RotaryBase: 25000) { Norm = norm, TurnedPart = 0.5, Activation = "relu2" };
         return WithLayers(Describe(config, defaults, inputBias: true, outputBias: true, _ => null), (layer, _) => layer with
         {
-            Attention = layer.Attention with { QueryKeyNorm = config.Bool("qk_layernorm", true) ? new() { Norm = norm } : null },
-            FeedForward = layer.FeedForward with { Plain = true, Bias = true },
+            Attention = layer.Attention! with { QueryKeyNorm = config.Bool("qk_layernorm", true) ? new() { Norm = norm } : null },
+            FeedForward = layer.FeedForward! with { Plain = true, Bias = true },
         });
     }
 

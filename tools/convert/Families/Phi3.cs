@@ -47,7 +47,7 @@ internal sealed class Phi3() : LlamaLayout(
             AttentionFactor = parameters.Double("attention_factor", factor <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(factor) / Math.Log(original)))),
             Divisors = parameters.Doubles("short_factor"),
         };
-        return WithLayers(model, (layer, _) => layer with { Attention = layer.Attention with { Rotary = layer.Attention.Rotary! with { Scaling = scaling } } }) with
+        return WithLayers(model, (layer, _) => layer with { Attention = layer.Attention! with { Rotary = layer.Attention.Rotary! with { Scaling = scaling } } }) with
         {
             ContextLength = Math.Min(original, model.ContextLength),
         };

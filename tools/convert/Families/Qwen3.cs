@@ -18,7 +18,7 @@ internal sealed class Qwen3 : LlamaLayout
         var model = Describe(config, new(ContextLength: 32768, KeyValueHeads: 32) { HeadSize = 128 }, bias, bias, LayerWindows.Switched(config));
         return WithLayers(model, (layer, _) => layer with
         {
-            Attention = layer.Attention with { QueryKeyNorm = new() { Norm = layer.AttentionNorm! } },
+            Attention = layer.Attention! with { QueryKeyNorm = new() { Norm = layer.AttentionNorm! } },
         });
     }
 

@@ -16,7 +16,7 @@ internal sealed class Qwen3Moe() : ExpertLayout(NumberedExperts, ("feed_forward.
     {
         var bias = config.Bool("attention_bias", false);
         var model = Describe(config, new(ContextLength: 32768, KeyValueHeads: 4), bias, bias, LayerWindows.Switched(config));
-        model = WithLayers(model, (layer, _) => layer with { Attention = layer.Attention with { QueryKeyNorm = new() { Norm = layer.AttentionNorm! } } });
+        model = WithLayers(model, (layer, _) => layer with { Attention = layer.Attention! with { QueryKeyNorm = new() { Norm = layer.AttentionNorm! } } });
         return WithExperts(
             config,
             model,

@@ -25,7 +25,7 @@ internal sealed class StableLm() : LlamaLayout(
         {
             Parallel = isParallel,
             FeedForwardNorm = isParallel ? null : norm,
-            Attention = layer.Attention with
+            Attention = layer.Attention! with
             {
                 QueryKeyNorm = config.Bool("qk_layernorm", false) ? new() { Norm = norm with { Bias = false } } : null,
             },

@@ -13,8 +13,15 @@ internal sealed unsafe class CpuKvCache : IDisposable
     public CpuKvCache(ModelDescription model, DataType type, int blocks)
     {
         Type = type;
-        foreach (var attention in model.Layers.Select(layer => layer.Attention))
+        foreach (var layer in model.Layers)
         {
+            // A layer without attention keeps its place, and no storage.
+            if (layer.Attention is not { } attention)
+            {
+                layers.Add((new NativeBuffer(0), 0, new NativeBuffer(0), 0));
+                continue;
+            }
+
             var rows = (long)attention.KeyValueHeads * BlockPool.BlockSize * type.Size();
             // What latent attention keeps of a token is key and value at once, and lies as values do.
             var keyBlock = attention.Latent is null ? rows * attention.HeadSize : 0;

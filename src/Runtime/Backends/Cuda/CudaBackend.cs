@@ -85,7 +85,7 @@ internal static class CudaBackend
             throw new WeftException($"{weights.Name}: there are no CUDA kernels yet for {string.Join(", ", missing)}: run it on the CPU (--device cpu)");
         if (NormKernel.Shape(1, weights.Model.HiddenSize).SharedBytes > device.SharedMemoryPerBlock)
             throw new WeftException($"{weights.Name}: rows of {weights.Model.HiddenSize} values are more than a block of {device.Name} norms: run it on the CPU (--device cpu)");
-        foreach (var attention in weights.Model.Layers.Select(layer => layer.Attention))
+        foreach (var attention in weights.Model.Attentions)
         {
             if (attention.Latent is { } latent)
             {

@@ -15,6 +15,8 @@ internal static class CudaBlocks
             yield return ("queries and keys that are clamped, then normed across heads", layer.Attention is { Clip: not null, QueryKeyNorm.AcrossHeads: true });
             yield return ("latent attention with sizes that are no multiples of 8", layer.Attention is { Latent: { } latent } attention
                 && (latent.Rank % 8 != 0 || latent.PlainSize % 8 != 0 || (attention.HeadSize - latent.Rank) % 8 != 0));
+            yield return ("time mixing and state spaces", (object?)layer.TimeMix is not null || layer.StateSpace is not null);
+            yield return ("feed-forward that shifts tokens", layer.FeedForward?.TokenShift == true);
         }
     }
 }

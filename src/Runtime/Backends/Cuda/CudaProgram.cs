@@ -53,7 +53,7 @@ internal sealed class CudaProgram : StepProgram
             var rows = Math.Max(stepBatch.MaxTokens, StepShape.LargestBucket(stepBatch.MaxSequences));
             var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.LargestBucket(stepBatch.MaxSequences));
             var plan = MemoryPlan.Create(graph, rows, logitRows, layout.RowBytes);
-            tokensPerTile = model.Layers.Min(layer => AttentionPrefillKernel.TokensPerTile(layer.Attention));
+            tokensPerTile = model.Attentions.Select(attention => AttentionPrefillKernel.TokensPerTile(attention)).DefaultIfEmpty(1).Min();
             stream = resources.Add(CudaStream.Create(context));
             var kernels = resources.Add(KernelLibrary.Create(context));
             blas = resources.Add(new CudaBlas(context));

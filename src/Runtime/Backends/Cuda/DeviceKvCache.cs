@@ -23,11 +23,12 @@ internal sealed class DeviceKvCache : IDisposable
         copy = kernels.Get(CopyKernels.Block);
         var bases = new List<ulong>();
         var bytes = new List<int>();
-        foreach (var attention in model.Layers.Select(layer => layer.Attention))
+        foreach (var layer in model.Layers)
         {
-            var block = BlockBytes(attention, type);
-            var keys = CudaDeviceMemory.Allocate(context, blocks * block);
-            var values = attention.Latent is null ? CudaDeviceMemory.Allocate(context, blocks * block) : keys;
+            // A layer without attention keeps its place, and a token byte.
+            var block = layer.Attention is { } attention ? BlockBytes(attention, type) : 0;
+            var keys = CudaDeviceMemory.Allocate(context, Math.Max(1, blocks * block));
+            var values = layer.Attention is { Latent: not null } ? keys : CudaDeviceMemory.Allocate(context, Math.Max(1, blocks * block));
             layers.Add((keys, values));
             foreach (var part in values == keys ? [keys] : (CudaDeviceMemory[])[keys, values])
             {
@@ -49,7 +50,7 @@ internal sealed class DeviceKvCache : IDisposable
 
     /// <summary>Bytes of a cache.</summary>
     public static long CountBytes(ModelDescription model, DataType type, int blocks) =>
-        model.Layers.Sum(layer => (long)layer.Attention.CacheSize * BlockPool.BlockSize * type.Size()) * blocks;
+        model.Attentions.Sum(attention => (long)attention.CacheSize * BlockPool.BlockSize * type.Size()) * blocks;
 
     /// <summary>Submits copying a block's keys and values in every layer.</summary>
     public void CopyBlock(BlockId source, BlockId destination) => copy.Launch(stream, CopyKernels.RowShape(parts), new CopyBlockParams

@@ -22,7 +22,7 @@ internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters, i
     {
         var places = CountPlaces(batch);
         var longest = StepShape.LongestPositions(maxPositions);
-        var attentions = model.Layers.Select(layer => layer.Attention).Where(attention => attention.Latent is null).ToList();
+        var attentions = model.Attentions.Where(attention => attention.Latent is null).ToList();
         if (attentions.Count == 0)
             return (0, 0);
         return (
