@@ -26,13 +26,14 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
-    /// <summary>Joins each RMSNorm that has a weight and nothing else with the product after it where no other node reads the norm or writes what it reads in between.</summary>
+    /// <summary>Joins each RMSNorm of whole rows that has a weight and nothing else with the product after it where no other node reads the norm or writes what it reads in between.</summary>
     public static StepGraph FuseNorms(StepGraph graph)
     {
         var nodes = graph.Nodes.ToList();
         foreach (var norm in nodes.OfType<NormNode>().ToList())
         {
             if (norm.Norm is not { Kind: NormKind.Rms, Bias: false, Weightless: false }
+                || norm.GroupSize != norm.X.Width
                 || nodes.OfType<FusedLinearNode>().FirstOrDefault(linear => linear.X == norm.Y) is not { } linear
                 || !OnlyUse(nodes, norm.Y, linear)
                 || nodes[nodes.IndexOf(norm)..nodes.IndexOf(linear)].Exists(node => node.Outputs.Contains(norm.X)))
@@ -269,6 +270,7 @@ public static class Fusion
                 },
                 AttentionNode n => n with { Queries = Map(n.Queries), Y = Map(n.Y) },
                 GatherRowsNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                RecurrentNode n => n.Over(Map),
                 var n => throw new InvalidOperationException($"fusion does not know the values of a {n.GetType().Name}"),
             };
         }

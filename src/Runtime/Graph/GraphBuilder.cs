@@ -3,7 +3,7 @@ using Weft.Models;
 namespace Weft.Graph;
 
 /// <summary>Writes out a model description as single operations, one tensor each; <see cref="Fusion"/> joins them afterwards.</summary>
-public sealed class GraphBuilder
+public sealed partial class GraphBuilder
 {
     private readonly List<Node> nodes = [];
     private int values;
@@ -30,7 +30,7 @@ public sealed class GraphBuilder
             model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head, model.Head.Bias ? TensorSchema.HeadBias : null, last, model.VocabularySize);
         if (model.Head is { Scale: not null } or { SoftCap: not null } or { RowScale: true })
             nodes.Add(new ScaleLogitsNode(model.Head, logits));
-        return new(nodes, logits, hidden);
+        return new(nodes, logits, hidden) { StateSize = stateSize };
     }
 
     private Value BuildEmbedding(ModelDescription model)
@@ -57,17 +57,26 @@ public sealed class GraphBuilder
         if (layer.Parallel)
         {
             var other = layer.FeedForwardNorm is null ? normed : Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm", x);
-            var attention = Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildAttention(index, prefix + "attention.", layer.Attention, normed));
-            var feedForward = Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", layer.FeedForward, other));
+            var attention = Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(index, prefix, layer, normed));
+            var feedForward = Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", layer.FeedForward!, other));
             return Add(1, Add(scale, x, attention), feedForward);
         }
 
-        x = Add(scale, x, Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildAttention(index, prefix + "attention.", layer.Attention, normed)));
+        x = Add(scale, x, Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(index, prefix, layer, normed)));
         x = Norm(layer.AttentionSumNorm, prefix + "attention_sum_norm", x);
+        if (layer.FeedForward is not { } block)
+            return x;
         normed = Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm", x);
-        x = Add(scale, x, Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", layer.FeedForward, normed)));
+        x = Add(scale, x, Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", block, normed)));
         return Norm(layer.FeedForwardSumNorm, prefix + "feed_forward_sum_norm", x);
     }
+
+    private Value BuildMixing(int index, string prefix, LayerDescription layer, Value x) => layer switch
+    {
+        { TimeMix: { } mix } => BuildTimeMix(prefix + "time_mix.", mix, x),
+        { StateSpace: { } space } => BuildStateSpace(prefix + "state_space.", space, x),
+        _ => BuildAttention(index, prefix + "attention.", layer.Attention!, x),
+    };
 
     private Value BuildAttention(int index, string prefix, AttentionDescription attention, Value x)
     {
@@ -122,6 +131,8 @@ public sealed class GraphBuilder
 
     private Value BuildFeedForward(string prefix, FeedForwardDescription block, Value x)
     {
+        if (block.TokenShift)
+            return BuildShifted(prefix, block, x);
         if (block.Experts is not { } experts)
             return BuildProjections(prefix, block, x);
         var router = Linear(prefix + "router", experts.RouterBias, x, experts.Count);
