@@ -23,6 +23,9 @@ public sealed class Model : IDisposable
     // Rows of logits that one step may ask for are bounded by memory: a step that needs all of a long prompt's runs in parts.
     private const long LogitBytes = 64L << 20;
 
+    // Snapshots of the states of recurrent blocks: four a sequence, as far as this goes.
+    private const long SnapshotBytes = 1L << 30;
+
     private readonly WeftFile file;
 
     private Model(string path, ModelOptions options)
@@ -38,7 +41,10 @@ public sealed class Model : IDisposable
             MaxTokensPerStep = Math.Min(options.MaxTokensPerStep, cacheTokens);
             MaxLogitRows = Math.Max(options.MaxSequences, (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep)));
             Blocks = new BlockPool(blocks);
-            Program = Compile(options, blocks);
+            var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
+            if (graph.StateSize > 0)
+                States = new(options.MaxSequences, (int)Math.Clamp(SnapshotBytes / (graph.StateSize * (long)sizeof(float)), 1, 4L * options.MaxSequences));
+            Program = Compile(options, graph, blocks);
             Tokenizer = file.Header.Tokenizer is { } tokenizer ? Tokenizer.Create(tokenizer) : null;
             WeightBytes = file.Header.Tensors.Sum(tensor => tensor.Length);
             (WeightBytesPerToken, MatrixOperationsPerToken) = CountWork(description);
@@ -88,6 +94,9 @@ public sealed class Model : IDisposable
 
     internal BlockPool Blocks { get; }
 
+    /// <summary>Slots of the states of recurrent blocks; null where there are none.</summary>
+    internal StatePool? States { get; }
+
     internal int MaxTokensPerStep { get; }
 
     internal int MaxLogitRows { get; }
@@ -118,9 +127,10 @@ public sealed class Model : IDisposable
         Header.Model.VocabularySize,
         Header.Generation.EosTokens,
         FinalNorm(),
-        Tokenizer)
+        Tokenizer,
+        States)
     {
-        KeysOf = Header.Model.Layers.Any(layer => RotaryLength.Counts(layer.Attention.Rotary)) ? prompt => RotaryLength.KeysOf(Header.Model, prompt) : null,
+        KeysOf = Header.Model.Attentions.Any(attention => RotaryLength.Counts(attention.Rotary)) ? prompt => RotaryLength.KeysOf(Header.Model, prompt) : null,
     };
 
     private HiddenNorm? FinalNorm()
@@ -142,10 +152,9 @@ public sealed class Model : IDisposable
         file.Dispose();
     }
 
-    private StepProgram Compile(ModelOptions options, int blocks)
+    private StepProgram Compile(ModelOptions options, StepGraph graph, int blocks)
     {
         var batch = new StepBatch(MaxTokensPerStep, options.MaxSequences, BlockPool.BlocksFor(ContextLength), MaxLogitRows);
-        var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
         switch (options.Device.Kind)
         {
             case DeviceKind.Cuda:
@@ -169,7 +178,8 @@ public sealed class Model : IDisposable
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
             options.CacheType ?? (Header.Model.HasUnscaledScores ? DataType.Float32 : DataType.Float16),
             blocks,
-            ContextLength));
+            ContextLength,
+            States is null ? 0 : States.Sequences + States.Snapshots));
     }
 
     private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
@@ -185,7 +195,8 @@ public sealed class Model : IDisposable
     {
         const int MostContexts = 8;
         const int CacheElementBytes = 2;
-        var bytes = description.Layers.Sum(layer => (long)layer.Attention.CacheSize * CacheElementBytes);
+        // Where no layer keeps keys and values, a token costs nothing but its place in the books.
+        var bytes = Math.Max(1, description.Attentions.Sum(attention => (long)attention.CacheSize * CacheElementBytes));
         var fit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / bytes;
         var wanted = (long)description.ContextLength * Math.Min(sequences, MostContexts);
         return (int)Math.Clamp(Math.Min(wanted, fit), description.ContextLength, int.MaxValue / 2);

@@ -25,7 +25,7 @@ public sealed class Sequence : IDisposable
     internal Sequence(Model model)
     {
         this.model = model;
-        table = new BlockTable(model.Blocks, model.ContextLength);
+        table = new BlockTable(model.Blocks, model.ContextLength, model.States);
     }
 
     /// <summary>T: tokens processed so far.</summary>
@@ -74,6 +74,7 @@ public sealed class Sequence : IDisposable
     }
 
     /// <summary>Forgets the tokens from <paramref name="length"/> on.</summary>
+    /// <exception cref="NotSupportedException">The model has recurrent blocks, whose state cannot go back, and not all tokens are to be forgotten.</exception>
     public void Truncate(int length) => table.Truncate(length);
 
     /// <inheritdoc/>
@@ -82,6 +83,8 @@ public sealed class Sequence : IDisposable
     private long Submit(ReadOnlySpan<int> tokens, LogitRows rows, int drawn)
     {
         var first = table.Length;
+        if (model.States is { FreeCount: 0, Sequences: var most } && table.StateSlot < 0)
+            throw new WeftException($"the model was loaded for {most} sequences at a time, and as many have a state");
         if (!table.TryExtend(first + tokens.Length, out var copy))
         {
             throw new WeftException(

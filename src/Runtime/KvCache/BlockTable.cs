@@ -14,21 +14,29 @@ public readonly record struct BlockCopy(BlockId Source, BlockId Destination, int
 /// Positions are only ever written by growing, and <see cref="TryExtend"/> makes the one block that growing can find shared (the
 /// partly filled last one, after a fork or a truncation into shared blocks) this table's own. So there is one place that copies, the
 /// last holder of a block never copies, and two tables never write the same block.
+/// <para>
+/// Where a model has recurrent blocks, the sequence also holds a slot of the <see cref="StatePool"/> as long as it has tokens. A state cannot be cut:
+/// such a table is forked never, and truncated to nothing or before it was first extended.
+/// </para>
 /// <para>Not thread-safe. Growing allocates no memory: the list of blocks is made for the longest sequence.</para>
 /// </remarks>
 public sealed class BlockTable : IDisposable
 {
     private readonly BlockPool pool;
+    private readonly StatePool? states;
     private readonly int[] blocks;
     private int count;
     private bool disposed;
+    private int? restored;
 
     /// <summary>Creates the table of an empty sequence.</summary>
     /// <param name="pool">Where blocks come from.</param>
     /// <param name="maxTokens">Tokens of the longest sequence, at least 1.</param>
-    public BlockTable(BlockPool pool, int maxTokens)
+    /// <param name="states">Where its state's slot comes from; null for a model without recurrent blocks.</param>
+    public BlockTable(BlockPool pool, int maxTokens, StatePool? states = null)
     {
         ArgumentNullException.ThrowIfNull(pool);
+        this.states = states;
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
         this.pool = pool;
         MaxTokens = maxTokens;
@@ -40,6 +48,9 @@ public sealed class BlockTable : IDisposable
 
     /// <summary>T: tokens covered, positions 0 to T − 1.</summary>
     public int Length { get; private set; }
+
+    /// <summary>Slot of its state, or −1 while it has none.</summary>
+    public int StateSlot { get; private set; } = -1;
 
     /// <summary>[ceil(T / 16)] block numbers in the order of the positions.</summary>
     public ReadOnlySpan<int> Blocks => blocks.AsSpan(0, count);
@@ -67,8 +78,10 @@ public sealed class BlockTable : IDisposable
         var filled = Length % BlockPool.BlockSize;
         var shared = tokens > Length && filled > 0 && pool.ReferenceCount(new BlockId(blocks[count - 1])) > 1;
         var needed = BlockPool.BlocksFor(tokens);
-        if (needed - count + (shared ? 1 : 0) > pool.FreeCount)
+        if (needed - count + (shared ? 1 : 0) > pool.FreeCount || (states is not null && StateSlot < 0 && states.FreeCount == 0))
             return false;
+        if (states is not null && StateSlot < 0 && states.TryTake(out var slot))
+            StateSlot = slot;
 
         if (shared)
         {
@@ -97,10 +110,23 @@ public sealed class BlockTable : IDisposable
         Length += BlockPool.BlockSize;
     }
 
+    /// <summary>The tokens adopted are continued from a snapshot of their state.</summary>
+    public void Restore(int snapshot) => restored = snapshot;
+
+    /// <summary>The slot in which the next step finds the state: a snapshot's the first time, if it was restored, then its own.</summary>
+    public int TakeStateSource()
+    {
+        var source = restored ?? StateSlot;
+        restored = null;
+        return source;
+    }
+
     /// <summary>A second table over the same tokens, sharing every block; it must be disposed on its own.</summary>
     public BlockTable Fork()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        if (states is not null)
+            throw new NotSupportedException("A state cannot be shared.");
         var fork = new BlockTable(pool, MaxTokens) { Length = Length, count = count };
         Blocks.CopyTo(fork.blocks);
         foreach (var block in Blocks)
@@ -115,9 +141,17 @@ public sealed class BlockTable : IDisposable
         ObjectDisposedException.ThrowIf(disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, Length);
+        if (StateSlot >= 0 && tokens > 0 && tokens < Length)
+            throw new NotSupportedException("A state cannot go back.");
         while (count > BlockPool.BlocksFor(tokens))
             pool.Release(new BlockId(blocks[--count]));
         Length = tokens;
+        if (tokens > 0)
+            return;
+        restored = null;
+        if (StateSlot >= 0)
+            states!.Release(StateSlot);
+        StateSlot = -1;
     }
 
     /// <summary>Gives back all blocks.</summary>

@@ -29,14 +29,23 @@ internal sealed class PrefixCache
     private readonly HashSet<BlockId>.AlternateLookup<Wanted> lookup;
     private long last;
 
+    private readonly SnapshotCache? snapshots;
+
     /// <summary>Creates an empty cache over a pool's blocks.</summary>
-    public PrefixCache(BlockPool pool)
+    /// <param name="pool">The blocks.</param>
+    /// <param name="snapshots">Of the states of a model with recurrent blocks: only blocks up to one of them are of use. Null for another model.</param>
+    public PrefixCache(BlockPool pool, SnapshotCache? snapshots = null)
     {
         this.pool = pool;
+        this.snapshots = snapshots;
         contents = new(pool.TotalCount);
         blocks = new(contents);
         lookup = blocks.GetAlternateLookup<Wanted>();
-        pool.Overwritten = block => blocks.Remove(block);
+        pool.Overwritten = block =>
+        {
+            blocks.Remove(block);
+            snapshots?.Forget(contents.Number(block));
+        };
     }
 
     /// <summary>Blocks that can be found.</summary>
@@ -47,17 +56,25 @@ internal sealed class PrefixCache
     /// <param name="prompt">How many of them, the first, are its prompt's.</param>
     /// <param name="table">Receives the blocks.</param>
     /// <param name="position">Before the first.</param>
-    public PrefixPosition Match(ReadOnlySpan<int> tokens, int prompt, BlockTable table, PrefixPosition position = default)
+    /// <param name="known">Blocks that were found, also those of no use for want of a state.</param>
+    public PrefixPosition Match(ReadOnlySpan<int> tokens, int prompt, BlockTable table, PrefixPosition position, out int known)
     {
+        var last = position; // with a snapshot
         while (tokens.Length >= BlockSize && lookup.TryGetValue(new(position.Contents, tokens[..BlockSize], prompt), out var block))
         {
             table.Adopt(block);
             position = new(position.Blocks + 1, contents.Number(block));
+            if (snapshots?.Has(position.Contents) == true)
+                last = position;
             tokens = tokens[BlockSize..];
             prompt -= BlockSize;
         }
 
-        return position;
+        known = position.Blocks;
+        if (snapshots is null)
+            return position;
+        table.Truncate(last.Blocks * BlockSize);
+        return last;
     }
 
     /// <summary>Makes the whole blocks of a sequence known.</summary>
@@ -91,6 +108,7 @@ internal sealed class PrefixCache
         foreach (var block in blocks)
             pool.Forget(block);
         blocks.Clear();
+        snapshots?.Clear();
     }
 
     /// <summary>A block that is looked for.</summary>

@@ -39,7 +39,7 @@ internal static class RotaryLength
     /// </summary>
     public static int KeysOf(ModelDescription model, int prompt)
     {
-        var scalings = model.Layers.Where(layer => Counts(layer.Attention.Rotary)).Select(layer => layer.Attention.Rotary!.Scaling!).Distinct().ToList();
+        var scalings = model.Attentions.Where(attention => Counts(attention.Rotary)).Select(attention => attention.Rotary!.Scaling!).Distinct().ToList();
         return scalings.TrueForAll(scaling => prompt <= scaling.OriginalContextLength) ? 0
             : scalings is [{ Kind: RotaryScalingKind.DynamicSteps } only] ? (int)Steps((double)prompt / only.OriginalContextLength)
             : prompt;

@@ -59,6 +59,18 @@ internal class Request : IComparable<Request>
     /// <summary>Blocks that the prefix cache knows.</summary>
     public PrefixPosition Position { get; set; }
 
+    /// <summary>Snapshots of its state that submitted steps make and that cannot be found yet.</summary>
+    public List<StateSnapshot> Snapshots { get; } = [];
+
+    /// <summary>Tokens after which its state is wanted: another request began with them, too, and found none.</summary>
+    public int SharedTokens { get; set; }
+
+    /// <summary>Slot of the snapshot that it starts from, until it has been read.</summary>
+    public int? HeldSnapshot { get; set; }
+
+    /// <summary>Contents of the snapshot of tokens that it drew: the next one takes its place. 0 for none.</summary>
+    public long DrawnSnapshot { get; set; }
+
     /// <summary>Tokens that it found in the prefix cache when it started.</summary>
     public int? CachedTokens { get; set; }
 

@@ -42,21 +42,35 @@ internal readonly record struct StepLimits(int Tokens, int Sequences, int LogitR
 /// line never gives way, so something always finishes; and whoever arrives later than that is behind for good, so nobody starves.
 /// <para>Not thread-safe.</para>
 /// </remarks>
-/// <param name="pool">The cache's blocks.</param>
-/// <param name="limits">Sizes of a step.</param>
-/// <param name="tellsDrawnApart"><see cref="Backends.StepProgram.TellsDrawnApart"/>.</param>
-/// <param name="keysOf">A number for what keys depend on beside tokens, from the length of a prompt; null where that is nothing.</param>
-internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDrawnApart, Func<int, int>? keysOf = null)
+internal sealed class Scheduler
 {
     /// <summary>A step of priority is worth having arrived this much earlier: 10 seconds.</summary>
     public const long PriorityTicks = 10 * TimeSpan.TicksPerSecond;
 
-    private readonly PrefixCache cache = new(pool);
+    private readonly BlockPool pool;
+    private readonly StepLimits limits;
+    private readonly bool tellsDrawnApart;
+    private readonly Func<int, int>? keysOf;
+    private readonly PrefixCache cache;
+    private readonly RequestSnapshots? snapshots;
     private readonly SortedSet<Request> waiting = [];
     private readonly List<Request> running = []; // in line
     private readonly List<Share> shares = [];
     private int tokensLeft;
     private int rowsLeft;
+
+    /// <summary>Creates a scheduler without requests.</summary>
+    /// <param name="pool">The cache's blocks.</param>
+    /// <param name="limits">Sizes of a step.</param>
+    /// <param name="tellsDrawnApart"><see cref="Backends.StepProgram.TellsDrawnApart"/>.</param>
+    /// <param name="keysOf">A number for what keys depend on beside tokens, from the length of a prompt; null where that is nothing.</param>
+    /// <param name="states">Slots of the states of a model with recurrent blocks; null for another model.</param>
+    public Scheduler(BlockPool pool, StepLimits limits, bool tellsDrawnApart, Func<int, int>? keysOf = null, StatePool? states = null)
+    {
+        (this.pool, this.limits, this.tellsDrawnApart, this.keysOf) = (pool, limits, tellsDrawnApart, keysOf);
+        snapshots = states is null ? null : new(states);
+        cache = new(pool, snapshots?.Cache);
+    }
 
     /// <summary>Requests without blocks.</summary>
     public int WaitingCount => waiting.Count;
@@ -73,6 +87,12 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
     /// <summary>Tokens of those that were found.</summary>
     public long PrefixHits { get; private set; }
 
+    /// <summary>Snapshots of states that can be found.</summary>
+    internal int SnapshotCount => snapshots?.Cache.Count ?? 0;
+
+    /// <summary>Slots of snapshots that hold nothing.</summary>
+    internal int FreeSnapshotSlots => snapshots?.Cache.FreeCount ?? 0;
+
     /// <summary>Takes in a new request.</summary>
     public void Add(Request request) => waiting.Add(request);
 
@@ -84,6 +104,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
         else
             running.Remove(request);
         request.State = RequestState.Finished;
+        snapshots?.Drop(request);
         request.Table.Dispose();
     }
 
@@ -135,6 +156,14 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
         if (request.State == RequestState.Running)
         {
             var known = CollectionsMarshal.AsSpan(request.Tokens)[..Math.Min(request.Tokens.Count, request.Table.Length)];
+            snapshots?.Started(request);
+            while (request.Snapshots is [var snapshot, ..] && snapshot.Tokens <= known.Length)
+            {
+                request.Position = cache.Add(known[..snapshot.Tokens], PromptOf(request), request.Table, request.Position);
+                snapshots!.Publish(request, snapshot);
+                request.Snapshots.RemoveAt(0);
+            }
+
             request.Position = cache.Add(known, PromptOf(request), request.Table, request.Position);
         }
     }
@@ -172,6 +201,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
 
         var rows = request.WantsPromptLogits && first < request.PromptLength ? LogitRows.All : ends ? LogitRows.Last : LogitRows.None;
         var share = new Share(request, first, count, rows);
+        snapshots?.Plan(request, first, count);
         shares.Add(share);
         tokensLeft -= count;
         rowsLeft -= share.RowCount;
@@ -200,6 +230,7 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
     private void Withdraw(Request request)
     {
         running.Remove(request);
+        snapshots?.Drop(request);
         request.Table.Truncate(0);
         request.State = RequestState.Waiting;
         waiting.Add(request);
@@ -209,11 +240,16 @@ internal sealed class Scheduler(BlockPool pool, StepLimits limits, bool tellsDra
     private bool TryStart(Request request)
     {
         // The last token is computed in any case: its logits are wanted.
-        request.Position = request.WantsPromptLogits
-            ? Beginning(request)
-            : cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], PromptOf(request), request.Table, Beginning(request));
+        request.Position = Beginning(request);
+        if (!request.WantsPromptLogits)
+        {
+            request.Position = cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], PromptOf(request), request.Table, request.Position, out var known);
+            snapshots?.Start(request, known);
+        }
+
         if (running.Count > 0 && Needs(request) + running.Sum(Needs) + running.Count > pool.FreeCount)
         {
+            snapshots?.Drop(request);
             request.Table.Truncate(0);
             return false;
         }

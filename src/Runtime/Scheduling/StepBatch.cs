@@ -26,6 +26,9 @@ public sealed class StepBatch
         SequenceStarts = Pinned(maxSequences + 1);
         PromptEnds = Pinned(maxSequences);
         PromptLengths = Pinned(maxSequences);
+        StateSlots = Pinned(maxSequences);
+        StateSources = Pinned(maxSequences);
+        Snapshots = Pinned(maxTokens);
         BlockTables = Pinned(maxSequences * maxBlocks);
         LogitRows = Pinned(maxLogitRows);
         Samplers = new Sampler?[maxLogitRows];
@@ -79,6 +82,15 @@ public sealed class StepBatch
     /// <summary>[B] tokens of the prompt that each sequence began with, whichever of them are in this step.</summary>
     internal int[] PromptLengths { get; }
 
+    /// <summary>[B] slot in which each sequence's state is after the step; −1 where the model keeps none.</summary>
+    internal int[] StateSlots { get; }
+
+    /// <summary>[B] slot in which each sequence's state is before the step; −1 for a sequence that begins.</summary>
+    internal int[] StateSources { get; }
+
+    /// <summary>[N] slot that receives a copy of the state after each token; −1 for almost all.</summary>
+    internal int[] Snapshots { get; }
+
     /// <summary>[B, MaxBlocks] cache blocks of each sequence, in order.</summary>
     internal int[] BlockTables { get; }
 
@@ -111,6 +123,10 @@ public sealed class StepBatch
     /// <param name="promptLength">Tokens of the sequence's whole prompt; 0 for those up to here that were not drawn.</param>
     public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null, int promptLength = 0)
     {
+        Snapshots.AsSpan(TokenCount, tokens.Length).Fill(-1);
+        StateSlots[SequenceCount] = table.StateSlot;
+        var source = table.TakeStateSource();
+        StateSources[SequenceCount] = firstPosition == 0 ? -1 : source;
         tokens.CopyTo(TokenIds.AsSpan(TokenCount));
         table.Blocks.CopyTo(BlockTables.AsSpan(SequenceCount * MaxBlocks, MaxBlocks));
         SequenceStarts[SequenceCount] = TokenCount;
@@ -131,6 +147,16 @@ public sealed class StepBatch
         PromptEnds[SequenceCount] = TokenCount - drawn;
         PromptLengths[SequenceCount] = promptLength > 0 ? promptLength : firstPosition + tokens.Length - drawn;
         SequenceStarts[++SequenceCount] = TokenCount;
+    }
+
+    /// <summary>The sequence added last copies its state on the way.</summary>
+    /// <param name="snapshot">After which token, and where to; ignored if the token is not among those added.</param>
+    internal void Snapshot(StateSnapshot snapshot)
+    {
+        var first = SequenceStarts[SequenceCount - 1];
+        var index = first + snapshot.Tokens - 1 - Positions[first];
+        if (index >= first && index < TokenCount)
+            Snapshots[index] = snapshot.Slot;
     }
 
     private static int[] Pinned(int length) => GC.AllocateArray<int>(length, pinned: true);

@@ -65,7 +65,7 @@ public sealed class Engine : IDisposable
         this.options.Validate();
         this.model = model;
         program = model.Program;
-        scheduler = new(model.Blocks, model.Limits, model.Program.TellsDrawnApart, model.KeysOf);
+        scheduler = new(model.Blocks, model.Limits, model.Program.TellsDrawnApart, model.KeysOf, model.States);
         pace = new(this.options.StepTime, model.Limits.Tokens);
         statistics = new(0, 0, model.Blocks.TotalCount, 0, 0, 0, 0, 0);
         metrics = new(this.options.ModelName, () => Statistics);
@@ -113,7 +113,7 @@ public sealed class Engine : IDisposable
         try
         {
             var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - prompt.Length));
-            var request = new GenerationRequest(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength), Stopwatch.GetTimestamp());
+            var request = new GenerationRequest(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength, model.States), Stopwatch.GetTimestamp());
             lock (gate)
             {
                 ThrowIfClosed();

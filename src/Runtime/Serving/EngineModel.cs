@@ -14,8 +14,9 @@ namespace Weft.Serving;
 /// <param name="EosTokens">Tokens that end a generation.</param>
 /// <param name="FinalNorm">Between the hidden states and the head; null for none.</param>
 /// <param name="Tokenizer">Makes text of tokens; null for none.</param>
+/// <param name="States">Slots of its states, all free; null for a model without recurrent blocks.</param>
 internal sealed record EngineModel(
-    StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, HiddenNorm? FinalNorm, Tokenizer? Tokenizer)
+    StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, HiddenNorm? FinalNorm, Tokenizer? Tokenizer, StatePool? States = null)
 {
     /// <summary>What the scheduler tells keys apart by.</summary>
     public Func<int, int>? KeysOf { get; init; }

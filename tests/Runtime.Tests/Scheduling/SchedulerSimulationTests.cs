@@ -8,7 +8,8 @@ namespace Weft.Runtime.Tests.Scheduling;
 /// The scheduler, the block tables and the prefix cache under random arrivals, cancellations and step failures, with a device of one number a
 /// slot: the slot of position t holds a hash of tokens 0 to t, and where that is told apart, of which were drawn. A step checks that all positions before its own hold what they should, so a
 /// block that is shared wrongly, overwritten too early or not filled is found at once; and the next token is a function of that hash, so a
-/// sequence that gave way and came back must continue as if nothing had happened.
+/// sequence that gave way and came back must continue as if nothing had happened. Where there are recurrent blocks, the slot of a sequence's state holds
+/// the same hash of all its tokens, and so do snapshots: a step checks what it starts from.
 /// </summary>
 [TestFixture]
 public sealed class SchedulerSimulationTests
@@ -24,6 +25,18 @@ public sealed class SchedulerSimulationTests
         Assert.That(simulation.Events, Is.GreaterThan(200_000));
         Assert.That(simulation.Finished, Is.GreaterThan(500));
         Assert.That(simulation.Scheduler.PrefixHits, Is.Positive, "system prompts are shared");
+        if (blocks < 100)
+            Assert.That(simulation.Scheduler.Preemptions, Is.Positive, "a small cache makes sequences give way");
+    }
+
+    [Test]
+    public void Every_sequence_starts_from_its_own_state_or_a_snapshot_of_the_same_tokens(
+        [Values(1, 2)] int seed, [Values(12, 23, 200)] int blocks, [Values(0, 1, 5, 40)] int snapshots, [Values] bool runsAhead, [Values] bool tellsDrawnApart)
+    {
+        var simulation = new Simulation(seed, blocks, runsAhead, tellsDrawnApart, snapshots);
+        simulation.Run(60_000);
+        Assert.That(simulation.Finished, Is.GreaterThan(150));
+        Assert.That(simulation.Scheduler.PrefixHits, snapshots == 0 ? Is.Zero : Is.Positive);
         if (blocks < 100)
             Assert.That(simulation.Scheduler.Preemptions, Is.Positive, "a small cache makes sequences give way");
     }
@@ -69,6 +82,8 @@ public sealed class SchedulerSimulationTests
         private readonly Random random;
         private readonly BlockPool pool;
         private readonly ulong[] slots;
+        private readonly StatePool? states;
+        private readonly ulong[] stateSlots = [];
         private readonly bool runsAhead;
         private readonly bool tellsDrawnApart;
         private readonly Queue<int[]> answered = [];
@@ -78,14 +93,20 @@ public sealed class SchedulerSimulationTests
         private long next;
         private long step;
 
-        public Simulation(int seed, int blocks, bool runsAhead, bool tellsDrawnApart)
+        public Simulation(int seed, int blocks, bool runsAhead, bool tellsDrawnApart, int? snapshots = null)
         {
+            if (snapshots is { } count)
+            {
+                states = new(MaxSequences, count);
+                stateSlots = new ulong[MaxSequences + count];
+            }
+
             random = new(seed);
             pool = new(blocks);
             slots = new ulong[blocks * BlockPool.BlockSize];
             this.runsAhead = runsAhead;
             this.tellsDrawnApart = tellsDrawnApart;
-            Scheduler = new(pool, new(MaxTokens, MaxSequences, MaxSequences + 3), tellsDrawnApart);
+            Scheduler = new(pool, new(MaxTokens, MaxSequences, MaxSequences + 3), tellsDrawnApart, states: states);
             systemPrompts = [.. Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, random.Next(20, 70)).Select(_ => random.Next(100)).ToArray())];
         }
 
@@ -114,6 +135,8 @@ public sealed class SchedulerSimulationTests
             CheckBlocks();
             Assert.That(pool.FreeCount, Is.EqualTo(pool.TotalCount), "nothing leaks");
             Assert.That((Scheduler.WaitingCount, Scheduler.Running.Count), Is.EqualTo((0, 0)));
+            Assert.That(states is null || states.FreeCount == states.Sequences, Is.True, "every state's slot is free");
+            Assert.That(states is null || Scheduler.SnapshotCount + Scheduler.FreeSnapshotSlots == states.Snapshots, Is.True, "every snapshot's slot is accounted for");
         }
 
         private void Arrive()
@@ -128,7 +151,7 @@ public sealed class SchedulerSimulationTests
             var maxTokens = random.Next(1, Math.Min(50, longest - prompt.Length) + 1);
             var priority = random.Next(10) == 0 ? random.Next(-2, 3) : 0;
             // The clock is the number of the step; a step of priority is worth 50 of them here.
-            var request = new Request(prompt, maxTokens, new BlockTable(pool, longest), step + (priority * 50), next++)
+            var request = new Request(prompt, maxTokens, new BlockTable(pool, longest, states), step + (priority * 50), next++)
             {
                 WantsPromptLogits = random.Next(20) == 0,
             };
@@ -160,6 +183,7 @@ public sealed class SchedulerSimulationTests
                 pending = null;
                 Scheduler.Restart();
                 Array.Fill(slots, ulong.MaxValue);
+                Array.Fill(stateSlots, ulong.MaxValue);
                 return;
             }
 
@@ -183,6 +207,8 @@ public sealed class SchedulerSimulationTests
         private List<(Request Request, int Token)> Compute(List<Share> shares)
         {
             var drawn = new List<(Request, int)>();
+            if (states is not null)
+                ComputeStates(shares);
             foreach (var share in shares)
             {
                 var request = share.Request;
@@ -203,6 +229,36 @@ public sealed class SchedulerSimulationTests
             }
 
             return drawn;
+        }
+
+        /// <summary>All of a step's sequences run at once: none may read what another writes.</summary>
+        private void ComputeStates(List<Share> shares)
+        {
+            var before = shares.ConvertAll(share => share.Request.Table.TakeStateSource() is var source && share.First == 0 ? 0 : stateSlots[source]);
+            var written = new HashSet<int>();
+            foreach (var (share, start) in shares.Zip(before))
+            {
+                var (request, hash) = (share.Request, start);
+                for (var position = 0; position < share.First + share.Count; position++)
+                {
+                    if (position == 0)
+                        hash = 0;
+                    if (position == share.First && hash != start)
+                        Assert.Fail($"request {request.Id} goes on at {position} from another state");
+                    var token = position < request.Tokens.Count ? request.Tokens[position] : pending!.Value.Drawn.Single(d => d.Request == request).Token;
+                    hash = Hash(request, position, hash, token);
+                    foreach (var snapshot in request.Snapshots.Where(snapshot => snapshot.Tokens == position + 1 && position >= share.First))
+                        Write(snapshot.Slot, hash);
+                }
+
+                Write(request.Table.StateSlot, hash);
+            }
+
+            void Write(int slot, ulong hash)
+            {
+                Assert.That(written.Add(slot), Is.True, "two sequences write one slot");
+                stateSlots[slot] = hash;
+            }
         }
 
         private void CheckContents(Request request)

@@ -50,7 +50,7 @@ internal sealed class DeepSeekV2() : ExpertLayout(
         var model = Describe(config, new(ContextLength: isThird ? 4096 : 2048, KeyValueHeads: null) { HeadSize = turned }, bias, bias, _ => null);
         model = WithLayers(model, (layer, _) => layer with
         {
-            Attention = layer.Attention with
+            Attention = layer.Attention! with
             {
                 KeyValueHeads = 1,
                 HeadSize = turned + latent.Rank,
@@ -71,7 +71,7 @@ internal sealed class DeepSeekV2() : ExpertLayout(
 
     /// <summary>V3's checkpoints hold one more layer, which predicts the token after the next while training.</summary>
     public override bool IsIgnored(string sourceName, ModelDescription model) =>
-        (sourceName.StartsWith($"model.layers.{model.Layers.Count}.", StringComparison.Ordinal) && model.Layers[^1].FeedForward.Experts is { SelectionBias: true }) || base.IsIgnored(sourceName, model);
+        (sourceName.StartsWith($"model.layers.{model.Layers.Count}.", StringComparison.Ordinal) && model.Layers[^1].FeedForward?.Experts is { SelectionBias: true }) || base.IsIgnored(sourceName, model);
 
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)

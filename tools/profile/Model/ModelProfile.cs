@@ -74,7 +74,7 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
     {
         var random = new Random(TokenSeed);
         var tokens = Enumerable.Range(0, size.Before + size.TokensEach).Select(_ => random.Next(model.Header.Model.VocabularySize)).ToArray();
-        var table = new BlockTable(model.Blocks, model.ContextLength);
+        var table = new BlockTable(model.Blocks, model.ContextLength, model.States);
         try
         {
             if (!table.TryExtend(tokens.Length, out _))
