@@ -27,6 +27,14 @@ struct QuickGelu {
   __device__ static float apply(float x) { return x / (1.0f + __expf(-1.702f * x)); }
 };
 
+struct Sigmoid {
+  __device__ static float apply(float x) { return 1.0f / (1.0f + __expf(-x)); }
+};
+
+struct Tanh {
+  __device__ static float apply(float x) { return tanhf(x); }
+};
+
 struct Relu {
   __device__ static float apply(float x) { return fmaxf(x, 0.0f); }
 };

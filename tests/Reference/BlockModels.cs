@@ -13,7 +13,7 @@ public static class BlockModels
         ["layer norm"] = model => Norms(model, Layer),
         ["layer norm without bias"] = model => Norms(model, Layer with { Bias = false }),
         ["layer norm without weight"] = model => Norms(model, Layer with { Bias = false, Weightless = true }),
-        ["positions"] = model => Layers(model, layer => layer with { Attention = layer.Attention with { Rotary = null } }) with { Embedding = new() { Positions = 256 } },
+        ["positions"] = model => Layers(model, layer => layer with { Attention = layer.Attention! with { Rotary = null } }) with { Embedding = new() { Positions = 256 } },
         ["embedding scale and norm"] = model => model with { Embedding = new() { Scale = 5.5f, Norm = Layer } },
         ["narrow embedding"] = model => model with { Embedding = new() { Width = 40, Positions = 256 }, Head = new() { Tied = true } },
         ["plain feed-forward"] = model => Feed(model, feed => feed with { Plain = true, Bias = true, Activation = Activation.GeluTanh }),
@@ -74,8 +74,22 @@ public static class BlockModels
         {
             IntermediateSize = 50, Activation = Activation.Relu, Plain = true, Bias = true, Experts = new() { Count = 4, Active = 2, Normalized = true, SharedSize = 20 },
         }),
-        ["windows by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { Window = i == 0 ? 9 : null } }),
-        ["heads by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention with { KeyValueHeads = i == 0 ? 4 : 1 } }),
+        ["averages"] = model => Mixed(model, new() { Kind = TimeMixKind.Average, Width = 72 }),
+        ["static decay"] = model => Mixed(model, new() { Kind = TimeMixKind.StaticDecay, Width = 60, HeadSize = 20, Norm = Layer }),
+        ["dynamic decay"] = model => Mixed(model, new() { Kind = TimeMixKind.DynamicDecay, Width = 64, HeadSize = 32, Norm = Layer, MixRank = 6, DecayRank = 10 }),
+        ["delta rule"] = model => Layers(Mixed(model, new() { Kind = TimeMixKind.DeltaRule, Width = 64, HeadSize = 16, Norm = Layer, DecayRank = 8, RateRank = 12, GateRank = 20 }),
+            (layer, i) => layer with { TimeMix = layer.TimeMix! with { ValueRank = i == 0 ? 0 : 5 } }),
+        ["selective state space"] = model => Spaces(model, new() { Kind = StateSpaceKind.Selective, Width = 100, StateSize = 16, Convolution = 4, ConvolutionBias = true, StepRank = 7 }),
+        ["biased selective state space"] = model => Spaces(model, new() { Kind = StateSpaceKind.Selective, Width = 48, StateSize = 11, Convolution = 2, Bias = true, StepRank = 3 }),
+        ["dual state space"] = model => Spaces(model, new() { Kind = StateSpaceKind.Dual, Width = 96, StateSize = 24, Convolution = 4, ConvolutionBias = true, Heads = 6, Groups = 2, Norm = Rms }),
+        ["biased dual state space"] = model => Spaces(model, new()
+        {
+            Kind = StateSpaceKind.Dual, Width = 80, StateSize = 17, Convolution = 3, Bias = true, Heads = 4, Groups = 1, Norm = Rms, StepMin = 0.3f, StepMax = 1.2f,
+        }),
+        ["time mixing beside attention"] = model => Layers(
+            Mixed(model, new() { Kind = TimeMixKind.Average, Width = 64 }), (layer, i) => i == 0 ? layer : layer with { TimeMix = null, Attention = model.Layers[i].Attention }),
+        ["windows by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention! with { Window = i == 0 ? 9 : null } }),
+        ["heads by layer"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention! with { KeyValueHeads = i == 0 ? 4 : 1 } }),
     };
 
     /// <summary>What is special about each.</summary>
@@ -90,8 +104,21 @@ public static class BlockModels
 
     private static ModelDescription Layers(ModelDescription model, Func<LayerDescription, LayerDescription> change) => Layers(model, (layer, _) => change(layer));
 
+    private static ModelDescription Mixed(ModelDescription model, TimeMixDescription mix) => Layers(model, layer => layer with
+    {
+        Attention = null,
+        TimeMix = mix,
+        FeedForward = new()
+        {
+            Plain = true, IntermediateSize = 90, Activation = Activation.ReluSquared, TokenShift = true, Receptance = mix.Kind != TimeMixKind.DeltaRule,
+        },
+    });
+
+    private static ModelDescription Spaces(ModelDescription model, StateSpaceDescription space) =>
+        Layers(model, layer => layer with { Attention = null, StateSpace = space, FeedForward = null, FeedForwardNorm = null });
+
     private static ModelDescription Attention(ModelDescription model, Func<AttentionDescription, AttentionDescription> change) =>
-        Layers(model, layer => layer with { Attention = change(layer.Attention) });
+        Layers(model, layer => layer with { Attention = change(layer.Attention!) });
 
     private static ModelDescription Latent(ModelDescription model, int size, LatentDescription latent) => Attention(model, attention => attention with
     {
@@ -103,7 +130,7 @@ public static class BlockModels
     });
 
     private static ModelDescription Feed(ModelDescription model, Func<FeedForwardDescription, FeedForwardDescription> change) =>
-        Layers(model, layer => layer with { FeedForward = change(layer.FeedForward) });
+        Layers(model, layer => layer with { FeedForward = change(layer.FeedForward!) });
 
     private static ModelDescription Norms(ModelDescription model, NormDescription norm) =>
         Layers(model, layer => layer with { AttentionNorm = norm, FeedForwardNorm = norm }) with { FinalNorm = norm };

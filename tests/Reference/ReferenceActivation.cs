@@ -14,6 +14,8 @@ public static class ReferenceActivation
         Activation.Relu => Math.Max(x, 0),
         Activation.ReluSquared => Math.Max(x, 0) * Math.Max(x, 0),
         Activation.QuickGelu => x / (1 + Math.Exp(-1.702 * x)),
+        Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
+        Activation.Tanh => Math.Tanh(x),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, null),
     };
 

@@ -5,7 +5,7 @@ namespace Weft.Reference;
 /// <summary>A whole model, one sequence from position 0, without a cache: the definition that backends are tested against.</summary>
 /// <param name="model">What to compute.</param>
 /// <param name="tensors">Every tensor that <see cref="TensorSchema"/> asks for, row-major.</param>
-public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary<string, double[]> tensors)
+public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary<string, double[]> tensors)
 {
     /// <summary>Tokens of the prompt, where that makes a difference; 0 for all.</summary>
     public int PromptLength { get; init; }
@@ -36,18 +36,20 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
         {
             var (layer, prefix) = (model.Layers[i], TensorSchema.Layer(i));
             var normed = Norm(x, prefix + "attention_norm", layer.AttentionNorm);
-            var attention = Norm(Attention(normed, positions, layer.Attention, prefix + "attention."), prefix + "attention_output_norm", layer.AttentionOutputNorm);
+            var attention = Norm(Mixing(normed, positions, layer, prefix), prefix + "attention_output_norm", layer.AttentionOutputNorm);
             if (layer.Parallel)
             {
                 var other = layer.FeedForwardNorm is null ? normed : Norm(x, prefix + "feed_forward_norm", layer.FeedForwardNorm);
-                var feedForward = Norm(FeedForward(other, layer.FeedForward, prefix + "feed_forward."), prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm);
+                var feedForward = Norm(FeedForward(other, layer.FeedForward!, prefix + "feed_forward."), prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm);
                 x = Add(1, Add(layer.ResidualScale ?? 1, x, attention), feedForward);
                 continue;
             }
 
             x = Norm(Add(layer.ResidualScale ?? 1, x, attention), prefix + "attention_sum_norm", layer.AttentionSumNorm);
+            if (layer.FeedForward is not { } block)
+                continue;
             normed = Norm(x, prefix + "feed_forward_norm", layer.FeedForwardNorm);
-            var second = Norm(FeedForward(normed, layer.FeedForward, prefix + "feed_forward."), prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm);
+            var second = Norm(FeedForward(normed, block, prefix + "feed_forward."), prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm);
             x = Norm(Add(layer.ResidualScale ?? 1, x, second), prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm);
         }
 
@@ -70,6 +72,13 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
             x[i] += tensors[TensorSchema.Positions][i];
         return Norm(x, TensorSchema.EmbeddingNorm, embedding.Norm);
     }
+
+    private double[] Mixing(double[] x, int[] positions, LayerDescription layer, string prefix) => layer switch
+    {
+        { TimeMix: { } mix } => TimeMix(x, mix, prefix + "time_mix."),
+        { StateSpace: { } space } => StateSpace(x, space, prefix + "state_space."),
+        _ => Attention(x, positions, layer.Attention!, prefix + "attention."),
+    };
 
     private double[] Attention(double[] x, int[] positions, AttentionDescription attention, string prefix)
     {
@@ -100,7 +109,8 @@ public sealed class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary
     }
 
     private double[] FeedForward(double[] x, FeedForwardDescription block, string prefix) =>
-        block.Experts is { } experts ? Mixture(x, block, experts, prefix) : Projections(x, block, prefix);
+        block.Experts is { } experts ? Mixture(x, block, experts, prefix)
+        : block.TokenShift ? ShiftedFeedForward(x, block, prefix) : Projections(x, block, prefix);
 
     private double[] Mixture(double[] x, FeedForwardDescription block, ExpertsDescription experts, string prefix)
     {

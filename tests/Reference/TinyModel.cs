@@ -91,7 +91,8 @@ public sealed class TinyModel : IDisposable
 
             var count = tensor.Shape.Aggregate(1, (a, b) => a * b);
             var spread = tensor.Shape.Count == 1 ? 0.2 : scale * 1.2 / Math.Sqrt(tensor.Shape[^1]);
-            var mean = tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal) ? 1.0 : 0.0;
+            // Norms keep about what they get, and states forget as they go.
+            var mean = tensor.Name.EndsWith("norm.weight", StringComparison.Ordinal) ? 1.0 : tensor.Name.EndsWith(".decay", StringComparison.Ordinal) ? -1.0 : 0.0;
             var (bytes, values) = Encode(Enumerable.Range(0, count).Select(_ => mean + (spread * Normal(random))), tensor.DataType);
             model.Weights[tensor.Name] = values;
             writer.Begin(tensor.Name);

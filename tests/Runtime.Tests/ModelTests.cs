@@ -39,7 +39,7 @@ public sealed class ModelTests
         using var tiny = TinyModel.Create(Shapes.GetValueOrDefault(shape) ?? BlockModels.Describe(shape));
         var tokens = Tokens(tiny, 150);
         var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
-        var isMixture = tiny.Description.Layers.Any(layer => layer.FeedForward.Experts is not null);
+        var isMixture = tiny.Description.Layers.Any(layer => layer.FeedForward?.Experts is not null);
         foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
         {
             foreach (var (cache, tolerance) in new[] { (DataType.Float32, 3e-6), (DataType.Float16, 2e-3), (DataType.BFloat16, 2e-2) })

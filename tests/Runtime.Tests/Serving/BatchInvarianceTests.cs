@@ -11,6 +11,24 @@ public sealed class BatchInvarianceTests
     public void A_request_draws_the_same_whatever_runs_beside_it([Values(1, 2)] int seed, [Values(DataType.BFloat16, DataType.Float16)] DataType type)
     {
         using var tiny = TinyModel.Create(TinyModel.Describe(vocabulary: 500, window: seed == 2 ? 40 : null), type);
+        DrawsTheSame(tiny, seed);
+    }
+
+    /// <summary>Among them chunks of prompts that go on from a state, sequences that lose theirs, and others that start from a snapshot.</summary>
+    [TestCase("averages")]
+    [TestCase("dynamic decay")]
+    [TestCase("delta rule")]
+    [TestCase("selective state space")]
+    [TestCase("dual state space")]
+    [TestCase("time mixing beside attention")]
+    public void A_request_of_a_recurrent_model_draws_the_same_whatever_runs_beside_it(string name)
+    {
+        using var tiny = TinyModel.Create(BlockModels.Describe(name) with { VocabularySize = 500 });
+        DrawsTheSame(tiny, 1);
+    }
+
+    private static void DrawsTheSame(TinyModel tiny, int seed)
+    {
         using var model = Model.Load(tiny.Path, new() { MaxSequences = 12, CacheTokens = 600, MaxTokensPerStep = 64, Threads = 2 });
         using var engine = new Engine(model, new() { StepTime = TimeSpan.FromMilliseconds(1) });
         // On a busy machine requests may come slower than they end, and none gives way; the next round's load is another.

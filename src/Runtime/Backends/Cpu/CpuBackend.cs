@@ -14,7 +14,8 @@ namespace Weft.Backends.Cpu;
 /// <param name="CacheType">Element type of the key/value cache.</param>
 /// <param name="CacheBlocks">Blocks of the cache.</param>
 /// <param name="MaxPositions">Longest sequence.</param>
-internal sealed record CpuOptions(InstructionSet Instructions, int Threads, DataType CacheType, int CacheBlocks, int MaxPositions);
+/// <param name="StateSlots">Slots of the states of recurrent blocks.</param>
+internal sealed record CpuOptions(InstructionSet Instructions, int Threads, DataType CacheType, int CacheBlocks, int MaxPositions, int StateSlots);
 
 /// <summary>Chooses the compiled body of the kernels: vector width by the machine, cache format by the user.</summary>
 internal static class CpuBackend

@@ -16,7 +16,7 @@ using Weft.Weights;
 namespace Weft.Backends.Cpu;
 
 /// <summary>A graph on the CPU: every node bound to addresses once, then run in order with the items of each spread over the threads.</summary>
-internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
+internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepProgram
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
     where TCache : struct, ICacheFormat
@@ -27,6 +27,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
     private readonly CpuOptions options;
     private readonly NativeBuffer arena;
     private readonly CpuKvCache cache;
+    private readonly NativeBuffer states;
     private readonly Dictionary<(RotaryDescription, int), RotaryTable> rotaryTables = [];
     private readonly List<NativeBuffer> constants = [];
     private readonly Dictionary<FeedForwardDescription, ExpertRouting> routings = [];
@@ -44,7 +45,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         Batch = batch;
         arena = new NativeBuffer(plan.Size);
         cache = new CpuKvCache(file.Header.Model, options.CacheType, options.CacheBlocks);
-        context = new ProgramContext(batch, options.Threads, ScratchFloats(), PackedFloats());
+        states = new NativeBuffer((long)options.StateSlots * graph.StateSize * sizeof(float));
+        context = new ProgramContext(batch, options.Threads, ScratchFloats(), PackedFloats()) { States = (float*)states.Address, StateSize = graph.StateSize };
         pool = new WorkerPool(options.Threads);
         operations = [.. graph.Nodes.SelectMany(Bind, (node, operation) => (node, operation))];
         drawn = new int[batch.MaxLogitRows];
@@ -59,7 +61,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     public override DataType ActivationType => DataType.Float32;
 
-    public override long WorkingBytes => arena.Bytes + cache.Bytes;
+    public override long WorkingBytes => arena.Bytes + cache.Bytes + states.Bytes;
 
     public override bool RunsAhead => false;
 
@@ -115,6 +117,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         pool.Dispose();
         context.Dispose();
         cache.Dispose();
+        states.Dispose();
         arena.Dispose();
         foreach (var table in rotaryTables.Values)
             table.Dispose();
@@ -141,6 +144,8 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
         HeadNormNode { Attention.QueryKeyNorm.Norm: var norm } n => [new HeadNormOperation<TSimd, TVector>(
             context, n, Norm(norm, n.QueryName), Norm(norm, n.KeyName), Address(n.QueriesKeysValues))],
         AddNode n => [new AddOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
+        GateNode n => [new GateOperation<TSimd, TVector>(context, n, Address(n.Gate), Address(n.Up), Address(n.Y))],
+        RecurrentNode n => [BindRecurrent(n)],
         ExpertsNode n => BindExperts(n),
         SwitchNode n => [new SwitchOperation(context, n.X.Width, Address(n.Switch), Address(n.X), Address(n.Y))],
         ClampNode n => [new ClampOperation(context, n, Address(n.X), Address(n.Y))],
@@ -292,6 +297,7 @@ internal sealed unsafe class CpuProgram<TSimd, TVector, TCache> : StepProgram
 
     private int ScratchFloats() => graph.Nodes.OfType<AttentionNode>()
         .Select(node => AttentionKernel.ScratchFloats(node.Attention.HeadSize))
+        .Concat(graph.Nodes.OfType<DeltaRuleNode>().Select(node => HeadOperation.ScratchFloats(node.HeadSize)))
         .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
         .Concat(graph.Nodes.OfType<HeadLinearNode>().Select(node => MatMulKernel.PackedFloats(node.X.Width / node.Heads)))
         .Concat(file.Header.Tensors.Where(HasIntegers).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))

@@ -31,6 +31,12 @@ internal static unsafe class ActivationLoop<TSimd, TVector>
             case Activation.QuickGelu:
                 Run<QuickGeluFunction>(y, stride, rows, first, end, up);
                 break;
+            case Activation.Sigmoid:
+                Run<SigmoidFunction>(y, stride, rows, first, end, up);
+                break;
+            case Activation.Tanh:
+                Run<TanhFunction>(y, stride, rows, first, end, up);
+                break;
             default:
                 Run<ReluFunction>(y, stride, rows, first, end, up);
                 break;

@@ -24,6 +24,15 @@ internal sealed unsafe class ProgramContext : IDisposable
 
     public int Threads { get; }
 
+    /// <summary>[slots, <see cref="StateSize"/>] states of recurrent blocks.</summary>
+    public float* States { get; init; }
+
+    /// <summary>Numbers of a sequence's state.</summary>
+    public nint StateSize { get; init; }
+
+    /// <summary>The state in a slot.</summary>
+    public float* State(int slot) => States + (slot * StateSize);
+
     /// <summary>Packed activations of the operation that runs now, shared by all threads.</summary>
     public float* Packed => (float*)packed.Address;
 

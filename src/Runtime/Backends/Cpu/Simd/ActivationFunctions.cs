@@ -64,3 +64,21 @@ internal readonly struct ReluFunction : IActivationFunction
         where TSimd : struct, ISimd<TVector>
         where TVector : struct => TSimd.Max(x, TSimd.Zero);
 }
+
+/// <summary>1 / (1 + e⁻ˣ).</summary>
+internal readonly struct SigmoidFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => VectorMath<TSimd, TVector>.Sigmoid(x);
+}
+
+/// <summary>The hyperbolic tangent.</summary>
+internal readonly struct TanhFunction : IActivationFunction
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Apply<TSimd, TVector>(TVector x)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct => VectorMath<TSimd, TVector>.Tanh(x);
+}

@@ -36,6 +36,14 @@ internal static class VectorMath<TSimd, TVector>
         return TSimd.Divide(x, TSimd.Add(one, Exp(TSimd.Subtract(TSimd.Zero, x))));
     }
 
+    /// <summary>1 / (1 + e⁻ˣ).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Sigmoid(TVector x)
+    {
+        var one = TSimd.Broadcast(1f);
+        return TSimd.Divide(one, TSimd.Add(one, Exp(TSimd.Subtract(TSimd.Zero, x))));
+    }
+
     /// <summary>x · sigmoid(1.702·x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector QuickGelu(TVector x) =>
