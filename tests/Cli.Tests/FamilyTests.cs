@@ -33,6 +33,8 @@ public sealed class FamilyTests
     [TestCase("gpt-oss")]
     [TestCase("gpt-oss-mxfp4")]
     [TestCase("deepseek-v2")]
+    [TestCase("rwkv4")]
+    [TestCase("mamba")]
     public void A_golden_verifies_with_both_caches(string name)
     {
         var golden = Require.Golden(name);
@@ -94,7 +96,7 @@ public sealed class FamilyTests
             {
                 Layers = [.. model.Layers.Select(layer => layer with
                 {
-                    Attention = layer.Attention with { AlibiSlopes = [.. layer.Attention.AlibiSlopes!.Select(slope => 2 * slope)] },
+                    Attention = layer.Attention! with { AlibiSlopes = [.. layer.Attention.AlibiSlopes!.Select(slope => 2 * slope)] },
                 })],
             },
         };

@@ -16,6 +16,7 @@ internal static class JsonFile
         try
         {
             var json = file.Read(0, (int)file.Length);
+            SpellInfinity(json);
             CheckTexts(json);
             return JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
         }
@@ -26,6 +27,21 @@ internal static class JsonFile
         catch (JsonException exception)
         {
             throw new WeftException($"{path}: line {exception.LineNumber + 1} is not valid JSON", exception);
+        }
+    }
+
+    /// <summary>Python writes an infinite number as a word that is not JSON; a number too large for any type means the same.</summary>
+    private static void SpellInfinity(Span<byte> json)
+    {
+        var isText = false;
+        for (var i = 0; i < json.Length; i++)
+        {
+            if (json[i] == '"')
+                isText = !isText;
+            else if (isText && json[i] == '\\')
+                i++;
+            else if (!isText && json[i..].StartsWith("Infinity"u8))
+                "1e999999"u8.CopyTo(json[i..]);
         }
     }
 

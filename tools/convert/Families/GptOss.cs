@@ -39,8 +39,8 @@ internal sealed class GptOss() : LlamaLayout(
         };
         return WithLayers(model, (layer, _) => layer with
         {
-            Attention = layer.Attention with { Sinks = true },
-            FeedForward = layer.FeedForward with
+            Attention = layer.Attention! with { Sinks = true },
+            FeedForward = layer.FeedForward! with
             {
                 Activation = Activation.QuickGelu, Bias = true, Limit = (float)config.Double("swiglu_limit", Limit), Experts = experts,
             },

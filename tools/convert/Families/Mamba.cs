@@ -1,0 +1,59 @@
+using Weft.Models;
+
+namespace Weft.Convert.Families;
+
+/// <summary>Mamba (Gu and Dao 2023, arXiv 2312.00752).</summary>
+internal sealed class Mamba : StateSpaceLayout
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Architectures => ["MambaForCausalLM"];
+
+    /// <inheritdoc/>
+    public override FamilyCard Card => new("Mamba 130M to 2.8B (arXiv 2312.00752)", "byte-level BPE (GPT-NeoX)");
+
+    /// <inheritdoc/>
+    public override ModelDescription Describe(ConfigFile config)
+    {
+        var hidden = config.Int("hidden_size");
+        var isAutomatic = config.Json("time_step_rank") is null or { ValueKind: System.Text.Json.JsonValueKind.String };
+        return Describe(config, new()
+        {
+            Kind = StateSpaceKind.Selective,
+            Width = Width(config),
+            StateSize = config.Int("state_size", 16),
+            Convolution = config.Int("conv_kernel", 4),
+            StepRank = isAutomatic ? (hidden + 15) / 16 : config.Int("time_step_rank"),
+        }, isTied: true);
+    }
+
+    /// <inheritdoc/>
+    public override string SourceName(string packedName) => InLayer(packedName) switch
+    {
+        "state_space.b.weight" or "state_space.c.weight" or "state_space.step_in.weight" => Named(packedName, "x_proj.weight"),
+        "state_space.step.weight" => Named(packedName, "dt_proj.weight"),
+        "state_space.step.bias" => Named(packedName, "dt_proj.bias"),
+        _ => base.SourceName(packedName),
+    };
+
+    /// <inheritdoc/>
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
+    {
+        var stored = shelf.Take(SourceName(requirement.Name));
+        if (ModuleOf(requirement.Name) is not { } module || !module.StartsWith("state_space.", StringComparison.Ordinal))
+            return new(stored);
+        var space = model.Layers[LayerOf(requirement.Name)].StateSpace!;
+        var (i, n, rank) = (space.Width, space.StateSize, space.StepRank);
+        return module switch
+        {
+            "state_space.input" => new(OfRows(stored, 2 * i).Narrow(0, 0, i)),
+            "state_space.gate" => new(OfRows(stored, 2 * i).Narrow(0, i, i)),
+            "state_space.input_convolution" => Convolution(OfRows(stored, i), 0, i),
+            "state_space.step_in" => new(OfRows(stored, rank + (2 * n)).Narrow(0, 0, rank)),
+            "state_space.b" => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank, n)),
+            "state_space.c" => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank + n, n)),
+            _ => new(stored),
+        };
+    }
+
+    private static string Named(string packedName, string name) => Mixer.Replace("#", packedName.Split('.')[1], StringComparison.Ordinal) + name;
+}
