@@ -66,7 +66,7 @@ internal sealed class DeepSeekV2() : ExpertLayout(
         var (first, step) = (config.Int("first_k_dense_replace", 0), Math.Max(config.Int("moe_layer_freq", 1), 1));
         return WithLayers(model, (layer, i) => i < first || i % step != 0
             ? layer
-            : layer with { FeedForward = layer.FeedForward with { IntermediateSize = size, Experts = experts } });
+            : layer with { FeedForward = layer.FeedForward! with { IntermediateSize = size, Experts = experts } });
     }
 
     /// <summary>V3's checkpoints hold one more layer, which predicts the token after the next while training.</summary>
@@ -80,7 +80,7 @@ internal sealed class DeepSeekV2() : ExpertLayout(
             return new(shelf.Take($"model.layers.{requirement.Name.Split('.')[1]}.mlp.gate.e_score_correction_bias"));
         if (!requirement.Name.Contains(".attention.", StringComparison.Ordinal))
             return base.Source(requirement, model, shelf);
-        var attention = model.Layers[LayerOf(requirement.Name)].Attention;
+        var attention = model.Layers[LayerOf(requirement.Name)].Attention!;
         var latent = attention.Latent!;
         var (heads, plain, turned) = (attention.QueryHeads, latent.PlainSize, attention.HeadSize - latent.Rank);
         var module = ModuleOf(requirement.Name);
