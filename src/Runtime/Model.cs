@@ -97,6 +97,8 @@ public sealed class Model : IDisposable
     /// <summary>Slots of the states of recurrent blocks; null where there are none.</summary>
     internal StatePool? States { get; }
 
+    private int StateSlots => States is null ? 0 : States.Sequences + States.Snapshots;
+
     internal int MaxTokensPerStep { get; }
 
     internal int MaxLogitRows { get; }
@@ -179,7 +181,7 @@ public sealed class Model : IDisposable
             options.CacheType ?? (Header.Model.HasUnscaledScores ? DataType.Float32 : DataType.Float16),
             blocks,
             ContextLength,
-            States is null ? 0 : States.Sequences + States.Snapshots));
+            StateSlots));
     }
 
     private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
@@ -187,7 +189,7 @@ public sealed class Model : IDisposable
         if (options.CacheType is { } cache && options.ActivationType is { } activations && cache != activations)
             throw new WeftException("on CUDA the key/value cache has the type of the activations: give one of them");
         return CudaBackend.Compile(platform, graph, new FileWeights(file), batch, new CudaOptions(
-            options.Device.Ordinal, options.ActivationType ?? options.CacheType, blocks, ContextLength, options.BatchInvariant));
+            options.Device.Ordinal, options.ActivationType ?? options.CacheType, blocks, ContextLength, options.BatchInvariant, StateSlots));
     }
 
     /// <summary>Room for a context, and where several sequences run for that many of them, as far as a quarter of the memory goes.</summary>

@@ -2,11 +2,11 @@ using Weft.Interop;
 
 namespace Weft.Cli.Tests;
 
-/// <summary>The reference checkpoints of the LLaMA lineage through the whole CUDA path, on the software device.</summary>
+/// <summary>Reference checkpoints of the LLaMA lineage and recurrent ones through the whole CUDA path, on the software device.</summary>
 [TestFixture]
 public sealed class SimulatorTests
 {
-    private static readonly string[] Goldens = ["llama", "llama2-gqa", "llama3", "mistral", "qwen2", "deepseek-coder", "llama-yarn", "internlm"];
+    private static readonly string[] Goldens = ["llama", "llama2-gqa", "llama3", "mistral", "qwen2", "deepseek-coder", "llama-yarn", "internlm", "rwkv4"];
 
     [Test]
     public void A_golden_verifies([ValueSource(nameof(Goldens))] string golden, [Values("bf16", "f16")] string activations) =>

@@ -75,7 +75,7 @@ public static class BlockModels
             IntermediateSize = 50, Activation = Activation.Relu, Plain = true, Bias = true, Experts = new() { Count = 4, Active = 2, Normalized = true, SharedSize = 20 },
         }),
         ["averages"] = model => Mixed(model, new() { Kind = TimeMixKind.Average, Width = 72 }),
-        ["static decay"] = model => Mixed(model, new() { Kind = TimeMixKind.StaticDecay, Width = 60, HeadSize = 20, Norm = Layer }),
+        ["static decay"] = model => Mixed(model, new() { Kind = TimeMixKind.StaticDecay, Width = 72, HeadSize = 24, Norm = Layer }),
         ["dynamic decay"] = model => Mixed(model, new() { Kind = TimeMixKind.DynamicDecay, Width = 64, HeadSize = 32, Norm = Layer, MixRank = 6, DecayRank = 10 }),
         ["delta rule"] = model => Layers(Mixed(model, new() { Kind = TimeMixKind.DeltaRule, Width = 64, HeadSize = 16, Norm = Layer, DecayRank = 8, RateRank = 12, GateRank = 20 }),
             (layer, i) => layer with { TimeMix = layer.TimeMix! with { ValueRank = i == 0 ? 0 : 5 } }),

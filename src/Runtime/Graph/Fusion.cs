@@ -100,10 +100,10 @@ public static class Fusion
         };
     }
 
-    /// <summary>Rounds what products read of the residual stream, for backends that keep the stream more exactly than products read.</summary>
+    /// <summary>Rounds what products read of the residual stream and of what recurrent blocks read, too, for backends that keep both more exactly than products read.</summary>
     public static StepGraph RoundInputs(StepGraph graph)
     {
-        var stream = ResidualStream(graph);
+        var stream = ResidualStream(graph).Concat(graph.Nodes.OfType<RecurrentNode>().SelectMany(node => node.Inputs)).ToHashSet();
         var nodes = graph.Nodes.ToList();
         var next = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
         for (var i = 0; i < nodes.Count; i++)

@@ -46,6 +46,22 @@ public sealed class CudaEngineTests
         Assert.That(engine.Statistics.Preemptions, Is.Positive);
     }
 
+    /// <summary>States come and go with sequences, also with a step ahead of the host, and snapshots of them are found.</summary>
+    [TestCase("averages")]
+    [TestCase("delta rule")]
+    [TestCase("dual state space")]
+    public void Tokens_of_recurrent_models_do_not_depend_on_what_else_runs(string name)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(BlockModels.Describe(name), DataType.BFloat16);
+        using var model = Load(tiny, 176);
+        using var engine = new Engine(model);
+        var requests = RandomLoad.Run(engine, 160, 80, 16, 6);
+        Assert.That(requests.Select(request => request.Together), Is.EqualTo(requests.Select(request => request.Alone)));
+        Assert.That(engine.Statistics.Preemptions, Is.Positive);
+        Assert.That(engine.Statistics.PrefixHits, Is.Positive);
+    }
+
     [Test]
     public async Task Embeddings_match_the_definition([Values] Pooling pooling)
     {

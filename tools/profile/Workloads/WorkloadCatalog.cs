@@ -35,6 +35,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         yield return Norm(batch);
         yield return RotaryCacheWrite(cache, 1);
         yield return AttentionDecode(cache);
+        foreach (var workload in new RecurrentWorkloads(model, type).All(batch, 1))
+            yield return workload;
         yield return Sample(batch, "greedy", SamplingKernel.Greedy, new());
         yield return Sample(batch, "top-k 50, top-p 0.9", SamplingKernel.Draw, new() { Temperature = 0.8f, TopK = 50, TopP = 0.9f, Seed = 1 });
     }
@@ -52,6 +54,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         // Says whether wgmma pays.
         if (target.ComputeCapability == AttentionPrefillKernel.WarpgroupCapability)
             yield return AttentionPrefill(cache, 80, "attention_prefill, mma.sync");
+        foreach (var workload in new RecurrentWorkloads(model, type).All(1, tokens))
+            yield return workload;
         yield return Activation(tokens);
         yield return CopyRows(tokens);
         if (model.Hidden % GroupSize == 0)

@@ -8,4 +8,5 @@ namespace Weft.Backends.Cuda;
 /// <param name="CacheBlocks">Blocks of the cache.</param>
 /// <param name="MaxPositions">Longest sequence.</param>
 /// <param name="BatchInvariant">A token's bits do not depend on what else is in the step: every number of rows is added up in one order, by our own kernels.</param>
-internal sealed record CudaOptions(int Ordinal, DataType? ActivationType, int CacheBlocks, int MaxPositions, bool BatchInvariant);
+/// <param name="StateSlots">Slots of the states of recurrent blocks.</param>
+internal sealed record CudaOptions(int Ordinal, DataType? ActivationType, int CacheBlocks, int MaxPositions, bool BatchInvariant, int StateSlots);

@@ -58,6 +58,7 @@ internal sealed class CudaProgram : StepProgram
             var kernels = resources.Add(KernelLibrary.Create(context));
             blas = resources.Add(new CudaBlas(context));
             cache = resources.Add(new DeviceKvCache(context, stream, kernels, model, type, options.CacheBlocks));
+            var states = resources.Add(new DeviceStates(context, options.StateSlots, graph.StateSize));
             arena = resources.Add(CudaDeviceMemory.Allocate(context, plan.Size));
             drawn = resources.Add(new DrawnTokens(context, logitRows));
             counts = resources.Add(new DeviceTokenCounts(context, stepBatch.MaxSequences, model.VocabularySize));
@@ -68,12 +69,12 @@ internal sealed class CudaProgram : StepProgram
             hidden = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Hidden)));
             hiddenOffset = plan.Offset(graph.Hidden);
             var weights = resources.Add(new DeviceWeights(context, stream, source, type));
-            shared = new CudaProgramContext(context, stream, kernels, blas, batch, layout, options.BatchInvariant, value => arena.Address + (nuint)plan.Offset(value));
+            shared = new CudaProgramContext(context, stream, kernels, blas, batch, states, layout, options.BatchInvariant, value => arena.Address + (nuint)plan.Offset(value));
             operations = new GraphBinder(
                 shared, weights, cache, Rotary, Workspace(model, options), ProductWorkspace(graph, source, type, rows, options.BatchInvariant), drawn, counts, tokensPerTile).Bind(graph);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
-            WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks);
+            WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
 
             DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)
             {

@@ -28,6 +28,10 @@ internal sealed class DeviceBatch : IDisposable
     private readonly int decodeTables;
     private readonly int tiles;
     private readonly int samplingOptions;
+    private readonly int stateSlots;
+    private readonly int stateSources;
+    private readonly int sequenceStarts;
+    private readonly int snapshots;
     private readonly int blockTables;
     private readonly int drawn;
     private readonly int logitDrawn;
@@ -49,7 +53,12 @@ internal sealed class DeviceBatch : IDisposable
         decodeTables = decodeRows + tokens;
         tiles = (decodeTables + tokens + 1) / 2 * 2;
         samplingOptions = tiles + (2 * maxTiles);
-        blockTables = samplingOptions + (logitRowPlaces * Unsafe.SizeOf<DeviceSamplingOptions>() / sizeof(int));
+        MostSequences = Math.Max(batch.MaxSequences, StepShape.LargestBucket(batch.MaxSequences));
+        stateSlots = samplingOptions + (logitRowPlaces * Unsafe.SizeOf<DeviceSamplingOptions>() / sizeof(int));
+        stateSources = stateSlots + MostSequences;
+        sequenceStarts = stateSources + MostSequences;
+        snapshots = sequenceStarts + MostSequences + 1;
+        blockTables = snapshots + tokens;
         var count = blockTables + (batch.MaxSequences * BlockPool.BlocksFor(StepShape.LongestPositions(batch.MaxBlocks * BlockPool.BlockSize)));
         pinned = CudaPinnedMemory.Allocate(context, (long)count * sizeof(int));
         memory = CudaDeviceMemory.Allocate(context, (long)count * sizeof(int));
@@ -80,7 +89,25 @@ internal sealed class DeviceBatch : IDisposable
 
     public nuint SamplingOptions => At(samplingOptions);
 
+    /// <summary>[B] slot of each sequence's state after the step; −1 for places without a sequence.</summary>
+    public nuint StateSlots => At(stateSlots);
+
+    /// <summary>[B] slot of each sequence's state before the step; −1 for one that begins.</summary>
+    public nuint StateSources => At(stateSources);
+
+    /// <summary>[B + 1] first token of each sequence.</summary>
+    public nuint SequenceStarts => At(sequenceStarts);
+
+    /// <summary>[N] slot that receives a copy of the state after each token; −1 for none.</summary>
+    public nuint Snapshots => At(snapshots);
+
     public nuint BlockTables => At(blockTables);
+
+    /// <summary>Places of sequences.</summary>
+    private int MostSequences { get; }
+
+    /// <summary>Places of sequences in a step, those without one included.</summary>
+    public int Sequences(in StepShape shape) => Math.Min(shape.Tokens, MostSequences);
 
     /// <summary>Submits copying the step that <see cref="StepBatch"/> holds.</summary>
     /// <param name="shape">Its sizes, padding included.</param>
@@ -95,6 +122,10 @@ internal sealed class DeviceBatch : IDisposable
         Fill(batch.Slots, batch.TokenCount, slots, shape.Tokens, -1);
         Fill(batch.LogitRows, batch.LogitRowCount, logitRows, shape.LogitRows, 0);
         Fill(batch.PromptEnds, batch.SequenceCount, promptEnds, batch.SequenceCount, 0);
+        Fill(batch.StateSlots, batch.SequenceCount, stateSlots, Sequences(shape), -1);
+        Fill(batch.StateSources, batch.SequenceCount, stateSources, Sequences(shape), -1);
+        Fill(batch.SequenceStarts, batch.SequenceCount + 1, sequenceStarts, Sequences(shape) + 1, batch.TokenCount);
+        Fill(batch.Snapshots, batch.TokenCount, snapshots, shape.Tokens, -1);
         FillTables(shape.TableBlocks);
         MarkDrawn(shape);
         ListPlaces(shape.Places);

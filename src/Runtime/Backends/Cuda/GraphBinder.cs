@@ -35,6 +35,16 @@ internal sealed class GraphBinder(
         ExpertsNode n => new ExpertsOperation(
             context, n, Experts(n, isInner: true), Experts(n, isInner: false), n.FeedForward.Experts!.SelectionBias ? weights.Vector(n.Name + TensorSchema.SelectionBias) : 0),
         SwitchNode n => new SwitchOperation(context, n),
+        GateNode n => new GateOperation(context, n),
+        TokenShiftNode n => new TokenShiftOperation(context, n),
+        MixNode n => new MixOperation(context, n, weights.Vector(n.Weight)),
+        LerpNode n => new LerpOperation(context, n),
+        AverageNode n => new AverageOperation(context, n, weights.Vector(n.Decay), weights.Vector(n.First)),
+        DecayNode n => new DecayOperation(context, n, n.Decay is { } decay ? weights.Vector(decay) : 0, weights.Vector(n.First)),
+        DeltaRuleNode n => new DeltaRuleOperation(context, n, weights.Vector(n.KeyScale), weights.Vector(n.KeyRate)),
+        BonusNode n => new BonusOperation(context, n, weights.Vector(n.KeyRate), weights.Vector(n.First)),
+        ConvolutionNode n => new ConvolutionOperation(context, n, weights.Vector(n.Weight), n.Bias is { } bias ? weights.Vector(bias) : 0),
+        ScanNode n => new ScanOperation(context, n, weights.Vector(n.Decay), weights.Vector(n.Skip)),
         RotaryCacheWriteNode n => new RotaryCacheWriteOperation(
             context, n, n.Attention.Rotary is { } rotary ? Rotary(rotary, n.Attention.HeadSize) : null, n.Norm is { } norm ? Norms(norm) : default, cache.Keys(n.Layer), cache.Values(n.Layer)),
         HeadLinearNode n => new HeadLinearOperation(context, n, weights.Matrix(n.Weight)),

@@ -4,8 +4,9 @@ using Weft.Tensors;
 namespace Weft.Backends.Cuda;
 
 /// <summary>
-/// Element type and row stride of a graph's values on the device: the residual stream, what is normed, logits of the head and of routers, what experts give, and queries and keys that are
-/// still to be turned are float32 (turning rounded ones would round them twice, and scores magnify it), everything that a product reads is 16 bits
+/// Element type and row stride of a graph's values on the device: the residual stream, what is normed, logits of the head and of routers, what experts give, queries and keys that are
+/// still to be turned (turning rounded ones would round them twice, and scores magnify it) and what recurrent blocks read (a state adds up what rounding does to it)
+/// are float32, everything that a product reads is 16 bits
 /// wide; rows start at multiples of 16 bytes.
 /// </summary>
 internal sealed class ValueLayout
@@ -30,6 +31,10 @@ internal sealed class ValueLayout
                 floats.UnionWith([experts.Router, experts.Y, scratch.Routing, scratch.Given]);
             else if (node is SwitchNode shared)
                 floats.UnionWith([shared.Switch, shared.X, shared.Y]);
+            else if (node is NormedLinearNode normed)
+                floats.Add(normed.Norm.X);
+            else if (node is RecurrentNode or GateNode)
+                floats.UnionWith(node.Inputs);
         }
     }
 

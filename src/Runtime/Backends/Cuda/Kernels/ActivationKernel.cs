@@ -35,12 +35,12 @@ internal static class ActivationKernel
     /// <summary>Blocks along the row, then rows.</summary>
     public static LaunchShape Shape(int rows, int width) => new((width + PerBlock - 1) / PerBlock, rows, 1, Threads, 0);
 
-    /// <summary>All activations, gated and plain.</summary>
+    /// <summary>All activations, gated and plain, and the one that amounts of mixing have, which stay float32.</summary>
     public static IEnumerable<KernelInstance> Instances =>
-        from type in ElementType.Halves
-        from activation in Enum.GetValues<Activation>()
-        from instance in (KernelInstance[])[Gated(type, activation), Plain(type, activation)]
-        select instance;
+        (from type in ElementType.Halves
+         from activation in Enum.GetValues<Activation>()
+         from instance in (KernelInstance[])[Gated(type, activation), Plain(type, activation)]
+         select instance).Append(Plain(DataType.Float32, Activation.Sigmoid));
 
     private static KernelInstance Instance(DataType type, Activation activation, string gated) =>
         new("activation.cu", $"weft::activation<{type.CudaName()},{activation.CudaName()},{gated}>");

@@ -13,6 +13,8 @@ internal static class KernelCatalog
             .Concat(RotaryCacheWriteKernel.Instances)
             .Concat(ActivationKernel.Instances)
             .Concat(CopyKernels.Instances)
+            .Concat(StateKernels.Instances)
+            .Concat(MixKernels.Instances)
             .Append(AddKernel.Instance)
             .Append(ScaleLogitsKernel.Instance)
             .Concat(GemvKernel.Instances)
@@ -52,6 +54,14 @@ internal static class KernelCatalog
         { Source: "rotary_cache_write.cu" } => sizeof(RotaryCacheWriteParams),
         { Source: "activation.cu" } => sizeof(ActivationParams),
         { Source: "add.cu" } => sizeof(AddParams),
+        { Source: "mix.cu" } => sizeof(MixParams),
+        { Source: "bonus.cu" } => sizeof(BonusParams),
+        { Source: "token_shift.cu" } => sizeof(TokenShiftParams),
+        { Source: "average.cu" } => sizeof(AverageParams),
+        { Source: "decay.cu" } => sizeof(DecayParams),
+        { Source: "delta_rule.cu" } => sizeof(DeltaRuleParams),
+        { Source: "convolution.cu" } => sizeof(ConvolutionParams),
+        { Source: "scan.cu" } => sizeof(ScanParams),
         { Source: "scale_logits.cu" } => sizeof(ScaleLogitsParams),
         { Source: "sampling.cu" } => sizeof(SamplingParams),
         { Source: "route.cu", Expression: "weft::route" } => sizeof(RouteParams),

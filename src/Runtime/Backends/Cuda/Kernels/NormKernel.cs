@@ -33,6 +33,7 @@ internal struct NormParams
     public int YStride;
     public float Epsilon;
     public float WeightOffset;
+    public int Parts;
 }
 
 /// <summary>kernels/norm.cu.</summary>
@@ -53,7 +54,7 @@ internal static class NormKernel
         "norm.cu",
         $"weft::norm<weft::{form},{x.CudaName()},{y?.CudaName() ?? "weft::Quantized"},{delta?.CudaName() ?? "weft::None"}>");
 
-    /// <summary>One block a row; the row lies in shared memory.</summary>
+    /// <summary>One block a row or part of a row, which lies in shared memory.</summary>
     public static LaunchShape Shape(int rows, int width) => new(rows, 1, 1, Threads, (Warps + ((width + 7) / 8 * 8)) * sizeof(float));
 
     /// <summary>Every combination of 16-bit types that a model can ask for.</summary>

@@ -8,11 +8,14 @@ namespace Weft.Backends.Cuda.Operations;
 
 /// <summary>What operations of one program share.</summary>
 internal sealed class CudaProgramContext(
-    CudaContext context, CudaStream stream, KernelLibrary kernels, CudaBlas blas, DeviceBatch batch, ValueLayout layout, bool isBatchInvariant, Func<Value, nuint> address)
+    CudaContext context, CudaStream stream, KernelLibrary kernels, CudaBlas blas, DeviceBatch batch, DeviceStates states, ValueLayout layout, bool isBatchInvariant, Func<Value, nuint> address)
 {
     public CudaStream Stream => stream;
 
     public DeviceBatch Batch => batch;
+
+    /// <summary>Of the recurrent blocks.</summary>
+    public DeviceStates States => states;
 
     public ValueLayout Layout => layout;
 

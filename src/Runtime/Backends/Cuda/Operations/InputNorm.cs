@@ -32,7 +32,7 @@ internal sealed class InputNorm(CudaProgramContext context, NormNode node, NormT
     /// <summary>Submits the norm.</summary>
     /// <param name="rows">N.</param>
     /// <param name="low">Receives what rounding loses of rows of drawn tokens, in rows as the result's; 0 where nobody wants it.</param>
-    public void Run(int rows, nuint low = 0) => context.Launch(Kernel, NormKernel.Shape(rows, node.X.Width), new NormParams
+    public void Run(int rows, nuint low = 0) => context.Launch(Kernel, NormKernel.Shape(rows * Parts, node.GroupSize), new NormParams
     {
         X = context.Address(node.X),
         Weight = tensors.Weight,
@@ -40,11 +40,15 @@ internal sealed class InputNorm(CudaProgramContext context, NormNode node, NormT
         Y = context.Address(node.Y),
         Low = low,
         Drawn = Drawn,
-        Width = node.X.Width,
+        Width = node.GroupSize,
         XStride = ValueLayout.Stride(node.X),
         YStride = ValueLayout.Stride(node.Y),
         Epsilon = node.Norm.Epsilon,
+        Parts = Parts,
     });
+
+    // Of a row, normed by themselves.
+    private int Parts => node.X.Width / node.GroupSize;
 }
 
 /// <summary><see cref="NormNode"/> that is no product's alone.</summary>

@@ -31,7 +31,7 @@ internal sealed class LinearOperation : ProductOperation
             if (Norm is not null)
                 yield return Norm.Kernel;
             if (Node.Epilogue is { } activation)
-                yield return ActivationKernel.Plain(Context.Type, activation);
+                yield return ActivationKernel.Plain(OutputType, activation);
             if (Context.IsBatchInvariant)
             {
                 foreach (var rows in GemmKernel.Widths)

@@ -59,7 +59,7 @@ internal abstract class ProductOperation(CudaProgramContext context, FusedLinear
     protected void Activate(int rows)
     {
         if (Node.Epilogue is { } activation)
-            Activate(ActivationKernel.Plain(Context.Type, activation), rows, Node.Y.Width);
+            Activate(ActivationKernel.Plain(OutputType, activation), rows, Node.Y.Width);
     }
 
     /// <summary>Submits y = activation(gate) · up over the halves of what the product left, <paramref name="outputs"/> each.</summary>

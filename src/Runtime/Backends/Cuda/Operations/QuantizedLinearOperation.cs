@@ -35,7 +35,7 @@ internal sealed class QuantizedLinearOperation(
             if (Node.Gate is { } gate)
                 yield return ActivationKernel.Gated(Context.Type, gate);
             if (Node.Epilogue is { } activation)
-                yield return ActivationKernel.Plain(Context.Type, activation);
+                yield return ActivationKernel.Plain(OutputType, activation);
         }
     }
 
