@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Weft.Backends.Cuda.Kernels;
 using Weft.Kernels.Tests.Support;
 using Weft.Models;
@@ -100,6 +101,63 @@ public sealed class ExpertTests
             var actual = c.RunGated(instance, shape, block);
             var expected = c.Gated(block);
             Assert.That(ErrorMeasure.RelativeRms(Array.ConvertAll(actual, x => (float)x), expected), Is.LessThan(2 * Values.Rounding(type)));
+        }
+    }
+
+    [Test]
+    public void Codes_of_mxfp4_become_numbers([ValueSource(nameof(Types))] DataType type, [Values] bool gated)
+    {
+        var device = TestDevice.Open();
+        const int Experts = 3;
+        foreach (var (k, m, rows) in new[] { (32, 16, 3), (96, 48, 21), (1056, 32, 40) })
+        {
+            var random = new Random(k);
+            var matrix = new QuantizedMatrix((gated ? 2 : 1) * Experts * m, k, DataType.Mxfp4, new() { GroupSize = 32 });
+            var x = Values.Random(random, rows * k);
+            var chosen = Enumerable.Range(0, rows).Select(_ => random.Next(Experts)).ToArray();
+            var (sources, _, tiles) = Sort(device, chosen, Experts, 1, QuantizedGemvKernel.MostRows);
+            using var deviceX = device.Upload(Values.Encode(x, type));
+            using var codes = device.Upload(matrix.Bytes);
+            using var deviceTiles = device.Upload(tiles);
+            using var deviceSources = device.Upload(sources);
+            using var y = device.Poisoned<float>(rows * m);
+            var block = new FeedForwardDescription { IntermediateSize = m, Activation = Activation.QuickGelu, Limit = 2 };
+            var instance = gated ? ExpertProductKernel.GatedMxfp4(type, block) : ExpertProductKernel.Mxfp4(type, GemvOutput.StoreFloat);
+            device.Run(instance, QuantizedGemvKernel.Shape(m, gated) with { GridY = tiles.Length / RouteKernel.TileInts }, new ExpertParams<QuantizedGemvParams>
+            {
+                Product = new()
+                {
+                    X = deviceX.Address,
+                    Weight = new()
+                    {
+                        Codes = codes.Address, Scales = codes.Address + (nuint)matrix.Layout.Scales, Tiles = matrix.Layout.ColumnTiles, Groups = matrix.Layout.Groups, GroupSize = 32,
+                    },
+                    Y = y.Address,
+                    Outputs = m,
+                    Inner = k,
+                    UpBlock = Experts * m / 16,
+                    XStride = k,
+                    YStride = m,
+                },
+                Tiles = deviceTiles.Address,
+                Sources = deviceSources.Address,
+                Experts = Experts,
+                Limit = 2,
+            });
+            var input = Values.Round(x, type);
+            var weights = matrix.Weights.ToArray();
+            double Product(int row, int output) => Enumerable.Range(0, k).Sum(i => input[(row * k) + i] * weights[(output * k) + i]);
+            var expected = sources.SelectMany(row => Enumerable.Range(0, m).Select(output =>
+            {
+                var gate = Product(row, (chosen[row] * m) + output);
+                return gated
+                    ? ReferenceActivation.Apply(block.Activation, Math.Min(gate, 2)) * (Math.Clamp(Product(row, ((Experts + chosen[row]) * m) + output), -2, 2) + 1)
+                    : gate;
+            })).ToArray();
+            var actual = gated
+                ? Array.ConvertAll(Values.Decode(MemoryMarshal.Cast<float, ushort>(y.Download().AsSpan())[..(rows * m)].ToArray(), type), value => (float)value)
+                : y.Download();
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(gated ? 2 * Values.Rounding(type) : 1e-6), $"{k}×{m}");
         }
     }
 

@@ -47,6 +47,12 @@ public sealed class QuantizedMatrix
 
     private void Fill(Random random, int row, int group)
     {
+        if (Layout.ScaleBytes == 1)
+        {
+            FillMxfp4(random, row, group);
+            return;
+        }
+
         var size = Layout.Quantization.GroupSize;
         var scale = (Half)((random.NextSingle() - 0.3f) / (1 << Layout.Bits));
         var zero = Layout.Quantization.ZeroPoints ? random.Next(1 << Layout.Bits) : 1 << (Layout.Bits - 1);
@@ -60,6 +66,21 @@ public sealed class QuantizedMatrix
             var (place, shift) = Layout.Place(row % QuantizedLayout.TileRows, column % Layout.TileColumns);
             bytes[Layout.Tile(row / QuantizedLayout.TileRows, column / Layout.TileColumns) + place] |= (byte)(code << shift);
             weights[(row * Layout.Columns) + (order?[column] ?? column)] = (code - zero) * (double)scale;
+        }
+    }
+
+    /// <summary>Numbers of four bits, sign, exponent and mantissa, times a power of two from 2^−17 to 2^2; one exponent in fifty is the smallest.</summary>
+    private void FillMxfp4(Random random, int row, int group)
+    {
+        double[] numbers = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
+        var exponent = random.Next(50) == 0 ? 0 : random.Next(110, 130);
+        bytes[Layout.Scales + Layout.GroupIndex(row, group)] = (byte)exponent;
+        for (var column = group * 32; column < (group + 1) * 32; column++)
+        {
+            var code = random.Next(16);
+            var (place, shift) = Layout.Place(row % QuantizedLayout.TileRows, column % Layout.TileColumns);
+            bytes[Layout.Tile(row / QuantizedLayout.TileRows, column / Layout.TileColumns) + place] |= (byte)(code << shift);
+            weights[(row * Layout.Columns) + column] = numbers[code % 8] * (code < 8 ? 1 : -1) * Math.ScaleB(1, exponent - 127);
         }
     }
 }

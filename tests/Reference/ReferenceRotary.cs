@@ -73,8 +73,9 @@ public static class ReferenceRotary
         var size = plain.Length * 2;
         double Dimension(double rotations) =>
             size * Math.Log(s.OriginalContextLength / (rotations * 2 * Math.PI)) / (2 * Math.Log(theta));
-        var low = Math.Max(Math.Floor(Dimension(s.BetaFast)), 0);
-        var high = Math.Min(Math.Ceiling(Dimension(s.BetaSlow)), size - 1);
+        var (first, last) = (Dimension(s.BetaFast), Dimension(s.BetaSlow));
+        var low = Math.Max(s.Unrounded ? first : Math.Floor(first), 0);
+        var high = Math.Min(s.Unrounded ? last : Math.Ceiling(last), size - 1);
         if (low == high)
             high += 0.001; // as the published code: a ramp, if a steep one
 

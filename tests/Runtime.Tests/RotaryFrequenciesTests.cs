@@ -12,6 +12,7 @@ public sealed class RotaryFrequenciesTests
         new() { Kind = RotaryScalingKind.Linear, Factor = 4 },
         new() { Kind = RotaryScalingKind.Llama3, Factor = 8, OriginalContextLength = 8192, LowFrequencyFactor = 1, HighFrequencyFactor = 4 },
         new() { Kind = RotaryScalingKind.Yarn, Factor = 16, OriginalContextLength = 4096, BetaFast = 32, BetaSlow = 1, AttentionFactor = 1.2 },
+        new() { Kind = RotaryScalingKind.Yarn, Factor = 32, OriginalContextLength = 4096, BetaFast = 32, BetaSlow = 1, AttentionFactor = 1.3, Unrounded = true },
         new()
         {
             Kind = RotaryScalingKind.LongRope, Factor = 32, OriginalContextLength = 4096, AttentionFactor = 1.2,

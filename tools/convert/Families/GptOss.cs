@@ -65,16 +65,23 @@ internal sealed class GptOss() : LlamaLayout(
             return new(stored);
         return new(ModuleOf(requirement.Name) switch
         {
-            "feed_forward.gate" => InTurn(stored, 0),
-            "feed_forward.up" => InTurn(stored, 1),
-            "feed_forward.down" => Rows(stored),
+            "feed_forward.gate" => InTurn(Rows(stored, requirement), 0),
+            "feed_forward.up" => InTurn(Rows(stored, requirement), 1),
+            "feed_forward.down" => Rows(stored, requirement),
             _ => stored,
         });
     }
 
     /// <summary>Every other row of each expert's matrix or bias.</summary>
-    private static StoredTensor InTurn(StoredTensor experts, int first) => Rows(experts).Split(1, 2).Narrow(2, first, 1);
+    private static StoredTensor InTurn(StoredTensor experts, int first) => experts.Split(1, 2).Narrow(2, first, 1);
 
     /// <summary>Matrices [experts, in, out] as rows; biases as they are.</summary>
-    private static StoredTensor Rows(StoredTensor experts) => experts.Shape.Count == 3 ? experts.Transpose(1, 2) : experts;
+    private static StoredTensor Rows(StoredTensor experts, TensorRequirement requirement)
+    {
+        if (requirement.IsVector)
+            return experts;
+        return experts.Shape.Count == 3 && experts.Shape[1] == requirement.Shape[1]
+            ? experts.Transpose(1, 2)
+            : throw new WeftException($"{experts.File}: tensor '{experts.Name}' has the shape [{string.Join(", ", experts.Shape)}], but config.json asks for [experts, {requirement.Shape[1]}, …]");
+    }
 }

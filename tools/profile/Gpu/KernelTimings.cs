@@ -64,6 +64,14 @@ internal sealed class KernelTimings : IDisposable
             }
         }
 
+        note("kernels of mixtures of experts");
+        var experts = new ExpertWorkloads(isTrial ? ExpertShape.Trial : ExpertShape.Real, target);
+        foreach (var workload in (isTrial ? [3, 40] : (int[])[1, 16, 64, 2048]).SelectMany(experts.Step))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Time(workload);
+        }
+
         return (ceilings, rows);
     }
 

@@ -111,10 +111,13 @@ internal static class StaticWorkloads
     private const int Prompt = 2048;
 
     /// <summary>On a GPU, of kernels whose instance holds <paramref name="kernel"/> in its name.</summary>
-    public static IEnumerable<Workload> Of(WorkloadTarget target, string kernel) =>
-        from model in ModelShape.Real
-        let catalog = new WorkloadCatalog(model, target)
-        from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.QuantizedProducts(16)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(Prompt))
-        where workload.Instance.Expression.Contains(kernel, StringComparison.Ordinal)
-        select workload;
+    public static IEnumerable<Workload> Of(WorkloadTarget target, string kernel)
+    {
+        var dense = from model in ModelShape.Real
+                    let catalog = new WorkloadCatalog(model, target)
+                    from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.QuantizedProducts(16)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(Prompt))
+                    select workload;
+        var experts = new ExpertWorkloads(ExpertShape.Real, target);
+        return dense.Concat(experts.Step(1)).Concat(experts.Step(Prompt)).Where(workload => workload.Instance.Expression.Contains(kernel, StringComparison.Ordinal));
+    }
 }
