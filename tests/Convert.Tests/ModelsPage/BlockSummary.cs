@@ -25,11 +25,13 @@ internal sealed partial class BlockSummary
         ("QueryKeyNorm.Norm", ""), ("QueryKeyNorm.AcrossHeads", "across heads"),
         ("Attention.Rotary", "rotary"), ("Rotary.Size", "of a part of each head"), ("Rotary.Scaling", ""), ("Scaling.Divisors", ""),
         ("Kind=Linear", "linear scaling"), ("Kind=Llama3", "llama3 scaling"), ("Kind=Yarn", "YaRN"), ("Kind=LongRope", "LongRoPE"),
+        ("Kind=Dynamic", "dynamic scaling"), ("Kind=DynamicSteps", "dynamic NTK scaling"), ("Attention.LogScaleFrom", "log-n scaling"),
+        ("Attention.Latent", "latent attention"), ("Latent.Norm", ""), ("Latent.QueryRank", ""),
         ("Attention.AlibiSlopes", "ALiBi"), ("Attention.SoftCap", "capped scores"), ("Attention.Sinks", "sinks"),
         ("Layers.FeedForward", ""), ("FeedForward.Plain", ""), ("Gate=True", "gated feed-forward"), ("Gate=False", "plain feed-forward"),
         ("Activation=Silu", "SiLU"), ("Activation=Gelu", "GELU"), ("Activation=GeluTanh", "GELU (tanh)"), ("Activation=Relu", "ReLU"),
         ("Activation=ReluSquared", "squared ReLU"), ("Activation=QuickGelu", "quick GELU"), ("FeedForward.Bias", ""),
-        ("FeedForward.Experts", "mixture of experts"), ("Experts.SharedSize", "shared expert"), ("Experts.SharedSwitch", ""), ("Experts.Normalized", ""),
+        ("FeedForward.Experts", "mixture of experts"), ("Experts.SharedSize", "shared expert"), ("Experts.SharedSwitch", ""), ("Experts.Normalized", ""), ("Experts.RouterBias", ""), ("Experts.SelectionBias", ""), ("Score=Softmax", ""),
         ("Head", ""), ("Head.Tied", "tied head"), ("Head.Bias", "head bias"), ("Head.RowScale", "normalised head"), ("Head.Scale", "scaled logits"), ("Head.SoftCap", "capped logits"),
     ];
 
@@ -59,7 +61,7 @@ internal sealed partial class BlockSummary
         || (name.Split('.') is [.., var last] && name.StartsWith("Norm.", StringComparison.Ordinal) && member.EndsWith("Norm." + last, StringComparison.Ordinal));
 
     private static string Spoken(string member) =>
-        Capital().Replace(member[(member.LastIndexOf('.') + 1)..].Replace("=", " ", StringComparison.Ordinal), " $0").Trim().ToLowerInvariant();
+        Capital().Replace(member[(member.LastIndexOf('.') + 1)..].Replace("=", "", StringComparison.Ordinal), " $0").Trim().ToLowerInvariant();
 
     /// <summary>Notes which members are used: switches that are on, choices, and what may be left out and is not. Sizes every model has.</summary>
     private void Walk(object record, string prefix)

@@ -126,7 +126,7 @@ public sealed class QuantizedCheckpointTests
         Assert.That(file.Find("layers.0.feed_forward.down.weight").DataType, Is.EqualTo(DataType.Int4));
     }
 
-    [TestCase("quant_method", "\"squeezellm\"", "the quantization 'squeezellm' is not supported; supported are gptq with 4 or 8 bits and awq")]
+    [TestCase("quant_method", "\"squeezellm\"", "the quantization 'squeezellm' is not supported; supported are gptq with 4 or 8 bits, awq")]
     [TestCase("quant_method", "null", "'quantization_config.quant_method' is missing")]
     [TestCase("bits", "3", "GPTQ with 3 bits is not supported")]
     [TestCase("bits", "8", "qweight' has the shape [8, 64], but 8 bits and 1 groups of 64 columns ask for [16, 64]")]

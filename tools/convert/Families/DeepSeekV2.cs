@@ -30,6 +30,11 @@ internal sealed class DeepSeekV2() : ExpertLayout(
     public override IReadOnlyList<string> Architectures => ["DeepseekV2ForCausalLM", Third];
 
     /// <inheritdoc/>
+    public override FamilyCard Card => new(
+        "DeepSeek-V2 and V2-Lite (arXiv 2405.04434), DeepSeek-Coder-V2 (arXiv 2406.11931), DeepSeek-V3 (arXiv 2412.19437), DeepSeek-R1 (arXiv 2501.12948)",
+        "byte-level BPE");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         if (!config.Bool("rope_interleave", true))
