@@ -100,21 +100,23 @@ internal static partial class UnknownArchitecture
     {
         public static Fit Of(Family family, ConfigFile config, HashSet<string> names)
         {
-            var own = config.Afresh();
+            var watched = config.Afresh();
             try
             {
-                var model = family.Describe(own);
+                var model = family.Describe(watched);
                 if (ModelCheck.FindError(model) is not null)
-                    return new(family.Architectures, own.Asked, [], 0);
-                var known = Patterns(TensorSchema.Of(model).SelectMany(tensor => Names(family, tensor.Name)));
+                    return new(family.Architectures, watched.Asked, [], 0);
+                var own = TensorSchema.Of(model).Select(tensor => Patterns(Names(family, tensor.Name))).Where(alike => alike.Count > 0).ToList();
+                var known = own.SelectMany(alike => alike).ToHashSet();
+                var missing = own.Where(alike => !alike.Overlaps(names)).SelectMany(alike => alike).Distinct().Count();
                 var unknown = names.Where(name => !known.Contains(name) && !family.IsIgnored(name, model)).Order(StringComparer.Ordinal).ToList();
                 var members = config.Members.Where(Asks).ToList();
-                var score = Share(members.Count(member => own.Asked.Contains(member.Name)), members.Count) + (2 * Share(names.Count - unknown.Count, names.Count));
-                return new(family.Architectures, own.Asked, unknown, score);
+                var score = Share(members.Count(member => watched.Asked.Contains(member.Name)), members.Count) + (2 * Share(names.Count - unknown.Count, names.Count + (names.Count > 0 ? missing : 0)));
+                return new(family.Architectures, watched.Asked, unknown, score);
             }
             catch (WeftException)
             {
-                return new(family.Architectures, own.Asked, [], 0);
+                return new(family.Architectures, watched.Asked, [], 0);
             }
         }
 
