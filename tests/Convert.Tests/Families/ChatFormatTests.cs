@@ -39,6 +39,7 @@ public sealed class ChatFormatTests
     [TestCase("falcon-instruct", "User: Hi\n\nAssistant: Hello\n\nUser: Bye\n\nAssistant:")]
     [TestCase("starchat", "<|system|>\n<|end|>\n<|user|>\nHi<|end|>\n<|assistant|>\nHello<|end|>\n<|user|>\nBye<|end|>\n<|assistant|>")]
     [TestCase("persimmon", "human: Hi\n\nadept: Hello\n\nhuman: Bye\n\nadept:")]
+    [TestCase("rwkv", "User: Hi\n\nAssistant: Hello\n\nUser: Bye\n\nAssistant:")]
     [TestCase("phi-2", "Instruct: Hi\nOutput: Hello\nInstruct: Bye\nOutput:")]
     public void A_conversation_is_written_as_the_release_writes_it(string name, string expected) =>
         Assert.That(Render(name, ("user", "Hi"), ("assistant", "Hello"), ("user", "Bye")), Is.EqualTo(expected));

@@ -29,11 +29,11 @@ public sealed class ExpertConfigTests
     {
         var model = ConfigText.Describe("GptOssForCausalLM", members);
         Assert.That(ModelCheck.FindError(model), Is.Null);
-        Assert.That(model.Layers.Select(layer => layer.Attention.Window), Is.EqualTo(new int?[] { 128, null }));
-        Assert.That(model.Layers.Select(layer => (layer.FeedForward.Limit, layer.FeedForward.Bias, layer.FeedForward.Activation, layer.Attention.Sinks)),
+        Assert.That(model.Layers.Select(layer => layer.Attention!.Window), Is.EqualTo(new int?[] { 128, null }));
+        Assert.That(model.Layers.Select(layer => (layer.FeedForward!.Limit, layer.FeedForward!.Bias, layer.FeedForward!.Activation, layer.Attention!.Sinks)),
             Is.All.EqualTo(((float?)limit, true, Activation.QuickGelu, true)));
-        Assert.That(model.Layers[0].FeedForward.Experts, Is.EqualTo(new ExpertsDescription { Count = 128, Active = active, RouterBias = true, Normalized = true }));
-        Assert.That(model.Layers[0].Attention.Rotary!.Scaling?.Unrounded ?? false, Is.EqualTo(unrounded));
+        Assert.That(model.Layers[0].FeedForward!.Experts, Is.EqualTo(new ExpertsDescription { Count = 128, Active = active, RouterBias = true, Normalized = true }));
+        Assert.That(model.Layers[0].Attention!.Rotary!.Scaling?.Unrounded ?? false, Is.EqualTo(unrounded));
     }
 
     [Test]
@@ -42,7 +42,7 @@ public sealed class ExpertConfigTests
         var (change, reason) = Wrong[index];
         var model = ConfigText.Describe("MixtralForCausalLM", "{\"num_key_value_heads\":2}");
         Assert.That(ModelCheck.FindError(model), Is.Null);
-        var wrong = model with { Layers = [.. model.Layers.Select(layer => layer with { FeedForward = change(layer.FeedForward) })] };
+        var wrong = model with { Layers = [.. model.Layers.Select(layer => layer with { FeedForward = change(layer.FeedForward!) })] };
         Assert.That(ModelCheck.FindError(wrong), Does.StartWith("layer 0: ").And.Contain(reason));
     }
 

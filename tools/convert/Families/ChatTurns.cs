@@ -11,6 +11,9 @@ internal static class ChatTurns
         {%- endfor %}
         """) { StopStrings = ["\nHuman:"] };
 
+    /// <summary>RWKV's World models, as ChatRWKV talks with them.</summary>
+    public static ChatFormat Rwkv { get; } = Colon("rwkv", "User", "Assistant", "\n\n", systemEnd: "\n\n") with { StopStrings = ["\n\nUser:"] };
+
     /// <summary>Names with a colon before each turn.</summary>
     public static ChatFormat Colon(string name, string user, string assistant, string end, string said = "", string systemName = "", string systemEnd = "") => new(name, $$$"""
         {%- set roles = {'user': {{{Text(user)}}}, 'assistant': {{{Text(assistant)}}}} %}

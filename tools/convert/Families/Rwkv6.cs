@@ -17,6 +17,12 @@ internal sealed class Rwkv6() : RwkvLayout("time_faaaa", "time_maa_", shorten: t
     public override FamilyCard Card => new("RWKV-6 World, Finch 1.6B to 14B (arXiv 2404.05892)", "RWKV World vocabulary");
 
     /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        ChatTurns.Rwkv,
+    ];
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var factor = config.Int("hidden_size") == LargestHiddenSize ? 2 : 1;

@@ -14,6 +14,12 @@ internal sealed class Rwkv7 : RecurrentLayout
     public override FamilyCard Card => new("RWKV-7 World, Goose, in the layout of flash-linear-attention (arXiv 2503.14456)", "RWKV World vocabulary");
 
     /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        ChatTurns.Rwkv,
+    ];
+
+    /// <inheritdoc/>
     protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
     {
         ["embedding"] = "model.embeddings",
