@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(kLatentWriteThreads) latent_write(LatentWriteP
     target = static_cast<T*>(p.cache) + static_cast<size_t>(slot) * size;
   }
   const float growth = is_query && p.log_from > 0 && position >= p.log_from
-                           ? logf(static_cast<float>(position + 1)) / logf(static_cast<float>(p.log_from))
+                           ? __logf(static_cast<float>(position + 1)) / __logf(static_cast<float>(p.log_from))
                            : 1.0f;
 
   const int half = p.rotary / 2;

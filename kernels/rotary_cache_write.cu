@@ -104,11 +104,9 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
       a[i] = turned;
     }
   }
-  if (is_query && p.log_from > 0 && p.positions[token] >= p.log_from) {
-    const float growth = logf(static_cast<float>(p.positions[token] + 1)) / logf(static_cast<float>(p.log_from));
-#pragma unroll
-    for (int i = 0; i < kPairs; ++i) a[i] *= growth, b[i] *= growth;
-  }
+  float growth = 1.0f;
+  if (is_query && p.log_from > 0 && p.positions[token] >= p.log_from)
+    growth = __logf(static_cast<float>(p.positions[token] + 1)) / __logf(static_cast<float>(p.log_from));
 
   T* target;
   if (is_query) {
@@ -123,8 +121,8 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
     if (lane + i * kWarpSize >= D / 2) continue;
-    target[at[i]] = from_float<T>(a[i]);
-    target[bt[i]] = from_float<T>(b[i]);
+    target[at[i]] = from_float<T>(a[i] * growth);
+    target[bt[i]] = from_float<T>(b[i] * growth);
   }
 }
 

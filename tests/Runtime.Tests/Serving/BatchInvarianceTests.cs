@@ -7,6 +7,18 @@ namespace Weft.Runtime.Tests.Serving;
 [TestFixture]
 public sealed class BatchInvarianceTests
 {
+    /// <summary>Keys that depend on a prompt's length must not be found for one of another length.</summary>
+    [Test]
+    public void Blocks_with_their_own_way_of_keys_draw_the_same_under_load([Values("dynamic base", "dynamic base in steps", "latent attention")] string block)
+    {
+        using var tiny = TinyModel.Create(BlockModels.Describe(block));
+        using var model = Model.Load(tiny.Path, new() { MaxSequences = 8, CacheTokens = 600, MaxTokensPerStep = 64, Threads = 2 });
+        using var engine = new Engine(model, new() { StepTime = TimeSpan.FromMilliseconds(1) });
+        foreach (var (alone, together) in RandomLoad.Run(engine, tiny.Description.VocabularySize, 200, 30, 5))
+            Assert.That(together, Is.EqualTo(alone));
+        Assert.That(engine.Statistics.PrefixHits, Is.Positive);
+    }
+
     [Test]
     public void A_request_draws_the_same_whatever_runs_beside_it([Values(1, 2)] int seed, [Values(DataType.BFloat16, DataType.Float16)] DataType type)
     {

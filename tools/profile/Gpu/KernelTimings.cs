@@ -72,6 +72,15 @@ internal sealed class KernelTimings : IDisposable
             Time(workload);
         }
 
+        note("kernels of latent attention");
+        var latent = isTrial ? LatentWorkloads.Small : LatentWorkloads.Real;
+        foreach (var workload in (isTrial ? [(2, 300)] : ((int, int)[])[(1, 4096), (8, 4096), (64, 4096)]).SelectMany(step => latent.Decode(target, step.Item1, step.Item2))
+            .Concat(latent.Prefill(target, isTrial ? 100 : 2048)))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Time(workload);
+        }
+
         return (ceilings, rows);
     }
 

@@ -26,6 +26,7 @@ internal static class SimProfile
                 ? catalog.Decode(1, 1000).Concat(catalog.Decode(8, 300)).Concat(catalog.QuantizedProducts(20)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(200))
                 : [])
             .Concat(new ExpertWorkloads(ExpertShape.Counted, Target) is var experts ? experts.Step(1).Concat(experts.Step(64)) : [])
+            .Concat(LatentWorkloads.Small.Decode(Target, 8, 300)).Concat(LatentWorkloads.Small.Prefill(Target, 200))
             .Where(workload => workload.Instance.Expression.Contains(kernel, StringComparison.Ordinal)).ToList();
         if (workloads.Count == 0)
             throw new WeftException($"no workload runs a kernel instance that holds '{kernel}' in its name");

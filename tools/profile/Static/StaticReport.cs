@@ -111,13 +111,12 @@ internal static class StaticWorkloads
     private const int Prompt = 2048;
 
     /// <summary>On a GPU, of kernels whose instance holds <paramref name="kernel"/> in its name.</summary>
-    public static IEnumerable<Workload> Of(WorkloadTarget target, string kernel)
-    {
-        var dense = from model in ModelShape.Real
-                    let catalog = new WorkloadCatalog(model, target)
-                    from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.QuantizedProducts(16)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(Prompt))
-                    select workload;
-        var experts = new ExpertWorkloads(ExpertShape.Real, target);
-        return dense.Concat(experts.Step(1)).Concat(experts.Step(Prompt)).Where(workload => workload.Instance.Expression.Contains(kernel, StringComparison.Ordinal));
-    }
+    public static IEnumerable<Workload> Of(WorkloadTarget target, string kernel) => All(target).Where(workload => workload.Instance.Expression.Contains(kernel, StringComparison.Ordinal));
+
+    private static IEnumerable<Workload> All(WorkloadTarget target) => (
+        from model in ModelShape.Real
+        let catalog = new WorkloadCatalog(model, target)
+        from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.QuantizedProducts(16)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(Prompt))
+        select workload).Concat(LatentWorkloads.Real.Decode(target, 1, Context)).Concat(LatentWorkloads.Real.Decode(target, 8, Context)).Concat(LatentWorkloads.Real.Prefill(target, Prompt))
+        .Concat(new ExpertWorkloads(ExpertShape.Real, target) is var experts ? experts.Step(1).Concat(experts.Step(Prompt)) : []);
 }

@@ -42,7 +42,7 @@ internal static class KernelCatalog
     {
         "attention_prefill.cu" or "attention_latent.cu" or "gemm.cu" or "quantized_gemm.cu" => 255,
         "attention_decode.cu" => 168,
-        "gemv.cu" or "quantized_gemv.cu" or "sampling.cu" => 128,
+        "gemv.cu" or "quantized_gemv.cu" or "head_linear.cu" or "sampling.cu" => 128,
         _ => 64,
     };
 
