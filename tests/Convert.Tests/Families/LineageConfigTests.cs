@@ -179,7 +179,7 @@ public sealed class LineageConfigTests
     [Test]
     public void Every_description_makes_sense([Values(
         "Qwen3ForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Phi3ForCausalLM", "PersimmonForCausalLM", "OlmoForCausalLM", "Olmo2ForCausalLM",
-        "CohereForCausalLM", "Glm4ForCausalLM", "BaichuanForCausalLM", "QWenLMHeadModel", "InternLM2ForCausalLM")] string architecture) =>
+        "CohereForCausalLM", "Glm4ForCausalLM", "BaichuanForCausalLM", "QWenLMHeadModel", "InternLM2ForCausalLM", "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM")] string architecture) =>
         Assert.That(ModelCheck.FindError(ConfigText.Describe(architecture, "{\"num_key_value_heads\":2}")), Is.Null);
 
     private static string With(string members, string name, JsonNode value)

@@ -23,6 +23,9 @@ public sealed class RefusedConfigTests
     [TestCase("DeciLMForCausalLM", "{\"block_configs\":[]}", "block_configs")]
     [TestCase("StableLmForCausalLM", "{\"hidden_act\":\"mish\"}", "mish")]
     [TestCase("InternLM2ForCausalLM", "{\"rope_scaling\":{\"type\":\"spiral\"}}", "spiral")]
+    [TestCase("DeepseekV2ForCausalLM", "{\"n_routed_experts\":8,\"num_experts_per_tok\":2,\"topk_method\":\"spiral\"}", "spiral")]
+    [TestCase("DeepseekV3ForCausalLM", "{\"n_routed_experts\":8,\"scoring_func\":\"tanh\"}", "scoring_func")]
+    [TestCase("DeepseekV3ForCausalLM", "{\"rope_interleave\":false}", "rope_interleave")]
     public void A_config_that_cannot_be_honoured_is_refused(string architecture, string members, string named) => Assert.That(
         Conversion.Sentence(() => ConfigText.Describe(architecture, members)), Does.Contain("config.json: ").And.Contain(named));
 

@@ -1,0 +1,48 @@
+using Weft.Models;
+using Weft.Reference;
+
+namespace Weft.Runtime.Tests;
+
+/// <summary>Descriptions of latent attention and of growing bases that make no sense are refused with a clause that says why.</summary>
+[TestFixture]
+public sealed class BlockCheckTests
+{
+    private static readonly Dictionary<string, (Func<AttentionDescription, AttentionDescription> Change, string Reason)> Latent = new()
+    {
+        ["two keys"] = (a => a with { KeyValueHeads = 2 }, "one key/value head, not 2"),
+        ["a vector wider than the head"] = (a => a with { Latent = a.Latent! with { Rank = 40 } }, "latent vector of 40"),
+        ["nothing that turns"] = (a => a with { Rotary = null }, "elements turn"),
+        ["all that turns"] = (a => a with { Rotary = a.Rotary! with { Size = null } }, "elements turn"),
+        ["no values"] = (a => a with { Latent = a.Latent! with { ValueSize = 0 } }, "must be positive"),
+        ["queries of nothing"] = (a => a with { Latent = a.Latent! with { QueryRank = 0 } }, "must be positive"),
+        ["normed heads"] = (a => a with { QueryKeyNorm = new() { Norm = a.Latent!.Norm } }, "neither norms nor clamps"),
+        ["an endless epsilon"] = (a => a with { Latent = a.Latent! with { Norm = a.Latent!.Norm with { Epsilon = float.NaN } } }, "epsilon"),
+        ["a logarithm of nothing"] = (a => a with { LogScaleFrom = 1 }, "below 2"),
+    };
+
+    private static readonly Dictionary<string, (RotaryScaling Scaling, string Reason)> Scalings = new()
+    {
+        ["no original length"] = (new() { Kind = RotaryScalingKind.Dynamic, Factor = 2 }, "original context length"),
+        ["a base that shrinks"] = (new() { Kind = RotaryScalingKind.Dynamic, Factor = 0.5, OriginalContextLength = 8 }, "below 1"),
+        ["steps from nowhere"] = (new() { Kind = RotaryScalingKind.DynamicSteps, Factor = 1 }, "original context length"),
+    };
+
+    private static IEnumerable<string> LatentNames => Latent.Keys;
+
+    private static IEnumerable<string> ScalingNames => Scalings.Keys;
+
+    [TestCaseSource(nameof(LatentNames))]
+    public void Latent_attention_is_refused_with(string name) => Check("latent attention", Latent[name].Change, Latent[name].Reason);
+
+    [TestCaseSource(nameof(ScalingNames))]
+    public void A_growing_base_is_refused_with(string name) =>
+        Check("dynamic base", attention => attention with { Rotary = attention.Rotary! with { Scaling = Scalings[name].Scaling } }, Scalings[name].Reason);
+
+    private static void Check(string block, Func<AttentionDescription, AttentionDescription> change, string reason)
+    {
+        var model = BlockModels.Describe(block);
+        Assert.That(ModelCheck.FindError(model), Is.Null);
+        var changed = model with { Layers = [.. model.Layers.Select(layer => layer with { Attention = change(layer.Attention) })] };
+        Assert.That(ModelCheck.FindError(changed), Does.Contain(reason));
+    }
+}
