@@ -3,24 +3,29 @@ using Weft.Tokenizers.Unicode;
 
 namespace Weft.Tokenizers.Splitting;
 
-/// <summary>Cuts where the script changes; a space has any script. Japanese syllables count as Chinese.</summary>
+/// <summary>
+/// Cuts where the script changes; a space has any script, and those before the first letter disappear, as in the library that this follows.
+/// Japanese syllables count as Chinese.
+/// </summary>
 internal sealed class ScriptSplitter : PreTokenizer
 {
     private const int Any = -1;
+    private const int None = -2;
 
     /// <inheritdoc/>
     public override void Cut(ReadOnlySpan<char> text, List<Range> words)
     {
-        var (start, last) = (0, int.MinValue);
+        var (start, last) = (0, None);
         for (var at = 0; at < text.Length;)
         {
             Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
             var script = ScriptOf(rune.Value);
             if (script != Any)
             {
-                if (script != last && at > start)
+                if (script != last)
                 {
-                    words.Add(start..at);
+                    if (last != None)
+                        words.Add(start..at);
                     start = at;
                 }
 
@@ -30,7 +35,7 @@ internal sealed class ScriptSplitter : PreTokenizer
             at += length;
         }
 
-        if (start < text.Length)
+        if (last != None)
             words.Add(start..text.Length);
     }
 

@@ -1,0 +1,75 @@
+// Makes the small cases that no shared tokenizer covers, with Hugging Face's own library:
+//   npm install tokenizers@0.23.2 && node make_block_cases.js > BlockCases.json
+// A row is one tokenizer.json and, for each text, ids, ids with special tokens, and both ways to decode the latter.
+const { Tokenizer } = require('tokenizers');
+const texts = [
+  '', ' ', '  ', 'hello', 'Hello World', " don't you're  hello", 'a1b22c333', 'x.y, z! (ok)', 'tab\tline\nend', 'caf\u00e9 cafe\u0301 na\u00efve',
+  '\u4f60\u597d world \u65e5\u672c\u8a9e\u30c6\u30b9\u30c8', '\u{1F642}ok\u{1F469}\u200D\u{1F4BB}', '\u0130stanbul \u03a3\u03a3', '\ufb01 \u2460\u00bd \uff21\uff22', 'a--b__c', '[MASK]hello[MASK] world',
+  'un known zzz', '\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35', '\u0420\u0443\u0441 abc \u0627\u0644', '\u200bzero\u00adwidth\u0007', 'hello hello  hello', '2024-01-02 3.14', '<0x41>\u00ff', '\u{1D400}\u{1D7D8}\u{20000}', 'worldhello', 'aa\u3000bb',
+];
+const pieces = ['hello', 'world', 'the', 'he', 'll', 'lo', 'wor', 'ld', 'un', 'know', 'n', 'do', 'you', 're'];
+const characters = [...new Set([...texts.join(''), ...'abcdefghijklmnopqrstuvwxyz0123456789'])].filter(c => c !== 'z' && c !== '\u{1F642}');
+function vocabulary(list) { const v = {}; for (const t of list) if (!(t in v)) v[t] = Object.keys(v).length; return v; }
+const words = { '[UNK]': 0, ...Object.fromEntries(['hello', 'Hello', 'world', 'a', 'b', ',', '.', "don't", 'ok', '1', '22', '\u4f60', '\u65e5\u672c\u8a9e', 'you', '2024', '-'].map((w, i) => [w, i + 1])) };
+const wordPieces = vocabulary(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', ...characters.filter(c => c.trim()), ...characters.filter(c => c.trim()).map(c => '##' + c), 'hello', 'world', 'do', '##n', '##ld', '##lo', 'know', '##know', "'", 'you', '##re', 'cafe', 'naive']);
+const merges = [['h', 'e'], ['l', 'l'], ['he', 'll'], ['hell', 'o'], ['w', 'o'], ['r', 'l'], ['wo', 'rl'], ['worl', 'd'], ['1', '2'], ['a', 'b'], ['2', '2'], ['l', 'o'], ['d', 'o']];
+const bpeTokens = suffix => vocabulary(['<unk>', ...characters, ...characters.map(c => c + suffix), ...merges.map(m => m.join('')), ...(suffix ? ['o' + suffix, 'lo' + suffix, 'hello' + suffix, 'd' + suffix, 'world' + suffix] : [])]);
+const bpe = { type: 'BPE', dropout: null, unk_token: '<unk>', continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: false, vocab: bpeTokens(''), merges };
+const word = { type: 'WordLevel', vocab: words, unk_token: '[UNK]' };
+const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
+const unigram = { type: 'Unigram', unk_id: 0, byte_fallback: false, vocab: [['<unk>', 0], ['\u2581', -2], ...characters.map((c, i) => [c, -5 - i / 64]), ['\u2581hello', -3], ['hello', -4], ['\u2581wor', -4.5], ['ld', -4.25], ['world', -6], ['aa', -6.5], ['he', -5.5], ['llo', -5.5]] };
+const cases = [];
+function add(name, json) { cases.push([name, { version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, model: bpe, ...json }]); }
+for (const type of ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccents', 'Nmt']) add('normalizer ' + type, { normalizer: { type } });
+add('normalizer Strip', { normalizer: { type: 'Strip', strip_left: true, strip_right: false } });
+add('normalizer Replace by an expression', { normalizer: { type: 'Replace', pattern: { Regex: '[aeiou]+(?=l)|\\s{2,}' }, content: '-' } });
+add('normalizer ByteLevel', { normalizer: { type: 'ByteLevel' }, decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } });
+add('normalizer Bert', { normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true } });
+add('normalizer Sequence', { normalizer: { type: 'Sequence', normalizers: [{ type: 'NFKD' }, { type: 'StripAccents' }, { type: 'Lowercase' }, { type: 'Prepend', prepend: '_' }] } });
+const isolated = ['Isolated', 'Removed', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'];
+for (const behavior of isolated) for (const invert of [false, true]) add(`split ${behavior} ${invert}`, { model: word, pre_tokenizer: { type: 'Split', pattern: { Regex: '[ ,.]' }, behavior, invert } });
+add('split by a text', { model: word, pre_tokenizer: { type: 'Split', pattern: { String: '.' }, behavior: 'Removed', invert: false } });
+for (const behavior of isolated) add('punctuation ' + behavior, { model: word, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Punctuation', behavior }] } });
+for (const type of ['Whitespace', 'WhitespaceSplit', 'BertPreTokenizer', 'UnicodeScripts']) add('words of ' + type, { model: word, pre_tokenizer: { type } });
+for (const individual_digits of [false, true]) add('digits ' + individual_digits, { model: word, pre_tokenizer: { type: 'Digits', individual_digits } });
+add('a delimiter', { model: word, pre_tokenizer: { type: 'CharDelimiterSplit', delimiter: '-' } });
+add('a fixed length', { model: word, pre_tokenizer: { type: 'FixedLength', length: 2 } });
+for (const prepend_scheme of ['first', 'always', 'never']) for (const split of [true, false])
+  add(`metaspace ${prepend_scheme} ${split}`, { model: unigram, pre_tokenizer: { type: 'Metaspace', replacement: '\u2581', prepend_scheme, split }, decoder: { type: 'Metaspace', replacement: '\u2581', prepend_scheme, split }, added_tokens: [{ id: unigram.vocab.length, content: '[MASK]', single_word: false, lstrip: true, rstrip: false, normalized: false, special: true }] });
+add('unigram with bytes', { model: { ...unigram, byte_fallback: true, vocab: [...unigram.vocab, ...bytes.map(b => [b, 0])] }, decoder: { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, { type: 'Fuse' }] } });
+add('bpe, byte fallback and fused unknowns', { model: { ...bpe, byte_fallback: true, fuse_unk: true, vocab: vocabulary([...Object.keys(bpe.vocab), ...bytes]) }, decoder: { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: 1, stop: 0 }] } });
+add('bpe, fused unknowns', { model: { ...bpe, fuse_unk: true, vocab: bpeTokens('').constructor === Object ? vocabulary(['<unk>', 'h', 'e', 'l', 'o', ' ', 'he', 'll', 'hell', 'hello']) : 0, merges: merges.slice(0, 4) } });
+add('bpe without unknown', { model: { ...bpe, unk_token: null, vocab: vocabulary(['h', 'e', 'l', 'o', 'he', 'll', 'hell', 'hello']), merges: merges.slice(0, 4) } });
+add('bpe with ends of words', { model: { ...bpe, end_of_word_suffix: '</w>', vocab: bpeTokens('</w>'), merges: [['h', 'e'], ['l', 'l'], ['he', 'll'], ['hell', 'o</w>'], ['w', 'o'], ['r', 'l'], ['wo', 'rl'], ['worl', 'd</w>']].filter(m => true) }, normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true }, pre_tokenizer: { type: 'BertPreTokenizer' }, decoder: { type: 'BPEDecoder', suffix: '</w>' } });
+add('bpe with prefixes', { model: { ...bpe, continuing_subword_prefix: '##', vocab: vocabulary(['<unk>', 'h', 'w', '##e', '##l', '##o', '##r', '##d', 'he', '##ll', 'hell', 'hello', 'wo', '##rl', '##ld']), merges: [['h', '##e'], ['##l', '##l'], ['he', '##ll'], ['hell', '##o'], ['w', '##o'], ['##r', '##l'], ['##l', '##d']] }, pre_tokenizer: { type: 'Whitespace' } });
+add('bert', { model: { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 12, vocab: wordPieces }, normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true }, pre_tokenizer: { type: 'BertPreTokenizer' }, post_processor: { type: 'BertProcessing', sep: ['[SEP]', 3], cls: ['[CLS]', 2] }, decoder: { type: 'WordPiece', prefix: '##', cleanup: true }, added_tokens: [2, 3, 4].map((id, i) => ({ id, content: ['[CLS]', '[SEP]', '[MASK]'][i], single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })) });
+add('roberta and two templates', { post_processor: { type: 'Sequence', processors: [{ type: 'RobertaProcessing', sep: ['</s>', 2], cls: ['<s>', 1], trim_offsets: true, add_prefix_space: true }, { type: 'TemplateProcessing', single: [{ SpecialToken: { id: 'x', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }], pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }], special_tokens: { x: { id: 'x', ids: [3, 4], tokens: ['c', 'd'] } } }] } });
+add('ctc', { decoder: { type: 'CTC', pad_token: '<unk>', word_delimiter_token: ' ', cleanup: true } });
+add('decoder Replace and Strip', { decoder: { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { Regex: '[lo]' }, content: '*' }, { type: 'Strip', content: 'a', start: 1, stop: 0 }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: 1, stop: 0 }] } });
+add('added tokens of every kind', { normalizer: { type: 'Lowercase' }, decoder: { type: 'Fuse' }, added_tokens: [
+  { id: bpe.vocab.hello, content: 'hello', single_word: true, lstrip: false, rstrip: false, normalized: true, special: false },
+  { id: Object.keys(bpe.vocab).length, content: '[MASK]', single_word: false, lstrip: true, rstrip: true, normalized: false, special: true },
+  { id: Object.keys(bpe.vocab).length + 1, content: 'WORLD', single_word: false, lstrip: false, rstrip: true, normalized: true, special: false },
+  { id: Object.keys(bpe.vocab).length + 2, content: 'ok', single_word: true, lstrip: true, rstrip: false, normalized: false, special: true }] });
+add('falcon', { pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Punctuation', behavior: 'Contiguous' }, { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }, { type: 'Digits', individual_digits: false }] }, decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } });
+const patterns = ['\\p{Han}+|[^\\p{Han}\\s]+', '[a-z&&[^aeiou]]+', '[[:alpha:]]++', '(?i:HELLO)|\\h{2}', '[^(\\s|[.,!])]+', '^.|.$', '\\p{^L}+', '(?<x>l)+|\\d{,2}', '(?m:a.)', '[\\w&&[^\\d]]+'];
+for (const pattern of patterns) add('expression ' + pattern, { model: { ...bpe, ignore_merges: true, vocab: bpe.vocab }, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { Regex: pattern }, behavior: 'Removed', invert: true }] } });
+(async () => {
+  const rows = [];
+  for (const [name, json] of cases) {
+    // A normalizer with a token for every character shows text as ids; the first id of 0 stands for what has none.
+    let tokenizer;
+    try { tokenizer = Tokenizer.fromString(JSON.stringify(json)); } catch (e) { process.stderr.write(name + ': ' + e.message + '\n'); continue; }
+    const results = [];
+    for (const text of texts) {
+      try {
+        const ids = (await tokenizer.encode(text, null, { addSpecialTokens: false })).getIds();
+        const special = (await tokenizer.encode(text, null, { addSpecialTokens: true })).getIds();
+        results.push([text, ids, special, await tokenizer.decode(special, false), await tokenizer.decode(special, true)]);
+      } catch (e) { process.stderr.write(name + ' on ' + JSON.stringify(text) + ': ' + e.message + '\n'); }
+    }
+    rows.push([name, json, results]);
+  }
+  const line = value => JSON.stringify(value).replace(/[\u007f-\uffff]/g, c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
+  console.log('[\n' + rows.map(([name, json, results]) => `{"name":${line(name)},"tokenizer":${line(json)},"cases":[\n${results.map(line).join(',\n')}]}`).join(',\n') + '\n]');
+})();
