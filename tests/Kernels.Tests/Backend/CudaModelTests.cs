@@ -111,6 +111,20 @@ public sealed class CudaModelTests
         Assert.That(results[1..], Has.All.EqualTo(results[0]));
     }
 
+    /// <summary>Few rows and many go through other kernels, and experts' tiles are other ones in each step.</summary>
+    [TestCase("experts and a switched one", DataType.BFloat16)]
+    [TestCase("experts in groups by two", DataType.Float16)]
+    public void Experts_give_the_same_bits_however_the_prompt_is_cut(string shape, DataType type)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(BlockModels.Describe(shape, headSize: 32), type);
+        var tokens = Tokens(tiny, 90);
+        using var model = Load(tiny, type);
+        var whole = Forward(model, tokens, [90]);
+        Assert.That(Forward(model, tokens, [47, 43]), Is.EqualTo(whole));
+        Assert.That(Forward(model, tokens, [3, 8, 2, 60, 17]), Is.EqualTo(whole));
+    }
+
     [Test]
     public void Steps_ahead_draw_what_the_host_draws_step_by_step(
         [Values("greedy", "sampled", "penalties", "greedy with penalties")] string how, [Values(1, 2, 3)] int seed)
