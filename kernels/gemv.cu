@@ -178,7 +178,7 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(typename Rows:
 
   const Rows group(p, blockIdx.y);
   if (group.empty()) return;
-  const int first_row = group.first(p, blockIdx.y, kGemvColumns);
+  const int first_row = Rows::kKnownAhead ? 0 : group.first(p, blockIdx.y, kGemvColumns);
   const int rows_here = group.end(p) - first_row;
 
   // Weights of one matrix do not depend on the launch before: the first are under way while it finishes and while x is normed.
@@ -193,7 +193,7 @@ __global__ void __launch_bounds__(kGemvThreads, kGemvBlocks) gemv(typename Rows:
   ptx::allow_next_launch();
 
   const int stride = staged_stride(p.inner);
-  const int own_row = g < rows_here ? group.source(p, first_row + g) : 0;
+  const int own_row = Rows::kKnownAhead || g < rows_here ? group.source(p, first_row + g) : 0;
   for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const auto takes = [&](int k) { return g < rows_here && k < p.inner; };
     uint4 x[kDepth] = {};

@@ -55,9 +55,9 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(typename Row
   const int t = lane % 4;
   const Rows group_rows(p, blockIdx.y);
   if (group_rows.empty()) return;
-  const int first_row = group_rows.first(p, blockIdx.y, kQuantizedRows);
+  const int first_row = Rows::kKnownAhead ? 0 : group_rows.first(p, blockIdx.y, kQuantizedRows);
   const int rows_here = group_rows.end(p) - first_row;
-  const int block = group_rows.weight(p, blockIdx.x * kTileRows, false) / kTileRows;
+  const int block = Rows::kKnownAhead ? blockIdx.x : group_rows.weight(p, blockIdx.x * kTileRows, false) / kTileRows;
 
   const auto load = [&](int tile, uint4(&codes)[kSets]) {
 #pragma unroll
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(typename Row
   for (int d = 0; d < kDepth; ++d) load(warp + d * kQuantizedWarps, codes[d]);
   if constexpr (Rows::kKnownAhead) ptx::wait_for_previous_launch();
   ptx::allow_next_launch();
-  const int own_row = g < rows_here ? group_rows.source(p, first_row + g) : 0;
+  const int own_row = Rows::kKnownAhead || g < rows_here ? group_rows.source(p, first_row + g) : 0;
 
   float sums[kSets][4] = {};
   for (int first = warp; first < p.weight.tiles; first += kDepth * kQuantizedWarps) {
