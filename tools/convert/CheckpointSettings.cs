@@ -29,7 +29,7 @@ internal sealed record CheckpointSettings(
     /// <summary>Reads the settings of the checkpoint in <paramref name="folder"/>; files that are not there say nothing.</summary>
     public static CheckpointSettings Read(string folder)
     {
-        var config = ConfigFile.Open(Path.Combine(folder, "config.json"));
+        var config = FamilyCatalog.OpenConfig(folder);
         var generationPath = Path.Combine(folder, "generation_config.json");
         var generation = File.Exists(generationPath) ? ConfigFile.Open(generationPath) : null;
         return new(

@@ -29,11 +29,7 @@ public static class Converter
             throw new WeftException($"{folder}: the packed file to make needs a name");
         if (Directory.Exists(options.Output))
             throw new WeftException($"{options.Output}: this is a folder; give the name of the packed file to make");
-        var configPath = Path.Combine(folder, "config.json");
-        if (!File.Exists(configPath))
-            throw new WeftException($"{folder}: there is no config.json, so this is not a checkpoint");
-
-        var config = ConfigFile.Open(configPath);
+        var config = FamilyCatalog.OpenConfig(folder);
         var (family, architecture) = FamilyCatalog.Find(config);
         var model = family.Describe(config);
         if (ModelCheck.FindError(model) is { } error)
@@ -44,9 +40,10 @@ public static class Converter
             throw config.Error("the weights are quantized already; convert the original checkpoint, or leave out --quant");
         var plan = TensorPlan.Create(family, model, checkpoint, config, quantization, options);
         var settings = CheckpointSettings.Read(folder);
+        var configPath = Path.Combine(folder, "config.json");
         var tokenizer = TokenizerReader.Read(folder);
         var chat = ChatChoice.Make(options.ChatTemplate, family, settings, config, tokenizer);
-        string[] sources = [configPath, .. settings.Files, .. checkpoint.Files];
+        string[] sources = [.. File.Exists(configPath) ? [configPath] : Array.Empty<string>(), .. settings.Files, .. checkpoint.Files];
         if (sources.Any(source => Path.GetFullPath(source) == Path.GetFullPath(options.Output)))
             throw new WeftException($"{options.Output}: this file is part of the checkpoint; give another name for the packed file");
         using var hashes = SourceHashes.Start(sources, cancellationToken);
@@ -56,7 +53,7 @@ public static class Converter
             Tokenizer = tokenizer,
             ChatTemplate = chat.Template,
             Chat = chat.Settings,
-            Generation = settings.Generation with { EosTokens = [.. settings.Generation.EosTokens.Union(chat.StopTokens)] },
+            Generation = settings.Generation with { EosTokens = [.. Ends(settings, family, config).Union(chat.StopTokens)] },
             Provenance = new Provenance
             {
                 Architecture = architecture,
@@ -75,6 +72,10 @@ public static class Converter
         writer.Complete(header with { Provenance = provenance });
         return new(options.Output, architecture, plan.Count, total, writer.Length);
     }
+
+    /// <summary>The tokens that end a generation, as the checkpoint's files name them, or else as its family knows them.</summary>
+    private static IReadOnlyList<int> Ends(CheckpointSettings settings, Family family, ConfigFile config) =>
+        settings.Generation.EosTokens.Count == 0 && family.EndOf(config) is { } end ? [end] : settings.Generation.EosTokens;
 
     private static void WriteTensors(
         WeftWriter writer, IReadOnlyList<PlannedTensor> plan, long total, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)

@@ -36,6 +36,16 @@ internal sealed class ConfigFile
         return new ConfigFile(path, document.RootElement.Clone(), "", []);
     }
 
+    /// <summary>Takes a text for a file.</summary>
+    public static ConfigFile Parse(string path, string text)
+    {
+        using var document = JsonDocument.Parse(text);
+        return new ConfigFile(path, document.RootElement.Clone(), "", []);
+    }
+
+    /// <summary>Another JSON object in the same folder, or null where there is no such file.</summary>
+    public ConfigFile? Beside(string name) => Path.Combine(Folder, name) is var other && File.Exists(other) ? Open(other) : null;
+
     /// <summary>A complaint about this file.</summary>
     public WeftException Error(string sentence) => new($"{path}: {sentence}");
 

@@ -11,6 +11,12 @@ internal abstract class Family
     /// <summary>Values of <c>architectures</c> in config.json that this family covers.</summary>
     public abstract IReadOnlyList<string> Architectures { get; }
 
+    /// <summary>Whether a config of one of these architectures is of this family: different models share a name.</summary>
+    public virtual bool Covers(ConfigFile config) => true;
+
+    /// <summary>The config of a release that has none, or null for another checkpoint.</summary>
+    public virtual string? ConfigOf(string folder) => null;
+
     /// <summary>What the list of models (docs/models.md) says of the family.</summary>
     public virtual FamilyCard? Card => null;
 
@@ -20,6 +26,9 @@ internal abstract class Family
     /// <summary>The model in building blocks.</summary>
     /// <exception cref="WeftException">The config lacks something, or asks for something unsupported.</exception>
     public abstract ModelDescription Describe(ConfigFile config);
+
+    /// <summary>The token that ends a generation where neither config nor generation_config.json names one; null for none.</summary>
+    public virtual int? EndOf(ConfigFile config) => null;
 
     /// <summary>The checkpoint's name of the tensor that the packed file calls <paramref name="packedName"/>.</summary>
     public abstract string SourceName(string packedName);

@@ -20,7 +20,17 @@ internal static class FamilyCatalog
 
     /// <summary>Every supported architecture name, in alphabetical order.</summary>
     public static IReadOnlyList<string> Architectures { get; } =
-        [.. Families.SelectMany(family => family.Architectures).Order(StringComparer.OrdinalIgnoreCase)];
+        [.. Families.SelectMany(family => family.Architectures).Distinct().Order(StringComparer.OrdinalIgnoreCase)];
+
+    /// <summary>The config of the checkpoint in a folder.</summary>
+    /// <exception cref="WeftException">It is missing or unreadable.</exception>
+    public static ConfigFile OpenConfig(string folder)
+    {
+        var path = Path.Combine(folder, "config.json");
+        if (!File.Exists(path) && Families.Select(family => family.ConfigOf(folder)).FirstOrDefault(text => text is not null) is { } released)
+            return ConfigFile.Parse(path, released);
+        return File.Exists(path) ? ConfigFile.Open(path) : throw new WeftException($"{folder}: there is no config.json, so this is not a checkpoint");
+    }
 
     /// <summary>The family of a checkpoint and its architecture's name.</summary>
     /// <exception cref="WeftException">The config names none, or an unknown one.</exception>
@@ -29,7 +39,7 @@ internal static class FamilyCatalog
         var names = config.Strings("architectures");
         foreach (var name in names)
         {
-            if (Families.FirstOrDefault(family => family.Architectures.Contains(name)) is { } family)
+            if (Families.FirstOrDefault(family => family.Architectures.Contains(name) && family.Covers(config)) is { } family)
                 return (family, name);
         }
 
