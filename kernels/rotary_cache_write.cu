@@ -4,6 +4,7 @@
 //   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
 //   q      [N, q_stride] T, head h at h·D
 //   table  [positions, rotary / 2] (cos, sin), or with per_token [N, rotary / 2]
+//   spans  [N], or null: the second half of the pairs turns by them instead of positions [N]
 //   keys, values [blocks, G, 16, D] T; slots[n] = block · 16 + offset, or negative: not written
 // One warp a head of a token; lane l owns pairs l, l + 32, ….
 #include "common/reduce.cuh"
@@ -15,6 +16,7 @@ struct RotaryCacheWriteParams {
   void* q;
   const float2* table;
   const int* positions;
+  const int* spans;  // or null
   const int* slots;
   void* keys;
   void* values;
@@ -94,11 +96,12 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
       }
     }
     const float2* angles = p.table + static_cast<size_t>(p.per_token ? token : p.positions[token]) * (p.rotary / 2);
+    const float2* span_angles = p.spans ? p.table + static_cast<size_t>(p.spans[token]) * (p.rotary / 2) : angles;
 #pragma unroll
     for (int i = 0; i < kPairs; ++i) {
       const int pair = lane + i * kWarpSize;
       if (pair >= p.rotary / 2) continue;
-      const float2 turn = angles[pair];
+      const float2 turn = (2 * pair < p.rotary / 2 ? angles : span_angles)[pair];
       const float turned = a[i] * turn.x - b[i] * turn.y;
       b[i] = b[i] * turn.x + a[i] * turn.y;
       a[i] = turned;

@@ -38,7 +38,8 @@ public sealed class Model : IDisposable
             ContextLength = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
             var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : DefaultCacheTokens(description, options.MaxSequences);
             var blocks = BlockPool.BlocksFor(cacheTokens);
-            MaxTokensPerStep = Math.Min(options.MaxTokensPerStep, cacheTokens);
+            // A prefix is computed in one step, and may be as long as a sequence.
+            MaxTokensPerStep = description.Prefix is null ? Math.Min(options.MaxTokensPerStep, cacheTokens) : ContextLength + options.MaxSequences - 1;
             MaxLogitRows = Math.Max(options.MaxSequences, (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep)));
             Blocks = new BlockPool(blocks);
             var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
@@ -132,6 +133,7 @@ public sealed class Model : IDisposable
         Tokenizer,
         States)
     {
+        Prefix = Header.Model.Prefix,
         KeysOf = Header.Model.Attentions.Any(attention => RotaryLength.Counts(attention.Rotary)) ? prompt => RotaryLength.KeysOf(Header.Model, prompt) : null,
     };
 
@@ -156,7 +158,7 @@ public sealed class Model : IDisposable
 
     private StepProgram Compile(ModelOptions options, StepGraph graph, int blocks)
     {
-        var batch = new StepBatch(MaxTokensPerStep, options.MaxSequences, BlockPool.BlocksFor(ContextLength), MaxLogitRows);
+        var batch = new StepBatch(MaxTokensPerStep, options.MaxSequences, BlockPool.BlocksFor(ContextLength), MaxLogitRows, Header.Model.Prefix is not null);
         switch (options.Device.Kind)
         {
             case DeviceKind.Cuda:

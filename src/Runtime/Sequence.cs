@@ -1,4 +1,5 @@
 using Weft.KvCache;
+using Weft.Scheduling;
 
 namespace Weft;
 
@@ -20,6 +21,7 @@ public sealed class Sequence : IDisposable
 {
     private readonly Model model;
     private readonly BlockTable table;
+    private Prefix prefix;
     private int promptLength;
 
     internal Sequence(Model model)
@@ -31,7 +33,10 @@ public sealed class Sequence : IDisposable
     /// <summary>T: tokens processed so far.</summary>
     public int Length => table.Length;
 
-    /// <summary>Processes <paramref name="tokens"/> [N] after those already there, in chunks if they are many.</summary>
+    /// <summary>
+    /// Processes <paramref name="tokens"/> [N] after those already there, in chunks if they are many. Where tokens of a prompt see each other, the first
+    /// tokens of a sequence are its prompt.
+    /// </summary>
     /// <param name="tokens">Token ids, each below V.</param>
     /// <param name="rows">Which rows of logits to compute.</param>
     /// <param name="logits">Receives them: [N, V], [V] or nothing.</param>
@@ -50,6 +55,10 @@ public sealed class Sequence : IDisposable
         if (logits.Length < (long)needed * width)
             throw new ArgumentException($"{needed} rows of {width} logits do not fit a span of {logits.Length}", nameof(logits));
         var chunk = rows == LogitRows.All ? Math.Min(model.MaxTokensPerStep, model.MaxLogitRows) : model.MaxTokensPerStep;
+        if (Length == 0)
+            prefix = Prefix.Find(model.Header.Model.Prefix, tokens);
+        if (Length == 0 && prefix.Length > chunk)
+            throw new WeftException($"{prefix.Length} tokens of the prompt see each other and are computed in one step, which takes {chunk}");
         // Nobody says where tokens come from: a single one after others is taken for one that was drawn.
         var drawn = tokens.Length == 1 && Length > 0 ? 1 : 0;
         // What comes first is the prompt, as far as that makes a difference for keys.
@@ -74,8 +83,14 @@ public sealed class Sequence : IDisposable
     }
 
     /// <summary>Forgets the tokens from <paramref name="length"/> on.</summary>
+    /// <exception cref="ArgumentException">Tokens of a prompt that see each other would stay without those that they saw.</exception>
     /// <exception cref="NotSupportedException">The model has recurrent blocks, whose state cannot go back, and not all tokens are to be forgotten.</exception>
-    public void Truncate(int length) => table.Truncate(length);
+    public void Truncate(int length)
+    {
+        if (length > 0 && length < prefix.Length)
+            throw new ArgumentException($"the first {prefix.Length} tokens see each other and are forgotten together", nameof(length));
+        table.Truncate(length);
+    }
 
     /// <inheritdoc/>
     public void Dispose() => table.Dispose();
@@ -95,7 +110,7 @@ public sealed class Sequence : IDisposable
         if (copy is { } request)
             program.CopyBlock(request);
         program.Batch.Clear();
-        program.Batch.Add(tokens, first, table, rows, drawn, promptLength: promptLength);
+        program.Batch.Add(tokens, first, table, rows, drawn, promptLength: promptLength, prefix: prefix);
         return program.Submit();
     }
 

@@ -31,6 +31,11 @@ public sealed class RotaryCacheWriteTests
         Check(TestDevice.Open((ulong)seed), DataType.Float16, 80, rotary, HeadNorm.None);
 
     [Test]
+    public void Half_of_the_pairs_turn_by_another_position(
+        [Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values(32, 80, 128, 256)] int headSize, [Values(1, 2, 3)] int seed) =>
+        Check(TestDevice.Open((ulong)seed), type, headSize, seed == 3 ? 24 : headSize, HeadNorm.None, hasSpans: true);
+
+    [Test]
     public void Norms_may_lack_weights_and_biases([Values] bool isCentered) =>
         Check(TestDevice.Open(), DataType.Float16, 80, 32, Form(true, isCentered), isBare: true);
 
@@ -46,7 +51,8 @@ public sealed class RotaryCacheWriteTests
     private static HeadNorm Form(bool isNormed, bool isCentered) => !isNormed ? HeadNorm.None : isCentered ? HeadNorm.Layer : HeadNorm.Rms;
 
     private static void Check(
-        TestDevice device, DataType type, int headSize, int rotary, HeadNorm norm, bool isBare = false, float clip = float.PositiveInfinity, int tokens = DefaultTokens)
+        TestDevice device, DataType type, int headSize, int rotary, HeadNorm norm, bool isBare = false, float clip = float.PositiveInfinity, int tokens = DefaultTokens,
+        bool hasSpans = false)
     {
         var blocks = (tokens / BlockSize) + 2;
         var random = new Random(headSize);
@@ -56,17 +62,19 @@ public sealed class RotaryCacheWriteTests
         var normed = QueryHeads + KeyHeads;
         var (weights, biases) = (Values.Random(random, normed * headSize), Values.Random(random, normed * headSize));
         var positions = Enumerable.Range(0, tokens).Select(_ => random.Next(200)).ToArray();
+        var spans = hasSpans ? Enumerable.Range(0, tokens).Select(_ => random.Next(200)).ToArray() : positions;
         // Token 3 is not written.
         var slots = Enumerable.Range(0, blocks * BlockSize).ToArray();
         random.Shuffle(slots);
         slots = [.. slots[..tokens].Select((slot, token) => token == 3 ? -1 : slot)];
         var table = Enumerable.Range(0, 200).SelectMany(position => Enumerable.Range(0, rotary / 2).SelectMany(i => (float[])
-            [(float)Math.Cos(position * Frequency(i, rotary)), (float)Math.Sin(position * Frequency(i, rotary))])).ToArray();
+            [(float)Math.Cos(position * Frequency(i, rotary, hasSpans)), (float)Math.Sin(position * Frequency(i, rotary, hasSpans))])).ToArray();
 
         using var px = device.Upload(Values.Strided(qkv, width, stride, float.NaN));
         using var pt = device.Upload(table);
         using var pp = device.Upload(positions);
         using var ps = device.Upload(slots);
+        using var pr = device.Upload(spans);
         using var pw = device.Upload(weights);
         using var pb = device.Upload(biases);
         var keyNorm = (nuint)(QueryHeads * headSize * sizeof(float));
@@ -82,6 +90,7 @@ public sealed class RotaryCacheWriteTests
                 Q = q.Address,
                 Table = pt.Address,
                 Positions = pp.Address,
+                Spans = hasSpans ? pr.Address : 0,
                 Slots = ps.Address,
                 Keys = keys.Address,
                 Values = values.Address,
@@ -109,7 +118,7 @@ public sealed class RotaryCacheWriteTests
                 var x = qkv.Skip((token * width) + (head * headSize)).Take(headSize).Select(v => (double)Math.Clamp(v, -clip, clip)).ToArray();
                 var isQuery = head < QueryHeads;
                 if (head < normed)
-                    x = Turn(Norm(x, norm, isBare ? [] : weights.AsSpan(head * headSize, headSize), isBare ? [] : biases.AsSpan(head * headSize, headSize)), positions[token], rotary);
+                    x = Turn(Norm(x, norm, isBare ? [] : weights.AsSpan(head * headSize, headSize), isBare ? [] : biases.AsSpan(head * headSize, headSize)), positions[token], spans[token], rotary, hasSpans);
                 if (!isQuery && slots[token] < 0)
                     continue;
                 var group = (head - QueryHeads) % KeyHeads;
@@ -132,15 +141,15 @@ public sealed class RotaryCacheWriteTests
 
     private static double[] Doubles(ReadOnlySpan<float> values) => Array.ConvertAll(values.ToArray(), value => (double)value);
 
-    private static double Frequency(int i, int rotary) => Math.Pow(10000, -2.0 * i / rotary);
+    private static double Frequency(int i, int rotary, bool hasSpans) => hasSpans ? Math.Pow(10000, -4.0 * (i % (rotary / 4)) / rotary) : Math.Pow(10000, -2.0 * i / rotary);
 
-    private static double[] Turn(double[] x, int position, int rotary)
+    private static double[] Turn(double[] x, int position, int span, int rotary, bool hasSpans)
     {
         var y = (double[])x.Clone();
         for (var i = 0; i < rotary / 2; i++)
         {
             var (first, second) = (i, i + (rotary / 2));
-            var (sin, cos) = Math.SinCos(position * Frequency(i, rotary));
+            var (sin, cos) = Math.SinCos((i < rotary / 4 ? position : span) * Frequency(i, rotary, hasSpans));
             y[first] = (x[first] * cos) - (x[second] * sin);
             y[second] = (x[second] * cos) + (x[first] * sin);
         }

@@ -15,16 +15,18 @@ public static class ReferenceAttention
     /// <param name="positions">[N] position of each query, below T.</param>
     /// <param name="attention">Sizes, scale, window and what changes scores.</param>
     /// <param name="sinks">[H], or empty for none.</param>
+    /// <param name="prefix">How many keys, the first, every query sees.</param>
     /// <returns>[N, H, D].</returns>
     public static double[] Apply(
-        ReadOnlySpan<double> q, ReadOnlySpan<double> k, ReadOnlySpan<double> v, ReadOnlySpan<int> positions, AttentionDescription attention, ReadOnlySpan<double> sinks = default)
+        ReadOnlySpan<double> q, ReadOnlySpan<double> k, ReadOnlySpan<double> v, ReadOnlySpan<int> positions, AttentionDescription attention, ReadOnlySpan<double> sinks = default,
+        int prefix = 0)
     {
         var (heads, groups, d) = (attention.QueryHeads, attention.KeyValueHeads, attention.HeadSize);
         var result = new double[q.Length];
         for (var n = 0; n < positions.Length; n++)
         {
-            var last = positions[n];
-            var growth = attention.LogScaleFrom is { } from && last >= from ? Math.Log(last + 1) / Math.Log(from) : 1;
+            var last = Math.Max(positions[n], prefix - 1);
+            var growth = attention.LogScaleFrom is { } from && positions[n] >= from ? Math.Log(positions[n] + 1) / Math.Log(from) : 1;
             var first = attention.Window is { } window ? Math.Max(0, last - window + 1) : 0;
             for (var h = 0; h < heads; h++)
             {

@@ -30,8 +30,8 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
     /// <summary>What the head reads [N, C] of <paramref name="tokens"/> [N].</summary>
     public double[] Hidden(ReadOnlySpan<int> tokens)
     {
-        var positions = Enumerable.Range(0, tokens.Length).ToArray();
-        var x = Embed(tokens);
+        var positions = new Positions(model.Prefix, tokens.ToArray());
+        var x = Embed(tokens, positions);
         for (var i = 0; i < model.Layers.Count; i++)
         {
             var (layer, prefix) = (model.Layers[i], TensorSchema.Layer(i));
@@ -58,7 +58,7 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
 
     private int EmbeddingWidth => model.Embedding?.Width ?? model.HiddenSize;
 
-    private double[] Embed(ReadOnlySpan<int> tokens)
+    private double[] Embed(ReadOnlySpan<int> tokens, Positions positions)
     {
         var x = new double[tokens.Length * EmbeddingWidth];
         for (var n = 0; n < tokens.Length; n++)
@@ -69,36 +69,41 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
         if (embedding.Width is not null)
             x = ReferenceLinear.Apply(x, tensors[TensorSchema.EmbeddingProjection], [], EmbeddingWidth);
         for (var i = 0; embedding.Positions is not null && i < x.Length; i++)
-            x[i] += tensors[TensorSchema.Positions][i];
+            x[i] += tensors[TensorSchema.Positions][(positions.Text[i / model.HiddenSize] * model.HiddenSize) + (i % model.HiddenSize)];
+        for (var i = 0; embedding.SpanPositions is not null && i < x.Length; i++)
+            x[i] += tensors[TensorSchema.SpanPositions][(positions.Span[i / model.HiddenSize] * model.HiddenSize) + (i % model.HiddenSize)];
         return Norm(x, TensorSchema.EmbeddingNorm, embedding.Norm);
     }
 
-    private double[] Mixing(double[] x, int[] positions, LayerDescription layer, string prefix) => layer switch
+    private double[] Mixing(double[] x, Positions positions, LayerDescription layer, string prefix) => layer switch
     {
         { TimeMix: { } mix } => TimeMix(x, mix, prefix + "time_mix."),
         { StateSpace: { } space } => StateSpace(x, space, prefix + "state_space."),
         _ => Attention(x, positions, layer.Attention!, prefix + "attention."),
     };
 
-    private double[] Attention(double[] x, int[] positions, AttentionDescription attention, string prefix)
+    private double[] Attention(double[] x, Positions positions, AttentionDescription attention, string prefix)
     {
         if (attention.Latent is { } latent)
         {
-            var values = ReferenceLatentAttention.Apply(x, positions, attention, (name, input, inputs, bias) => Linear(input, prefix + name, inputs, bias), (name, input, size) =>
+            var values = ReferenceLatentAttention.Apply(x, positions.Places, attention, (name, input, inputs, bias) => Linear(input, prefix + name, inputs, bias), (name, input, size) =>
                 Norm(input, prefix + name, latent.Norm, size), name => tensors[prefix + name], model.HiddenSize);
             return Linear(values, prefix + "output", attention.QueryHeads * latent.ValueSize, attention.OutputBias);
         }
 
-        var q = Heads(x, prefix + "query", attention, attention.QueryHeads);
+        var asking = attention.PositionQueries
+            ? positions.Text.SelectMany(position => tensors[TensorSchema.QueryPositions][(position * model.HiddenSize)..((position + 1) * model.HiddenSize)]).ToArray()
+            : x;
+        var q = Heads(asking, prefix + "query", attention, attention.QueryHeads);
         var k = Heads(x, prefix + "key", attention, attention.KeyValueHeads);
         var v = Clamp(Linear(x, prefix + "value", model.HiddenSize, attention.InputBias), attention.Clip);
         if (attention.Rotary is { } rotary)
         {
-            ReferenceRotary.Apply(q, positions, rotary, attention.HeadSize, PromptLength);
-            ReferenceRotary.Apply(k, positions, rotary, attention.HeadSize, PromptLength);
+            ReferenceRotary.Apply(q, positions.Text, rotary, attention.HeadSize, PromptLength, positions.Span);
+            ReferenceRotary.Apply(k, positions.Text, rotary, attention.HeadSize, PromptLength, positions.Span);
         }
 
-        var mixed = ReferenceAttention.Apply(q, k, v, positions, attention, attention.Sinks ? tensors[prefix + "sinks"] : []);
+        var mixed = ReferenceAttention.Apply(q, k, v, positions.Places, attention, attention.Sinks ? tensors[prefix + "sinks"] : [], positions.Prefix);
         return Linear(mixed, prefix + "output", attention.QueryHeads * attention.HeadSize, attention.OutputBias);
     }
 
@@ -172,6 +177,32 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
         ReferenceLinear.Apply(x, tensors[name + ".weight"], bias ? tensors[name + ".bias"] : [], inputs);
 
     private static double[] Clamp(double[] x, float? limit) => limit is { } most ? Array.ConvertAll(x, value => Math.Clamp(value, -most, most)) : x;
+
+    /// <summary>Where each token is: its place, and where a model has prefixes its positions in the text and in the span (GLM, arXiv 2103.10360).</summary>
+    private sealed class Positions
+    {
+        public Positions(PrefixDescription? description, int[] tokens)
+        {
+            Places = [.. Enumerable.Range(0, tokens.Length)];
+            Text = [.. Places];
+            Span = new int[tokens.Length];
+            var end = description is null ? -1 : Array.IndexOf(tokens, description.EndToken);
+            if (end < 0)
+                return;
+            Prefix = end;
+            var blank = description!.BlankTokens.Select(token => Array.IndexOf(tokens, token, 0, end)).FirstOrDefault(place => place >= 0, -1);
+            for (var n = end; n < tokens.Length; n++)
+                (Text[n], Span[n]) = (blank < 0 ? n : blank, n - end + 1);
+        }
+
+        public int[] Places { get; }
+
+        public int[] Text { get; }
+
+        public int[] Span { get; }
+
+        public int Prefix { get; }
+    }
 
     private static double[] Add(double scale, double[] x, double[] y) => [.. x.Zip(y, (a, b) => (scale * a) + b)];
 }

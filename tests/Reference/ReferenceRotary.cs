@@ -13,6 +13,10 @@ public static class ReferenceRotary
     {
         var size = rotary.Size ?? headSize;
         var plain = Plain(rotary.Theta, size);
+        if (rotary.Spans)
+            plain = [.. Enumerable.Range(0, size / 2).Select(i => Math.Pow(rotary.Theta, -4.0 * (i % (size / 4)) / size))];
+        if (rotary.HalfFrequencies)
+            plain = Array.ConvertAll(plain, frequency => (double)(Half)frequency);
         return rotary.Scaling switch
         {
             null => plain,
@@ -32,7 +36,8 @@ public static class ReferenceRotary
     /// <param name="rotary">Frequencies and the factor on cos and sin.</param>
     /// <param name="headSize">D.</param>
     /// <param name="prompt">Tokens of the prompt; 0 for all. A base that grows with the text grows from there on with every token.</param>
-    public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize, int prompt = 0)
+    /// <param name="spans">[N] positions by which the second half of the pairs turns, where it has its own.</param>
+    public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize, int prompt = 0, ReadOnlySpan<int> spans = default)
     {
         prompt = prompt > 0 ? prompt : positions.Length;
         var growsOn = rotary.Scaling?.Kind == RotaryScalingKind.Dynamic;
@@ -45,7 +50,7 @@ public static class ReferenceRotary
                 frequencies = Frequencies(rotary, headSize, positions[start / width] + 1);
             for (var i = 0; i < half; i++)
             {
-                var angle = positions[start / width] * frequencies[i];
+                var angle = (rotary.Spans && i >= half / 2 ? spans : positions)[start / width] * frequencies[i];
                 var (sin, cos) = (Math.Sin(angle) * factor, Math.Cos(angle) * factor);
                 var (a, b) = (x[start + i], x[start + half + i]);
                 x[start + i] = (a * cos) - (b * sin);

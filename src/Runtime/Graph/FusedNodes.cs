@@ -38,6 +38,16 @@ public sealed record NormedLinearNode(NormNode Norm, FusedLinearNode Linear) : N
     public override IReadOnlyList<Value> Outputs => [Norm.Y, Linear.Y];
 }
 
+/// <summary>y = [a, b]: the joint result of products that read different inputs.</summary>
+public sealed record JoinNode(Value A, Value B, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [A, B];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
 /// <summary>y = x, rounded to what products read, for backends that keep the residual stream more exactly than that.</summary>
 public sealed record RoundNode(Value X, Value Y) : Node
 {

@@ -149,7 +149,7 @@ public static class Fusion
     }
 
     /// <summary>
-    /// q, k, v from the same input, all or none of them clamped, q and k normed and turned or not; k, v written; q attended: one product, one norm
+    /// q, k, v from the same input or q from another, all or none of them clamped, q and k normed and turned or not; k, v written; q attended: one product, one norm
     /// of heads, one turn-and-write, one attention.
     /// </summary>
     private static void FuseQueryKeyValue(List<Node> nodes)
@@ -160,14 +160,26 @@ public static class Fusion
                 || Heads.Find(nodes, attention.Queries, attention) is not { } q
                 || Heads.Find(nodes, write.Keys, write) is not { } k
                 || Heads.Find(nodes, write.Values, write) is not { } v
-                || q.Linear.X != k.Linear.X
-                || q.Linear.X != v.Linear.X)
+                || k.Linear.X != v.Linear.X)
             {
                 continue;
             }
 
             var joint = q.Linear.Y with { Width = q.Linear.Y.Width + k.Linear.Y.Width + v.Linear.Y.Width };
-            List<Node> fused = [new FusedLinearNode([Segment(q.Linear), Segment(k.Linear), Segment(v.Linear)], null, false, q.Linear.X, joint)];
+            List<Node> fused = [];
+            if (q.Linear.X == k.Linear.X)
+            {
+                fused.Add(new FusedLinearNode([Segment(q.Linear), Segment(k.Linear), Segment(v.Linear)], null, false, q.Linear.X, joint));
+            }
+            else
+            {
+                var (own, others) = (q.Linear.Y, k.Linear.Y with { Width = k.Linear.Y.Width + v.Linear.Y.Width });
+                joint = joint with { Id = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1 };
+                fused.Add(new FusedLinearNode([Segment(q.Linear)], null, false, q.Linear.X, own));
+                fused.Add(new FusedLinearNode([Segment(k.Linear), Segment(v.Linear)], null, false, k.Linear.X, others));
+                fused.Add(new JoinNode(own, others, joint));
+            }
+
             if (q.Clamp is { } clamp)
                 fused.Add(clamp with { X = joint, Y = joint });
             if (q.Norm is { } queryNorm && k.Norm is { } keyNorm)
@@ -251,6 +263,8 @@ public static class Fusion
                 NormNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 LinearNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 FusedLinearNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                PositionRowsNode n => n with { Y = Map(n.Y) },
+                JoinNode n => n with { A = Map(n.A), B = Map(n.B), Y = Map(n.Y) },
                 AddPositionsNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 ActivationNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 ClampNode n => n with { X = Map(n.X), Y = Map(n.Y) },

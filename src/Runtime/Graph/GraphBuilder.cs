@@ -6,14 +6,13 @@ namespace Weft.Graph;
 public sealed partial class GraphBuilder
 {
     private readonly List<Node> nodes = [];
+    private readonly bool hasPrefixes;
     private int values;
 
-    private GraphBuilder()
-    {
-    }
+    private GraphBuilder(bool hasPrefixes) => this.hasPrefixes = hasPrefixes;
 
     /// <summary>Builds the graph of <paramref name="model"/>.</summary>
-    public static StepGraph Build(ModelDescription model) => new GraphBuilder().BuildModel(model);
+    public static StepGraph Build(ModelDescription model) => new GraphBuilder(model.Prefix is not null).BuildModel(model);
 
     private StepGraph BuildModel(ModelDescription model)
     {
@@ -43,8 +42,11 @@ public sealed partial class GraphBuilder
         {
             x = Linear(TensorSchema.EmbeddingProjection, null, x, model.HiddenSize);
             if (positions is not null)
-                x = Map(x, y => new AddPositionsNode(positions, x, y));
+                x = Map(x, y => new AddPositionsNode(positions, false, x, y));
         }
+
+        if (embedding.SpanPositions is not null)
+            x = Map(x, y => new AddPositionsNode(TensorSchema.SpanPositions, true, x, y));
 
         return Norm(embedding.Norm, TensorSchema.EmbeddingNorm, x);
     }
@@ -82,7 +84,8 @@ public sealed partial class GraphBuilder
     {
         if (attention.Latent is { } latent)
             return BuildLatentAttention(index, prefix, attention, latent, x);
-        var q = BuildHeads(prefix + "query", attention, x, attention.QueryHeads, isTurned: true);
+        var asking = attention.PositionQueries ? Map(x, y => new PositionRowsNode(TensorSchema.QueryPositions, y)) : x;
+        var q = BuildHeads(prefix + "query", attention, asking, attention.QueryHeads, isTurned: true);
         var k = BuildHeads(prefix + "key", attention, x, attention.KeyValueHeads, isTurned: true);
         var v = BuildHeads(prefix + "value", attention, x, attention.KeyValueHeads, isTurned: false);
         nodes.Add(new CacheWriteNode(index, k, v));
@@ -107,7 +110,7 @@ public sealed partial class GraphBuilder
     private Value Attend(int index, string prefix, AttentionDescription attention, Value queries)
     {
         var mixed = NewValue(Rows.Tokens, attention.QueryHeads * attention.ValueSize);
-        nodes.Add(new AttentionNode(index, attention, attention.Sinks ? prefix + "sinks" : null, queries, mixed));
+        nodes.Add(new AttentionNode(index, attention, attention.Sinks ? prefix + "sinks" : null, queries, mixed) { HasPrefixes = hasPrefixes });
         return mixed;
     }
 

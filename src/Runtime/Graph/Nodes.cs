@@ -38,11 +38,21 @@ public sealed record EmbeddingNode(string Weight, float Scale, string? Positions
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
-/// <summary>y[n] = x[n] + P[positions[n]].</summary>
-public sealed record AddPositionsNode(string Positions, Value X, Value Y) : Node
+/// <summary>y[n] = x[n] + P[positions[n]]; positions in the text or in the span.</summary>
+public sealed record AddPositionsNode(string Positions, bool Spans, Value X, Value Y) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>y[n] = P[positions[n]].</summary>
+public sealed record PositionRowsNode(string Positions, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [];
 
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Outputs => [Y];
@@ -186,6 +196,9 @@ public sealed record CacheWriteNode(int Layer, Value Keys, Value Values) : Node
 /// </summary>
 public sealed record AttentionNode(int Layer, AttentionDescription Attention, string? Sinks, Value Queries, Value Y) : Node
 {
+    /// <summary>Tokens of a sequence's prefix see each other.</summary>
+    public bool HasPrefixes { get; init; }
+
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [Queries];
 

@@ -23,10 +23,16 @@ public static class ModelCheck
                 return embeddingError;
         }
 
+        if (FindPrefixError(model) is { } prefixError)
+            return prefixError;
         if (model.Head.Scale is { } factor && !float.IsFinite(factor))
             return "the logits' scale must be finite";
         if (model.Head.SoftCap is { } cap && !IsPositive(cap))
             return "the logits' cap must be positive";
+        if (model.Attentions.Any(attention => attention.PositionQueries) && !(model.Embedding?.QueryPositions >= model.ContextLength))
+            return $"queries of positions need a table of {model.ContextLength} rows or more";
+        if (model.Layers.Any(layer => layer.Attention is { PositionQueries: true, Latent: not null }))
+            return "latent attention makes no queries of positions";
         for (var i = 0; i < model.Layers.Count; i++)
         {
             if (FindError(model.Layers[i], model.HiddenSize) is { } layerError)
@@ -34,6 +40,25 @@ public static class ModelCheck
         }
 
         return RecurrentCheck.FindError(model);
+    }
+
+    private static string? FindPrefixError(ModelDescription model)
+    {
+        if (model.Prefix is not { } prefix)
+        {
+            return model.Embedding?.SpanPositions is not null || model.Attentions.Any(attention => attention.Rotary is { Spans: true })
+                ? "positions in a span need a prefix"
+                : null;
+        }
+
+        if (prefix.BlankTokens.Append(prefix.EndToken).Any(token => token < 0 || token >= model.VocabularySize))
+            return "the tokens that end a prefix and stand for a blank must be in the vocabulary";
+        // The first token of the span is at position 1.
+        if (model.Embedding?.SpanPositions is { } rows && rows <= model.ContextLength)
+            return $"a table of {rows} span positions is too short for a context of {model.ContextLength}";
+        return model.Layers.Any(layer => layer.Attention is not { Window: null, AlibiSlopes: null, Latent: null })
+            ? "a prefix goes with neither windows nor slopes nor latent attention, nor with blocks other than attention"
+            : null;
     }
 
     private static string? FindError(AttentionDescription attention)
@@ -48,6 +73,8 @@ public static class ModelCheck
             return latentError;
         if (attention.Rotary is { } rotary && (rotary.Size ?? attention.HeadSize) is var turned && (turned < 2 || turned % 2 != 0 || turned > attention.HeadSize))
             return $"the part of a head that turns needs an even size within it, not {turned} of {attention.HeadSize}";
+        if (attention.Rotary is { Spans: true } spans && (spans.Size ?? attention.HeadSize) % 4 != 0)
+            return "rotary positions in a span need a part of a head that has a whole number of quarters";
         if (attention.Rotary is { Scaling: { Kind: RotaryScalingKind.LongRope } scaling } longRope
             && (scaling.Divisors?.Count != (longRope.Size ?? attention.HeadSize) / 2 || !scaling.Divisors.All(divisor => divisor is > 0 and < double.PositiveInfinity)))
             return "rotary scaling needs a positive divisor for each frequency";
@@ -154,6 +181,7 @@ public static class ModelCheck
             return "the rotary base must be positive";
         return rotary.Scaling switch
         {
+            not null when rotary.Spans => "rotary positions in a span go with no scaling",
             null => null,
             { Factor: not (> 0 and < double.PositiveInfinity) } => "the rotary scaling factor must be positive",
             { Kind: not RotaryScalingKind.Linear, OriginalContextLength: < 1 } => "rotary scaling needs the original context length",

@@ -18,6 +18,9 @@ public sealed record ModelDescription
     /// <summary>What tokens become before the first layer, beyond rows of the embedding; null for those alone.</summary>
     public EmbeddingDescription? Embedding { get; init; }
 
+    /// <summary>How tokens of a prompt see each other beyond those before them; null for not at all.</summary>
+    public PrefixDescription? Prefix { get; init; }
+
     /// <summary>The layers in order; each carries its own sizes, so that they may differ.</summary>
     public required IReadOnlyList<LayerDescription> Layers { get; init; }
 
@@ -34,7 +37,21 @@ public sealed record ModelDescription
     internal bool HasUnscaledScores => Attentions.Any(attention => attention.Scale * Math.Sqrt(attention.ScoreSize) > 2);
 }
 
-/// <summary>x = norm(projection · (scale · E[token]) + P[position]); what is null is left out.</summary>
+/// <summary>
+/// A prefix decoder (GLM; Du et al. 2021, arXiv 2103.10360): the tokens of a prompt before its first <see cref="EndToken"/> see each other, those from it on see
+/// all before them. Each token has two positions. In the text: its place, but from the end token on the place of the blank that is filled, the first of the
+/// prefix's <see cref="BlankTokens"/>, if it has one. In the span: 0 in the prefix, then 1, 2, …. A prompt without the end token has no prefix.
+/// </summary>
+public sealed record PrefixDescription
+{
+    /// <summary>Ends the prefix, and is no part of it.</summary>
+    public required int EndToken { get; init; }
+
+    /// <summary>Tokens that stand for a blank; of several kinds in a prefix the earlier one here counts. Empty where the text position goes on.</summary>
+    public IReadOnlyList<int> BlankTokens { get; init; } = [];
+}
+
+/// <summary>x = norm(projection · (scale · E[token]) + P[position] + S[span position]); what is null is left out.</summary>
 public sealed record EmbeddingDescription
 {
     /// <summary>Factor on the embedding's rows.</summary>
@@ -45,6 +62,12 @@ public sealed record EmbeddingDescription
 
     /// <summary>Rows of a table of positions that is added, learned or computed by the converter.</summary>
     public int? Positions { get; init; }
+
+    /// <summary>Rows of a table of span positions that is added (<see cref="PrefixDescription"/>).</summary>
+    public int? SpanPositions { get; init; }
+
+    /// <summary>Rows of a table of positions that is not added: queries are made of it (<see cref="AttentionDescription.PositionQueries"/>).</summary>
+    public int? QueryPositions { get; init; }
 
     /// <summary>Norm of the sum.</summary>
     public NormDescription? Norm { get; init; }
@@ -141,6 +164,12 @@ public sealed record AttentionDescription
     /// <summary>The output projection has a bias.</summary>
     public bool OutputBias { get; init; }
 
+    /// <summary>
+    /// Queries are projections of the position's row of the table of <see cref="EmbeddingDescription.QueryPositions"/>, not of x (the query layer of PanGu-α; Zeng et al.
+    /// 2021, arXiv 2104.12369).
+    /// </summary>
+    public bool PositionQueries { get; init; }
+
     /// <summary>A query sees itself and the previous Window − 1 tokens; null sees all.</summary>
     public int? Window { get; init; }
 
@@ -228,6 +257,12 @@ public sealed record RotaryDescription
 
     /// <summary>Change of the frequencies for contexts beyond the original training length; null for none.</summary>
     public RotaryScaling? Scaling { get; init; }
+
+    /// <summary>The first R/4 pairs turn by the position in the text, the others, at the same frequencies θ^(−4i/R), by that in the span (<see cref="PrefixDescription"/>).</summary>
+    public bool Spans { get; init; }
+
+    /// <summary>The frequencies are rounded to binary16.</summary>
+    public bool HalfFrequencies { get; init; }
 }
 
 /// <summary>Which scaling of rotary frequencies.</summary>

@@ -28,8 +28,12 @@ public sealed class RotaryFrequencies
         if (RotaryLength.Counts(rotary))
             rotary = rotary with { Theta = RotaryLength.Theta(rotary, length, size), Scaling = null };
         var inverse = new float[size / 2];
+        // Text and span each have half of them.
+        var (count, turned) = rotary.Spans ? (size / 4, size / 2) : (size / 2, size);
         for (var i = 0; i < inverse.Length; i++)
-            inverse[i] = 1f / (float)Math.Pow(rotary.Theta, (float)(2 * i) / size);
+            inverse[i] = 1f / (float)Math.Pow(rotary.Theta, (float)(2 * (i % count)) / turned);
+        for (var i = 0; rotary.HalfFrequencies && i < inverse.Length; i++)
+            inverse[i] = (float)(Half)inverse[i];
 
         switch (rotary.Scaling)
         {

@@ -33,6 +33,12 @@ public static class TensorSchema
     /// <summary>[P, C] table of positions.</summary>
     public const string Positions = "positions.weight";
 
+    /// <summary>[P, C] table of span positions.</summary>
+    public const string SpanPositions = "span_positions.weight";
+
+    /// <summary>[P, C] table of positions that queries are made of.</summary>
+    public const string QueryPositions = "query_positions.weight";
+
     /// <summary>[C, E] projection of the embedding's rows.</summary>
     public const string EmbeddingProjection = "embedding_projection.weight";
 
@@ -63,6 +69,10 @@ public static class TensorSchema
                 yield return new(EmbeddingProjection, [c, e]);
             if (embedding.Positions is { } positions)
                 yield return new(Positions, [positions, c]);
+            if (embedding.SpanPositions is { } spans)
+                yield return new(SpanPositions, [spans, c]);
+            if (embedding.QueryPositions is { } queries)
+                yield return new(QueryPositions, [queries, c]);
             foreach (var tensor in Norm(EmbeddingNorm, embedding.Norm, c))
                 yield return tensor;
         }

@@ -53,6 +53,9 @@ internal class Request : IComparable<Request>
     /// <summary>Wants the logits of every token of the prompt, so none can come out of the prefix cache.</summary>
     public bool WantsPromptLogits { get; init; }
 
+    /// <summary>Tokens of its prompt that see each other; the first step of it takes them all, and none come out of the prefix cache.</summary>
+    public Prefix Prefix { get; init; }
+
     /// <summary>Where it stands; the scheduler changes it.</summary>
     public RequestState State { get; set; }
 

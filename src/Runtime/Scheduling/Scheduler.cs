@@ -87,6 +87,9 @@ internal sealed class Scheduler
     /// <summary>Tokens of those that were found.</summary>
     public long PrefixHits { get; private set; }
 
+    /// <summary>The longest prefix of a request that finds room in a step, whatever the other sequences do.</summary>
+    public int LongestPrefix(bool wantsPromptLogits) => (wantsPromptLogits ? limits.LogitRows : limits.Tokens) - limits.Sequences + 1;
+
     /// <summary>Snapshots of states that can be found.</summary>
     internal int SnapshotCount => snapshots?.Cache.Count ?? 0;
 
@@ -153,7 +156,8 @@ internal sealed class Scheduler
     /// <summary>A step was computed: the prefix cache may know what the request's blocks hold.</summary>
     public void Computed(Request request)
     {
-        if (request.State == RequestState.Running)
+        // What a block of a prefix holds depends on tokens after it.
+        if (request.State == RequestState.Running && request.Prefix.Length == 0)
         {
             var known = CollectionsMarshal.AsSpan(request.Tokens)[..Math.Min(request.Tokens.Count, request.Table.Length)];
             snapshots?.Started(request);
@@ -181,13 +185,14 @@ internal sealed class Scheduler
     /// <returns>How many it got; none if it had to give way itself.</returns>
     private int Give(Request request, int most)
     {
-        var count = Math.Min(Math.Min(most, tokensLeft), request.Missing);
         var first = request.Table.Length;
+        // A prefix is computed at once, however long the others wait for it.
+        var count = Math.Min(Math.Min(Math.Max(most, request.Prefix.Length - first), tokensLeft), request.Missing);
         if (request.WantsPromptLogits && first < request.PromptLength)
             count = Math.Min(count, rowsLeft);
         else if (rowsLeft == 0 && count == request.Missing)
             count--; // all but the token whose logits are wanted
-        if (count <= 0)
+        if (count <= 0 || first + count < request.Prefix.Length)
             return 0;
         var ends = count == request.Missing;
         // Tables share whole blocks alone, so none is ever to be copied.
@@ -241,7 +246,7 @@ internal sealed class Scheduler
     {
         // The last token is computed in any case: its logits are wanted.
         request.Position = Beginning(request);
-        if (!request.WantsPromptLogits)
+        if (!request.WantsPromptLogits && request.Prefix.Length == 0)
         {
             request.Position = cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], PromptOf(request), request.Table, request.Position, out var known);
             snapshots?.Start(request, known);

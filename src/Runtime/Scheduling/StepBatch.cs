@@ -14,14 +14,19 @@ public sealed class StepBatch
     /// <param name="maxSequences">Largest B.</param>
     /// <param name="maxBlocks">Most cache blocks of one sequence.</param>
     /// <param name="maxLogitRows">Largest R.</param>
-    public StepBatch(int maxTokens, int maxSequences, int maxBlocks, int maxLogitRows)
+    /// <param name="hasPrefixes">Sequences may have prefixes.</param>
+    public StepBatch(int maxTokens, int maxSequences, int maxBlocks, int maxLogitRows, bool hasPrefixes = false)
     {
+        HasPrefixes = hasPrefixes;
         MaxTokens = maxTokens;
         MaxSequences = maxSequences;
         MaxBlocks = maxBlocks;
         MaxLogitRows = maxLogitRows;
         TokenIds = Pinned(maxTokens);
         Positions = Pinned(maxTokens);
+        TextPositions = hasPrefixes ? Pinned(maxTokens) : Positions;
+        SpanPositions = Pinned(hasPrefixes ? maxTokens : 0);
+        PrefixLengths = Pinned(maxSequences);
         Slots = Pinned(maxTokens);
         SequenceStarts = Pinned(maxSequences + 1);
         PromptEnds = Pinned(maxSequences);
@@ -66,6 +71,18 @@ public sealed class StepBatch
 
     /// <summary>[N] position of each token in its sequence.</summary>
     internal int[] Positions { get; }
+
+    /// <summary>Sequences may have prefixes; otherwise text positions are positions, and there are no others.</summary>
+    internal bool HasPrefixes { get; }
+
+    /// <summary>[N] position of each token in the text: what turns it, and which row of the table of positions it has.</summary>
+    internal int[] TextPositions { get; }
+
+    /// <summary>[N] position of each token in the span.</summary>
+    internal int[] SpanPositions { get; }
+
+    /// <summary>[B] how many tokens, the first of the sequence, see each other.</summary>
+    internal int[] PrefixLengths { get; }
 
     /// <summary>[N] where each token's keys and values go: block · 16 + offset.</summary>
     internal int[] Slots { get; }
@@ -121,7 +138,9 @@ public sealed class StepBatch
     /// <param name="drawn">How many of them, the last, were drawn and are no part of a prompt.</param>
     /// <param name="sampler">Draws a token from each of those that need logits; null for logits on the host.</param>
     /// <param name="promptLength">Tokens of the sequence's whole prompt; 0 for those up to here that were not drawn.</param>
-    public void Add(ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null, int promptLength = 0)
+    /// <param name="prefix">Of the sequence; one that is not in the cache yet must be among these tokens as a whole.</param>
+    internal void Add(
+        ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null, int promptLength = 0, Prefix prefix = default)
     {
         Snapshots.AsSpan(TokenCount, tokens.Length).Fill(-1);
         StateSlots[SequenceCount] = table.StateSlot;
@@ -135,6 +154,8 @@ public sealed class StepBatch
             var position = firstPosition + i;
             Positions[TokenCount] = position;
             Slots[TokenCount] = table.Slot(position);
+            if (HasPrefixes)
+                (TextPositions[TokenCount], SpanPositions[TokenCount]) = (prefix.TextPosition(position), prefix.SpanPosition(position));
             if (rows == Weft.LogitRows.All || (rows == Weft.LogitRows.Last && i == tokens.Length - 1))
             {
                 Samplers[LogitRowCount] = sampler;
@@ -144,6 +165,7 @@ public sealed class StepBatch
             TokenCount++;
         }
 
+        PrefixLengths[SequenceCount] = prefix.Length;
         PromptEnds[SequenceCount] = TokenCount - drawn;
         PromptLengths[SequenceCount] = promptLength > 0 ? promptLength : firstPosition + tokens.Length - drawn;
         SequenceStarts[++SequenceCount] = TokenCount;

@@ -114,6 +114,8 @@ public sealed class Engine : IDisposable
         {
             var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - prompt.Length));
             var request = new GenerationRequest(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength, model.States), Stopwatch.GetTimestamp());
+            if (request.Prefix.Length > scheduler.LongestPrefix(request.WantsPromptLogits))
+                throw new OptionException("prompt", $"{request.Prefix.Length} tokens of the prompt see each other and are computed in one step, which takes {scheduler.LongestPrefix(request.WantsPromptLogits)}");
             lock (gate)
             {
                 ThrowIfClosed();

@@ -1,5 +1,6 @@
 using Weft.Backends;
 using Weft.KvCache;
+using Weft.Models;
 using Weft.Scheduling;
 using Weft.Tokenizers;
 
@@ -18,6 +19,9 @@ namespace Weft.Serving;
 internal sealed record EngineModel(
     StepProgram Program, BlockPool Blocks, StepLimits Limits, int ContextLength, int VocabularySize, IReadOnlyList<int> EosTokens, HiddenNorm? FinalNorm, Tokenizer? Tokenizer, StatePool? States = null)
 {
+    /// <summary>Which tokens of a prompt see each other; null for none.</summary>
+    public PrefixDescription? Prefix { get; init; }
+
     /// <summary>What the scheduler tells keys apart by.</summary>
     public Func<int, int>? KeysOf { get; init; }
 }

@@ -23,6 +23,7 @@ internal sealed class GenerationRequest : Request
         var options = generation.Options;
         Deadline = options.Timeout is { } timeout ? arrival + (long)Math.Min(timeout.TotalSeconds * Stopwatch.Frequency, long.MaxValue / 4.0) : long.MaxValue;
         WantsPromptLogits = options.PromptLogProbabilities || options.Pooling == Pooling.Mean;
+        Prefix = Prefix.Find(model.Prefix, prompt);
         Pooler = options.Pooling is { } pooling ? new(pooling, model.FinalNorm) : null;
         ends = [.. options.StopTokens, .. options.IgnoreEos ? [] : model.EosTokens];
         vocabularySize = model.VocabularySize;

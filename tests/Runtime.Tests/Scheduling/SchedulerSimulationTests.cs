@@ -9,7 +9,8 @@ namespace Weft.Runtime.Tests.Scheduling;
 /// slot: the slot of position t holds a hash of tokens 0 to t, and where that is told apart, of which were drawn. A step checks that all positions before its own hold what they should, so a
 /// block that is shared wrongly, overwritten too early or not filled is found at once; and the next token is a function of that hash, so a
 /// sequence that gave way and came back must continue as if nothing had happened. Where there are recurrent blocks, the slot of a sequence's state holds
-/// the same hash of all its tokens, and so do snapshots: a step checks what it starts from.
+/// the same hash of all its tokens, and so do snapshots: a step checks what it starts from. Some prompts
+/// have a prefix whose tokens see each other: there the first hash is of all of it.
 /// </summary>
 [TestFixture]
 public sealed class SchedulerSimulationTests
@@ -154,7 +155,10 @@ public sealed class SchedulerSimulationTests
             var request = new Request(prompt, maxTokens, new BlockTable(pool, longest, states), step + (priority * 50), next++)
             {
                 WantsPromptLogits = random.Next(20) == 0,
+                Prefix = random.Next(8) == 0 ? new(random.Next(0, Math.Min(prompt.Length, MaxTokens - MaxSequences + 2)), null) : default,
             };
+            if (request.Prefix.Length > Scheduler.LongestPrefix(request.WantsPromptLogits))
+                return;
             // Whoever is ahead, or comes later with priority, takes at most so many steps one after the other.
             var ahead = live.Count + (priority == 2 ? 120 : 60);
             live.Add((request, maxTokens, step + ((long)ahead * 2 * Context)));
@@ -199,6 +203,7 @@ public sealed class SchedulerSimulationTests
             Assert.That(shares.Sum(share => share.Count), Is.LessThanOrEqualTo(MaxTokens));
             Assert.That(shares, Has.Count.LessThanOrEqualTo(MaxSequences));
             Assert.That(shares.Select(share => share.Request), Is.Unique);
+            Assert.That(shares.Where(share => share.First < share.Request.Prefix.Length && (share.First > 0 || share.Count < share.Request.Prefix.Length)), Is.Empty, "a prefix is cut");
             if (shares.Count == 0)
                 Assert.That(live.Count == 0 || pending is not null, Is.True, "somebody could go on");
         }
@@ -216,7 +221,7 @@ public sealed class SchedulerSimulationTests
                 for (var position = share.First; position < share.First + share.Count; position++)
                 {
                     var token = position < request.Tokens.Count ? request.Tokens[position] : pending!.Value.Drawn.Single(d => d.Request == request).Token;
-                    slots[request.Table.Slot(position)] = Hash(request, position, position == 0 ? 0 : slots[request.Table.Slot(position - 1)], token);
+                    slots[request.Table.Slot(position)] = Hash(request, position, position == 0 ? First(request) : slots[request.Table.Slot(position - 1)], token);
                     Events++;
                 }
 
@@ -263,7 +268,7 @@ public sealed class SchedulerSimulationTests
 
         private void CheckContents(Request request)
         {
-            var hash = 0UL;
+            var hash = First(request);
             for (var position = 0; position < Math.Min(request.Table.Length, request.Tokens.Count); position++)
             {
                 hash = Hash(request, position, hash, request.Tokens[position]);
@@ -294,7 +299,7 @@ public sealed class SchedulerSimulationTests
 
         private void Finish(Request request)
         {
-            var hash = 0UL;
+            var hash = First(request);
             for (var i = 0; i < request.Tokens.Count; i++)
             {
                 if (i >= request.PromptLength && request.Tokens[i] != Next(hash))
@@ -328,6 +333,9 @@ public sealed class SchedulerSimulationTests
 
             Assert.That(pool.FreeCount, Is.EqualTo(pool.TotalCount - held.Count));
         }
+
+        private static ulong First(Request request) =>
+            request.Tokens.Take(request.Prefix.Length).Aggregate(0UL, (hash, token) => (hash ^ (ulong)(token + 7)) * 0x9E3779B97F4A7C15);
 
         private ulong Hash(Request request, int position, ulong before, int token)
         {

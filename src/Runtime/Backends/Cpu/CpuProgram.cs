@@ -140,6 +140,8 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         EmbeddingNode n => [new EmbeddingOperation<TSimd, TVector>(
             context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Scale, n.Positions is { } table ? Positions(table, n.Y) : null, n.Y.Width, Address(n.Y))],
         AddPositionsNode n => [new AddPositionsOperation(context, n, Positions(n.Positions, n.Y), Address(n.X), Address(n.Y))],
+        PositionRowsNode n => [new PositionRowsOperation(context, n, Positions(n.Positions, n.Y), Address(n.Y))],
+        JoinNode n => [new JoinOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
         NormNode n => [new NormOperation<TSimd, TVector>(context, n, Norm(n.Norm, n.Name), Address(n.X), Address(n.Y))],
         HeadNormNode { Attention.QueryKeyNorm.Norm: var norm } n => [new HeadNormOperation<TSimd, TVector>(
             context, n, Norm(norm, n.QueryName), Norm(norm, n.KeyName), Address(n.QueriesKeysValues))],

@@ -31,14 +31,27 @@ internal sealed unsafe class RotaryTable : IDisposable
         isOfStep = RotaryLength.Counts(rotary);
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
         half = frequencies.Inverse.Count;
-        buffer = new NativeBuffer((long)(isOfStep ? tokens : positions) * 2 * half * sizeof(float));
+        // A span that begins with the sequence is one ahead of its places.
+        buffer = new NativeBuffer((isOfStep ? tokens : positions + 1L) * 2 * half * sizeof(float));
     }
 
     /// <summary>R: elements of a head that turn.</summary>
     public int Size => 2 * half;
 
     /// <summary>The row of a token of the step: R/2 cosines, then R/2 sines.</summary>
-    public float* Row(StepBatch batch, int token) => Row(isOfStep ? token : batch.Positions[token]);
+    public float* Row(StepBatch batch, int token) => Row(isOfStep ? token : batch.TextPositions[token]);
+
+    /// <summary>The same for a token whose first half of the pairs turns by its position in the text and whose second by that in the span.</summary>
+    public void Join(StepBatch batch, int token, float* target)
+    {
+        var text = Row(batch.TextPositions[token]);
+        var span = Row(batch.SpanPositions[token]);
+        for (var part = 0; part < 2; part++)
+        {
+            new ReadOnlySpan<float>(text + (part * half), half / 2).CopyTo(new(target + (part * half), half / 2));
+            new ReadOnlySpan<float>(span + (part * half) + (half / 2), half / 2).CopyTo(new(target + (part * half) + (half / 2), half / 2));
+        }
+    }
 
     /// <summary>Makes the rows of a step valid. Called between its parallel pieces, by one thread.</summary>
     public void Prepare(StepBatch batch)
@@ -51,7 +64,7 @@ internal sealed unsafe class RotaryTable : IDisposable
             if (isOfStep)
                 Fill(batch, i);
             else
-                Reach(batch.Positions[batch.SequenceStarts[i + 1] - 1]);
+                Reach(batch.Positions[batch.SequenceStarts[i + 1] - 1] + 1);
         }
     }
 

@@ -21,6 +21,9 @@ internal sealed class DeviceBatch : IDisposable
 
     // Offsets in integers.
     private readonly int positions;
+    private readonly int textPositions;
+    private readonly int spanPositions;
+    private readonly int prefixLengths;
     private readonly int slots;
     private readonly int logitRows;
     private readonly int promptEnds;
@@ -43,13 +46,16 @@ internal sealed class DeviceBatch : IDisposable
         this.maxTiles = maxTiles;
         var tokens = Math.Max(batch.MaxTokens, StepShape.LargestBucket(batch.MaxSequences));
         positions = tokens;
-        slots = positions + tokens;
+        textPositions = positions + (batch.HasPrefixes ? tokens : 0);
+        spanPositions = textPositions + (batch.HasPrefixes ? tokens : 0);
+        slots = spanPositions + tokens;
         logitRows = slots + tokens;
         var logitRowPlaces = Math.Max(batch.MaxLogitRows, StepShape.LargestBucket(batch.MaxSequences));
         drawn = logitRows + logitRowPlaces;
         logitDrawn = drawn + tokens;
         promptEnds = logitDrawn + logitRowPlaces;
-        decodeRows = promptEnds + batch.MaxSequences;
+        prefixLengths = promptEnds + batch.MaxSequences;
+        decodeRows = prefixLengths + (batch.HasPrefixes ? batch.MaxSequences : 0);
         decodeTables = decodeRows + tokens;
         tiles = (decodeTables + tokens + 1) / 2 * 2;
         samplingOptions = tiles + (2 * maxTiles);
@@ -68,6 +74,15 @@ internal sealed class DeviceBatch : IDisposable
     public nuint TokenIds => memory.Address;
 
     public nuint Positions => At(positions);
+
+    /// <summary>[N] positions in the text; where there are no prefixes those of before.</summary>
+    public nuint TextPositions => At(textPositions);
+
+    /// <summary>[N] positions in the span, where there are prefixes.</summary>
+    public nuint SpanPositions => At(spanPositions);
+
+    /// <summary>[B], where there are prefixes.</summary>
+    public nuint PrefixLengths => At(prefixLengths);
 
     public nuint Slots => At(slots);
 
@@ -119,6 +134,13 @@ internal sealed class DeviceBatch : IDisposable
         copied.Synchronize();
         Fill(batch.TokenIds, batch.TokenCount, 0, shape.Tokens, 0);
         Fill(batch.Positions, batch.TokenCount, positions, shape.Tokens, 0);
+        if (batch.HasPrefixes)
+        {
+            Fill(batch.TextPositions, batch.TokenCount, textPositions, shape.Tokens, 0);
+            Fill(batch.SpanPositions, batch.TokenCount, spanPositions, shape.Tokens, 0);
+            Fill(batch.PrefixLengths, batch.SequenceCount, prefixLengths, batch.SequenceCount, 0);
+        }
+
         Fill(batch.Slots, batch.TokenCount, slots, shape.Tokens, -1);
         Fill(batch.LogitRows, batch.LogitRowCount, logitRows, shape.LogitRows, 0);
         Fill(batch.PromptEnds, batch.SequenceCount, promptEnds, batch.SequenceCount, 0);

@@ -29,11 +29,12 @@ internal sealed class DeviceRotaryTable : IDisposable
         this.rotary = rotary;
         this.headSize = headSize;
         this.stream = stream;
-        this.positions = positions;
+        // A span that begins with the sequence is one ahead of its places.
+        this.positions = positions + 1;
         IsOfStep = RotaryLength.Counts(rotary);
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
         half = frequencies.Inverse.Count;
-        memory = CudaDeviceMemory.Allocate(context, (IsOfStep ? tokens : positions) * RowBytes);
+        memory = CudaDeviceMemory.Allocate(context, (IsOfStep ? tokens : this.positions) * RowBytes);
         // Rows that a padded step reads and nobody needs.
         memory.FillAsync(0, stream);
         staging = CudaPinnedMemory.Allocate(context, Chunk * RowBytes);
@@ -60,7 +61,7 @@ internal sealed class DeviceRotaryTable : IDisposable
         var last = 0;
         for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
             last = Math.Max(last, batch.Positions[batch.SequenceStarts[sequence + 1] - 1]);
-        for (; filled <= last; filled += Math.Min(Chunk, positions - filled))
+        for (; filled <= last + 1; filled += Math.Min(Chunk, positions - filled))
             Fill(filled, Math.Min(Chunk, positions - filled), row => filled + row);
     }
 

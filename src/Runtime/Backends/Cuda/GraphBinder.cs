@@ -26,6 +26,8 @@ internal sealed class GraphBinder(
     {
         EmbeddingNode n => new EmbeddingOperation(context, n, weights.Matrix(n.Weight), n.Positions is { } table ? weights.Matrix(table) : default, drawn),
         AddPositionsNode n => new AddPositionsOperation(context, n, weights.Matrix(n.Positions)),
+        PositionRowsNode n => new PositionRowsOperation(context, n, weights.Matrix(n.Positions)),
+        JoinNode n => new JoinOperation(context, n),
         NormNode n => new NormOperation(context, Norm(n)),
         HeadNormNode n => new HeadNormOperation(context, n, Norms(n)),
         FusedLinearNode n => Linear(n, null),

@@ -23,6 +23,8 @@ internal sealed class ValueLayout
         {
             if (node is RotaryCacheWriteNode write)
                 floats.Add(write.QueriesKeysValues);
+            else if (node is JoinNode join)
+                floats.UnionWith([join.A, join.B]);
             else if (node is LatentWriteNode latent)
                 floats.UnionWith(latent.Inputs);
             else if (node is NormNode norm)

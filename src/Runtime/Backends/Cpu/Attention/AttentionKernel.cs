@@ -94,21 +94,23 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     /// <param name="heads">How many.</param>
     /// <param name="firstToken">First token, an index into the step.</param>
     /// <param name="endToken">End of the tokens; all of one sequence.</param>
+    /// <param name="prefix">How many tokens, the first of the sequence, see each other.</param>
     /// <param name="scratch"><see cref="AttentionKernel.ScratchFloats"/> floats, 64-byte aligned.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(in AttentionArguments arguments, int* blocks, int head, int firstHead, int heads, int firstToken, int endToken, float* scratch)
+    public static void Run(in AttentionArguments arguments, int* blocks, int head, int firstHead, int heads, int firstToken, int endToken, int prefix, float* scratch)
     {
         var rows = (endToken - firstToken) * heads;
         for (var row = 0; row < rows;)
         {
             var tile = Math.Min(rows - row, AttentionKernel.TileRows);
-            RunTile(arguments, blocks, head, firstHead, heads, firstToken, row, tile, scratch);
+            RunTile(arguments, blocks, head, firstHead, heads, firstToken, row, tile, prefix, scratch);
             row += tile;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RunTile(in AttentionArguments arguments, int* blocks, int head, int firstHead, int perToken, int firstToken, int firstRow, int rows, float* scratch)
+    private static void RunTile(
+        in AttentionArguments arguments, int* blocks, int head, int firstHead, int perToken, int firstToken, int firstRow, int rows, int prefix, float* scratch)
     {
         var size = arguments.HeadSize;
         var padded = AttentionKernel.PaddedHeadSize(size);
@@ -132,16 +134,16 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         }
 
         var firstPosition = arguments.Positions[firstToken + (firstRow / perToken)];
-        var lastPosition = arguments.Positions[firstToken + ((firstRow + rows - 1) / perToken)];
+        var lastKey = Math.Max(arguments.Positions[firstToken + ((firstRow + rows - 1) / perToken)], prefix - 1);
         var firstKey = Math.Max(0L, (long)firstPosition - arguments.Window + 1);
-        for (var key = (int)(firstKey / Group * Group); key <= lastPosition; key += Group)
+        for (var key = (int)(firstKey / Group * Group); key <= lastKey; key += Group)
         {
-            var groupBlocks = (Math.Min(Group, lastPosition + 1 - key) + BlockSize - 1) / BlockSize;
+            var groupBlocks = (Math.Min(Group, lastKey + 1 - key) + BlockSize - 1) / BlockSize;
             Score(arguments, blocks, head, key, groupBlocks, filled, padded, q, scores);
             for (var r = 0; r < rows; r++)
             {
                 var position = arguments.Positions[firstToken + ((firstRow + r) / perToken)];
-                var end = Math.Clamp(position + 1 - key, 0, groupBlocks * BlockSize);
+                var end = Math.Clamp(Math.Max(position + 1, prefix) - key, 0, groupBlocks * BlockSize);
                 var begin = (int)Math.Clamp((long)position - arguments.Window + 1 - key, 0, end);
                 if (arguments.SoftCap > 0)
                     Cap(scores + (r * Group), groupBlocks * BlockSize, arguments.SoftCap);

@@ -46,7 +46,7 @@ internal sealed unsafe class AttentionOperation<TSimd, TVector, TCache> : Operat
         var end = Math.Min(first + TokensPerItem, Batch.SequenceStarts[sequence + 1]);
         fixed (int* blocks = &Batch.BlockTables[sequence * Batch.MaxBlocks])
             AttentionKernel<TSimd, TVector, TCache>.Run(
-                arguments, blocks, head, (head * headsEach) + firstHead, Math.Min(HeadsPerItem, headsEach - firstHead), first, end, Context.Scratch(thread));
+                arguments, blocks, head, (head * headsEach) + firstHead, Math.Min(HeadsPerItem, headsEach - firstHead), first, end, Batch.PrefixLengths[sequence], Context.Scratch(thread));
     }
 
     private int Tiles(int sequence) =>

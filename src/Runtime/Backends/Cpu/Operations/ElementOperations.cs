@@ -23,7 +23,31 @@ internal sealed unsafe class AddPositionsOperation(ProgramContext context, AddPo
     {
         var offset = (nint)row * node.Y.Width;
         new Span<float>(x + offset, node.Y.Width).CopyTo(new Span<float>(y + offset, node.Y.Width));
-        table.AddTo(y + offset, Batch.Positions[row]);
+        table.AddTo(y + offset, node.Spans ? Batch.SpanPositions[row] : Batch.TextPositions[row]);
+    }
+}
+
+/// <summary><see cref="PositionRowsNode"/>.</summary>
+internal sealed unsafe class PositionRowsOperation(ProgramContext context, PositionRowsNode node, PositionTable table, float* y)
+    : RowOperation(context, Rows.Tokens)
+{
+    protected override void RunRow(int row, int thread)
+    {
+        var target = new Span<float>(y + ((nint)row * node.Y.Width), node.Y.Width);
+        target.Clear();
+        table.AddTo(y + ((nint)row * node.Y.Width), Batch.TextPositions[row]);
+    }
+}
+
+/// <summary><see cref="JoinNode"/>.</summary>
+internal sealed unsafe class JoinOperation(ProgramContext context, JoinNode node, float* a, float* b, float* y)
+    : RowOperation(context, node.Y.Rows)
+{
+    protected override void RunRow(int row, int thread)
+    {
+        var target = new Span<float>(y + ((nint)row * node.Y.Width), node.Y.Width);
+        new Span<float>(a + ((nint)row * node.A.Width), node.A.Width).CopyTo(target);
+        new Span<float>(b + ((nint)row * node.B.Width), node.B.Width).CopyTo(target[node.A.Width..]);
     }
 }
 

@@ -28,8 +28,16 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
         var q = qkv + ((nint)row * stride);
         var k = q + ((nint)attention.QueryHeads * size);
         var v = k + ((nint)attention.KeyValueHeads * size);
-        for (var head = 0; table is not null && head < attention.QueryHeads + attention.KeyValueHeads; head++)
-            HeadTurn<TSimd, TVector>.Apply(q + (head * size), table.Row(Batch, row), table.Size / 2);
+        if (table is not null)
+        {
+            var spans = attention.Rotary!.Spans;
+            var joint = stackalloc float[spans ? table.Size : 0];
+            var angles = table.Row(Batch, row);
+            if (spans)
+                table.Join(Batch, row, angles = joint);
+            for (var head = 0; head < attention.QueryHeads + attention.KeyValueHeads; head++)
+                HeadTurn<TSimd, TVector>.Apply(q + (head * size), angles, table.Size / 2);
+        }
 
         var (block, offset) = Math.DivRem(Batch.Slots[row], BlockSize);
         var first = (nint)block * attention.KeyValueHeads;

@@ -18,7 +18,7 @@ internal sealed unsafe class EmbeddingOperation<TSimd, TVector>(
         var target = y + ((nint)row * width);
         if (scale != 1)
             TensorPrimitives.Multiply(new ReadOnlySpan<float>(target, width), scale, new Span<float>(target, width));
-        positions?.AddTo(target, Batch.Positions[row]);
+        positions?.AddTo(target, Batch.TextPositions[row]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -25,6 +25,7 @@ internal struct RotaryCacheWriteParams
     public nuint Q;
     public nuint Table;
     public nuint Positions;
+    public nuint Spans;
     public nuint Slots;
     public nuint Keys;
     public nuint Values;

@@ -40,14 +40,15 @@ internal sealed class AttentionOperation(
     private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
         context.Type, node.Attention.HeadSize, node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node.Attention));
 
+    // Tokens that were drawn come after the prefix and see it anyway.
     private readonly KernelInstance prefill = AttentionPrefillKernel.Instance(
-        context.Type, node.Attention.HeadSize, Variant(node.Attention), context.Device.ComputeCapability);
+        context.Type, node.Attention.HeadSize, Variant(node.Attention) | (node.HasPrefixes ? AttentionVariant.Prefix : 0), context.Device.ComputeCapability);
 
     public override IEnumerable<KernelInstance> Kernels => [decode, prefill];
 
     private AttentionDescription Attention => node.Attention;
 
-    private ScoreParams Score => new() { Slopes = slopes, Sinks = sinks, Scale = Attention.Scale, SoftCap = Attention.SoftCap ?? 0, Window = Attention.Window ?? 0 };
+    private ScoreParams Score => new() { PrefixLengths = Context.Batch.PrefixLengths, Slopes = slopes, Sinks = sinks, Scale = Attention.Scale, SoftCap = Attention.SoftCap ?? 0, Window = Attention.Window ?? 0 };
 
     public override void Run(in StepShape shape)
     {

@@ -18,7 +18,7 @@ internal sealed class EmbeddingOperation(CudaProgramContext context, EmbeddingNo
         PositionTable = positions.Address,
         TokenIds = Context.Batch.TokenIds,
         Drawn = drawn.Address,
-        Positions = Context.Batch.Positions,
+        Positions = Context.Batch.TextPositions,
         Y = Context.Address(node.Y),
         Width = node.Y.Width,
         Stride = table.Stride,
@@ -40,7 +40,7 @@ internal sealed class AddPositionsOperation(CudaProgramContext context, AddPosit
     {
         var rows = CudaProgramContext.Rows(shape, node.Y);
         Run(copy, rows, Context.Address(node.X), 0, ValueLayout.Stride(node.X));
-        Run(add, rows, table.Address, Context.Batch.Positions, table.Stride);
+        Run(add, rows, table.Address, node.Spans ? Context.Batch.SpanPositions : Context.Batch.TextPositions, table.Stride);
     }
 
     private void Run(KernelInstance kernel, int rows, nuint x, nuint which, int stride) => Context.Launch(kernel, CopyKernels.RowShape(rows), new CopyRowsParams
@@ -50,6 +50,47 @@ internal sealed class AddPositionsOperation(CudaProgramContext context, AddPosit
         Y = Context.Address(node.Y),
         Width = node.Y.Width,
         XStride = stride,
+        YStride = ValueLayout.Stride(node.Y),
+    });
+}
+
+/// <summary><see cref="PositionRowsNode"/>.</summary>
+internal sealed class PositionRowsOperation(CudaProgramContext context, PositionRowsNode node, DeviceMatrix table) : CudaOperation(context)
+{
+    private readonly KernelInstance kernel = CopyKernels.Rows(context.Type, context.Type);
+
+    public override IEnumerable<KernelInstance> Kernels => [kernel];
+
+    public override void Run(in StepShape shape) => Context.Launch(kernel, CopyKernels.RowShape(CudaProgramContext.Rows(shape, node.Y)), new CopyRowsParams
+    {
+        X = table.Address,
+        Rows = Context.Batch.TextPositions,
+        Y = Context.Address(node.Y),
+        Width = node.Y.Width,
+        XStride = table.Stride,
+        YStride = ValueLayout.Stride(node.Y),
+    });
+}
+
+/// <summary><see cref="JoinNode"/>.</summary>
+internal sealed class JoinOperation(CudaProgramContext context, JoinNode node) : CudaOperation(context)
+{
+    private readonly KernelInstance kernel = CopyKernels.Rows(DataType.Float32, DataType.Float32);
+
+    public override IEnumerable<KernelInstance> Kernels => [kernel];
+
+    public override void Run(in StepShape shape)
+    {
+        Run(shape, node.A, 0);
+        Run(shape, node.B, node.A.Width);
+    }
+
+    private void Run(in StepShape shape, Value x, int column) => Context.Launch(kernel, CopyKernels.RowShape(CudaProgramContext.Rows(shape, x)), new CopyRowsParams
+    {
+        X = Context.Address(x),
+        Y = Context.Address(node.Y) + ((nuint)column * sizeof(float)),
+        Width = x.Width,
+        XStride = ValueLayout.Stride(x),
         YStride = ValueLayout.Stride(node.Y),
     });
 }
