@@ -27,6 +27,8 @@ public sealed class FamilyTests
     [TestCase("falcon-40b")]
     [TestCase("xglm")]
     [TestCase("phi")]
+    [TestCase("chatglm-6b")]
+    [TestCase("chatglm2-6b")]
     [TestCase("mixtral")]
     [TestCase("qwen2-moe")]
     [TestCase("qwen3-moe")]

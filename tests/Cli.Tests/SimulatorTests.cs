@@ -6,7 +6,7 @@ namespace Weft.Cli.Tests;
 [TestFixture]
 public sealed class SimulatorTests
 {
-    private static readonly string[] Goldens = ["llama", "llama2-gqa", "llama3", "mistral", "qwen2", "deepseek-coder", "llama-yarn", "internlm", "rwkv4", "qwen-ntk", "llama-dynamic-ntk", "deepseek-v2"];
+    private static readonly string[] Goldens = ["llama", "llama2-gqa", "llama3", "mistral", "qwen2", "deepseek-coder", "llama-yarn", "internlm", "rwkv4", "qwen-ntk", "llama-dynamic-ntk", "deepseek-v2", "chatglm2-6b", "chatglm-6b"];
 
     [Test]
     public void A_golden_verifies([ValueSource(nameof(Goldens))] string golden, [Values("bf16", "f16")] string activations) =>

@@ -29,6 +29,8 @@ internal static class ConfigText
     {
         using var scratch = new ScratchFolder();
         File.WriteAllText(scratch["config.json"], config.ToJsonString());
+        // Where GLM has the tokens that its config does not name.
+        File.WriteAllText(scratch["added_tokens.json"], """{"<|startofpiece|>": 1, "<|endofpiece|>": 2, "[MASK]": 3}""");
         var file = ConfigFile.Open(scratch["config.json"]);
         return FamilyCatalog.Find(file).Family.Describe(file);
     }

@@ -13,7 +13,40 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
     public static Checkpoint Open(string folder) =>
         TryOpen(folder, "model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
         ?? TryOpen(folder, "pytorch_model.bin", PyTorchFile.Read)
+        ?? TryOpenParts(folder)
         ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either)");
+
+    /// <summary>The file of one of the processes that a model was trained in, as DeepSpeed names it.</summary>
+    public static string PartName(int part) => $"mp_rank_{part:00}_model_states.pt";
+
+    /// <summary>The name given to the part of a tensor that such a file holds.</summary>
+    public static string PartOf(string name, int part) => $"{name}#{part}";
+
+    /// <summary>Where such files are: in the folder, or in the one inside that its file 'latest' names.</summary>
+    public static string PartsFolder(string folder)
+    {
+        const int LongestName = 100;
+        var latest = new FileInfo(Path.Combine(folder, "latest"));
+        var name = latest is { Exists: true, Length: <= LongestName } ? File.ReadAllText(latest.FullName).Trim() : "";
+        return name.Length > 0 && Path.GetFileName(name) == name ? Path.Combine(folder, name) : folder;
+    }
+
+    private static Checkpoint? TryOpenParts(string folder)
+    {
+        folder = PartsFolder(folder);
+        if (!Directory.Exists(folder))
+            return null;
+        var files = Directory.EnumerateFiles(folder, "mp_rank_*_model_states.pt").Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList();
+        for (var part = 0; part < files.Count; part++)
+        {
+            if (!files.Contains(PartName(part)))
+                throw new WeftException($"{Path.Combine(folder, PartName(part))}: this part does not exist, though there are {files.Count}");
+        }
+
+        string[] paths = [.. files.Select((_, part) => Path.Combine(folder, PartName(part)))];
+        return paths.Length == 0 ? null : new(
+            paths.SelectMany((path, part) => PyTorchFile.Read(path).Select(tensor => tensor with { Name = PartOf(tensor.Name, part) })).ToDictionary(tensor => tensor.Name), paths);
+    }
 
     private static Checkpoint? TryOpen(string folder, string name, Reader read)
     {
