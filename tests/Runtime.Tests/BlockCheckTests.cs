@@ -42,7 +42,7 @@ public sealed class BlockCheckTests
     {
         var model = BlockModels.Describe(block);
         Assert.That(ModelCheck.FindError(model), Is.Null);
-        var changed = model with { Layers = [.. model.Layers.Select(layer => layer with { Attention = change(layer.Attention) })] };
+        var changed = model with { Layers = [.. model.Layers.Select(layer => layer with { Attention = change(layer.Attention!) })] };
         Assert.That(ModelCheck.FindError(changed), Does.Contain(reason));
     }
 }

@@ -40,6 +40,9 @@ public sealed class ChatFormatTests
     [TestCase("starchat", "<|system|>\n<|end|>\n<|user|>\nHi<|end|>\n<|assistant|>\nHello<|end|>\n<|user|>\nBye<|end|>\n<|assistant|>")]
     [TestCase("persimmon", "human: Hi\n\nadept: Hello\n\nhuman: Bye\n\nadept:")]
     [TestCase("rwkv", "User: Hi\n\nAssistant: Hello\n\nUser: Bye\n\nAssistant:")]
+    [TestCase("chatglm", "[Round 0]\n问：Hi\n答：Hello\n[Round 1]\n问：Bye\n答：")]
+    [TestCase("chatglm-2", "[Round 1]\n\n问：Hi\n\n答：Hello\n\n[Round 2]\n\n问：Bye\n\n答：")]
+    [TestCase("chatglm-3", "<|user|>\n Hi<|assistant|>\n Hello<|user|>\n Bye<|assistant|>")]
     [TestCase("phi-2", "Instruct: Hi\nOutput: Hello\nInstruct: Bye\nOutput:")]
     public void A_conversation_is_written_as_the_release_writes_it(string name, string expected) =>
         Assert.That(Render(name, ("user", "Hi"), ("assistant", "Hello"), ("user", "Bye")), Is.EqualTo(expected));

@@ -14,6 +14,24 @@ internal sealed class ChatGlm2 : ModuleFamily
     /// <inheritdoc/>
     public override FamilyCard Card => new("ChatGLM2 6B, ChatGLM3 6B (releases, 2023), GLM-4 9B (arXiv 2406.12793)", "SentencePiece BPE; byte-level BPE (GLM-4)");
 
+    /// <inheritdoc/>
+    public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
+    [
+        // ChatGLM2's tokenization_chatglm.py. Base models of the later generations have the same files.
+        new("chatglm-2", """
+            {%- set ns = namespace(round=1) %}
+            {%- for m in messages %}
+            {%- if m.role == 'user' %}{{ '[Round ' ~ ns.round ~ ']\n\n问：' ~ m.content ~ '\n\n答：' }}
+            {%- elif m.role == 'assistant' %}{{ m.content ~ '\n\n' }}{% set ns.round = ns.round + 1 %}{% endif %}
+            {%- endfor %}
+            """),
+        // ChatGLM3's release.
+        new("chatglm-3", """
+            {%- for m in messages %}{{ '<|' ~ m.role ~ '|>\n ' ~ m.content }}{% endfor %}
+            {%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}
+            """) { StopTokens = ["<|user|>", "<|observation|>"] },
+    ];
+
     /// <summary>The first generation has the same name, and other members.</summary>
     public override bool Covers(ConfigFile config) => config.Has("ffn_hidden_size");
 
