@@ -20,7 +20,7 @@ internal enum QuantizationMethod
 /// <summary>What config.json (or the file beside it that older tools wrote) says about quantization.</summary>
 internal sealed record QuantizationConfig
 {
-    private const string Supported = "supported are gptq with 4 or 8 bits and awq with 4 bits in the GEMM layout, and mxfp4";
+    private const string Supported = "supported are gptq with 4 or 8 bits, awq with 4 bits in the GEMM layout and mxfp4";
 
     /// <summary>Which layout.</summary>
     public required QuantizationMethod Method { get; init; }
