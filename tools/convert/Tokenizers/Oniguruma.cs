@@ -10,7 +10,7 @@ namespace Weft.Convert.Tokenizers;
 internal sealed class Oniguruma
 {
     /// <summary>The characters of <c>\w</c>, for use inside brackets: letters, marks, digits, connectors and what else is alphabetic.</summary>
-    public const string WordClass = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9\u200C\u200D";
+    public const string WordClass = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
 
     private static readonly System.Buffers.SearchValues<char> CountCharacters = System.Buffers.SearchValues.Create("0123456789,");
 

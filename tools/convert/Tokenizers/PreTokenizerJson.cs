@@ -48,7 +48,9 @@ internal static class PreTokenizerJson
                 });
                 break;
             case "Whitespace":
-                steps.Add(Split($"[{Oniguruma.WordClass}]+|[^{Oniguruma.WordClass}\\s]+", SplitBehavior.Removed, invert: true));
+                // Rust's \w, unlike Oniguruma's, has the joiners.
+                const string Word = Oniguruma.WordClass + @"\u200C\u200D";
+                steps.Add(Split($"[{Word}]+|[^{Word}\\s]+", SplitBehavior.Removed, invert: true));
                 break;
             case "WhitespaceSplit":
                 steps.Add(Split(@"\s", SplitBehavior.Removed));
