@@ -31,8 +31,9 @@ struct ScanParams {
 constexpr int kScanThreads = 128;
 
 // Shared: a head's channels have one decay. Otherwise every number of a state has its own.
+// One block a processor is enough: aiming for more, the compiler spills on sm_80.
 template <bool Shared>
-__global__ void __launch_bounds__(kScanThreads) scan(ScanParams p) {
+__global__ void __launch_bounds__(kScanThreads, 1) scan(ScanParams p) {
   ptx::wait_for_previous_launch();
   const State state(p.state);
   const int channel = blockIdx.x * kScanThreads + threadIdx.x;
