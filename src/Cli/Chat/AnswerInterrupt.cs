@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using Weft.Cli.Output;
 
 namespace Weft.Cli.Chat;
 
@@ -6,22 +6,26 @@ namespace Weft.Cli.Chat;
 internal sealed class AnswerInterrupt : IDisposable
 {
     private readonly Lock gate = new();
-    private readonly PosixSignalRegistration registration;
+    private readonly Terminal terminal;
     private Generation? current;
 
     /// <summary>Takes Ctrl-C over.</summary>
+    /// <param name="terminal">Where it is pressed.</param>
     /// <param name="onIdle">Called when nothing is being written.</param>
-    public AnswerInterrupt(Action onIdle) => registration = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+    public AnswerInterrupt(Terminal terminal, Action onIdle)
     {
-        context.Cancel = true;
-        lock (gate)
+        this.terminal = terminal;
+        terminal.Interrupted = () =>
         {
-            if (current is null)
-                onIdle();
-            else
-                current.Cancel();
-        }
-    });
+            lock (gate)
+            {
+                if (current is null)
+                    onIdle();
+                else
+                    current.Cancel();
+            }
+        };
+    }
 
     /// <summary>The answer that is being written, or null.</summary>
     public Generation? Current
@@ -34,5 +38,5 @@ internal sealed class AnswerInterrupt : IDisposable
     }
 
     /// <summary>Gives Ctrl-C back.</summary>
-    public void Dispose() => registration.Dispose();
+    public void Dispose() => terminal.Interrupted = null;
 }

@@ -42,6 +42,9 @@ internal sealed class Terminal
     /// <summary>Where a progress bar can move: standard error, or null when nobody watches it.</summary>
     public IAnsiConsole? Bar { get; }
 
+    /// <summary>What Ctrl-C does instead of ending the verb; null while it ends it.</summary>
+    public Action? Interrupted { get; set; }
+
     /// <summary>The streams of this process.</summary>
     public static Terminal OfProcess() => new(
         new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false)),

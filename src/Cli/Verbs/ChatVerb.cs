@@ -41,7 +41,7 @@ internal sealed class ChatVerb : GenerationVerb, IVerb
         var commands = new ChatCommands(session.Terminal, conversation);
         var input = new ChatInput(session);
         using var engine = new Engine(model);
-        using var interrupt = new AnswerInterrupt(() => session.Terminal.Note("Ctrl-D or /exit ends"));
+        using var interrupt = new AnswerInterrupt(session.Terminal, () => session.Terminal.Note("Ctrl-D or /exit ends"));
         while (input.Read(out var isText) is { } text)
         {
             if (!isText && text.StartsWith('/'))
