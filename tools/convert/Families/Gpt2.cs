@@ -14,8 +14,8 @@ internal sealed class Gpt2 : ModuleFamily
     /// <inheritdoc/>
     public override string Prefix => "transformer.";
 
-    /// <inheritdoc/>
-    protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
+    /// <summary>GPT-2's modules, which its descendants took over.</summary>
+    public static IReadOnlyDictionary<string, string> Names { get; } = new Dictionary<string, string>
     {
         ["embedding"] = "transformer.wte",
         ["positions"] = "transformer.wpe",
@@ -29,6 +29,9 @@ internal sealed class Gpt2 : ModuleFamily
         ["feed_forward.down"] = "transformer.h.#.mlp.c_proj",
         ["final_norm"] = "transformer.ln_f",
     };
+
+    /// <inheritdoc/>
+    protected override IReadOnlyDictionary<string, string> Modules => Names;
 
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)

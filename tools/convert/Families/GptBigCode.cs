@@ -26,20 +26,7 @@ internal sealed class GptBigCode : ModuleFamily
     public override string Prefix => "transformer.";
 
     /// <inheritdoc/>
-    protected override IReadOnlyDictionary<string, string> Modules { get; } = new Dictionary<string, string>
-    {
-        ["embedding"] = "transformer.wte",
-        ["positions"] = "transformer.wpe",
-        ["attention_norm"] = "transformer.h.#.ln_1",
-        ["attention.query"] = "transformer.h.#.attn.c_attn",
-        ["attention.key"] = "transformer.h.#.attn.c_attn",
-        ["attention.value"] = "transformer.h.#.attn.c_attn",
-        ["attention.output"] = "transformer.h.#.attn.c_proj",
-        ["feed_forward_norm"] = "transformer.h.#.ln_2",
-        ["feed_forward.up"] = "transformer.h.#.mlp.c_fc",
-        ["feed_forward.down"] = "transformer.h.#.mlp.c_proj",
-        ["final_norm"] = "transformer.ln_f",
-    };
+    protected override IReadOnlyDictionary<string, string> Modules => Gpt2.Names;
 
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
