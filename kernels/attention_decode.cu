@@ -105,7 +105,7 @@ __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDeco
       for (int i = 0; i < kVec; ++i) product = fmaf(q[h][i], k[i], product);
 #pragma unroll
       for (int offset = kLanes / 2; offset > 0; offset /= 2) product += __shfl_xor_sync(kFullMask, product, offset);
-      const float s = valid && h < heads ? score<V>(p.score, product, first_head + h, p.query_heads, query, key) : -kInfinity;
+      const float s = valid && h < heads ? score<V>(p.score, product, first_head + h, query, key) : -kInfinity;
       const float next = fmaxf(state[h].max, s);
       const float factor = state[h].rescale(next);
       state[h].max = next;

@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionL
       const int position = key + column;
       const int head = first_head + min(row, heads - 1);
       const bool seen = position < context && sees<V>(p.score, query, position, 0);
-      score_tile[row * kLatentScoreRow + column] = seen ? score<V>(p.score, scores[i], head, p.heads, query, position) : -kInfinity;
+      score_tile[row * kLatentScoreRow + column] = seen ? score<V>(p.score, scores[i], head, query, position) : -kInfinity;
     }
     __syncthreads();
 

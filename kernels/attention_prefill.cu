@@ -1,8 +1,8 @@
 // y[n, h] = softmax(score(q[n, h], k[t, g]) over the positions t that n sees) · v[t, g], for many queries a sequence.
 //   q  [N, q_stride] T, head h at h·D        y [N, y_stride] T
 //   keys, values [blocks, G, 16, D] T through block_tables [B, max_blocks]; the step's own keys and values are there already
-//   tiles [count] {sequence, first token of the step} of tokens up to prompt_ends [B]: a tile has up to 64 rows, row r = token first + r / (H/G), head g·(H/G) + r % (H/G),
-//   so that a group's heads share every key and value that is loaded.
+//   tiles [count] {sequence, first token of the step} of tokens up to prompt_ends [B]: a tile has up to 64 rows, row r = token first + r /
+//   (H/G), head g·(H/G) + r % (H/G), so that a group's heads share every key and value that is loaded.
 // A block owns one tile and one key/value head; a warp 16 of its rows. Keys and values pass in tiles of KeyTile positions through Stages
 // buffers of shared memory (FlashAttention-2, Dao 2023, arXiv 2307.08691): scores and weights never leave registers.
 // Products says which tensor-core instruction multiplies; what surrounds the products is the same, for both leave row lane / 4 (and 8
@@ -234,7 +234,7 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const int position = key + n * 8 + lane % 4 * 2 + i % 2;
-        float s = score<V>(p.score, scores[n][i], head[i / 2], p.query_heads, query[i / 2], position);
+        float s = score<V>(p.score, scores[n][i], head[i / 2], query[i / 2], position);
         if (!whole && !(position < context && sees<V>(p.score, query[i / 2], position, prefix))) s = -kInfinity;
         scores[n][i] = s;
         largest[i / 2] = fmaxf(largest[i / 2], s);

@@ -13,39 +13,20 @@ enum Variant {
   kAlibi = 8,       // slope[h] · (key − query) on the score (Press et al. 2021, arXiv 2108.12409)
   kSoftCap = 16,    // cap · tanh(score / cap) (Gemma 2)
   kSinks = 32,      // one more logit a head in the softmax's sum (gpt-oss)
-  kBuckets = 64,    // a learned bias by distance (Raffel et al. 2019, arXiv 1910.10683)
-  kTwoSided = 128,  // with kBuckets: distances in both directions have buckets of their own
+  kDistances = 64,  // a learned bias by distance (Raffel et al. 2019, arXiv 1910.10683)
 };
 
 // What scores depend on beside queries and keys; pointers that a variant does not use are null.
 struct ScoreParams {
-  const int* prefix_lengths;  // [B]
-  const float* slopes;        // [H]
-  const float* sinks;         // [H]
-  const float* bucket_bias;   // [buckets, H]
+  const int* prefix_lengths;   // [B]
+  const float* slopes;         // [H]
+  const float* sinks;          // [H]
+  const float* distance_bias;  // [H, 2 · max_distance + 1], of key − query from −max_distance on
   float scale;
   float soft_cap;
   int window;
-  int buckets;
   int max_distance;
 };
-
-// T5's bucket of a distance key − query: half of the buckets exact, the others logarithmic up to max_distance.
-template <bool TwoSided>
-__device__ inline int distance_bucket(int distance, int buckets, int max_distance) {
-  int bucket = 0;
-  if (TwoSided) {
-    buckets /= 2;
-    if (distance > 0) bucket = buckets;
-    distance = distance < 0 ? -distance : distance;
-  } else {
-    distance = distance < 0 ? -distance : 0;
-  }
-  const int exact = buckets / 2;
-  if (distance < exact) return bucket + distance;
-  const float position = logf(static_cast<float>(distance) / exact) / logf(static_cast<float>(max_distance) / exact) * (buckets - exact);
-  return bucket + min(exact + static_cast<int>(position), buckets - 1);
-}
 
 template <int V>
 __device__ inline bool sees(const ScoreParams& p, int query, int key, int prefix) {
@@ -58,11 +39,12 @@ __device__ inline bool sees(const ScoreParams& p, int query, int key, int prefix
 
 // The score of q · k in units of log2, ready for exp2.
 template <int V>
-__device__ inline float score(const ScoreParams& p, float product, int head, int heads, int query, int key) {
+__device__ inline float score(const ScoreParams& p, float product, int head, int query, int key) {
   float s = product * p.scale;
   if (V & kSoftCap) s = p.soft_cap * tanhf(s / p.soft_cap);
   if (V & kAlibi) s += p.slopes[head] * static_cast<float>(key - query);
-  if (V & kBuckets) s += p.bucket_bias[distance_bucket<(V & kTwoSided) != 0>(key - query, p.buckets, p.max_distance) * heads + head];
+  if (V & kDistances)
+    s += p.distance_bias[head * (2 * p.max_distance + 1) + min(max(key - query, -p.max_distance), p.max_distance) + p.max_distance];
   return s * kLog2e;
 }
 

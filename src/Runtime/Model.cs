@@ -37,7 +37,8 @@ public sealed class Model : IDisposable
             var description = file.Header.Model;
             ContextLength = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
             var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : DefaultCacheTokens(description, options.MaxSequences);
-            var blocks = BlockPool.BlocksFor(cacheTokens);
+            // A source takes as much room as what is generated from it.
+            var blocks = BlockPool.BlocksFor(cacheTokens) * (description.Encoder is null ? 1 : 2);
             // A prefix is computed in one step, and may be as long as a sequence.
             MaxTokensPerStep = description.Prefix is null ? Math.Min(options.MaxTokensPerStep, cacheTokens) : ContextLength + options.MaxSequences - 1;
             MaxLogitRows = Math.Max(options.MaxSequences, (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep)));
@@ -125,7 +126,7 @@ public sealed class Model : IDisposable
     internal EngineModel ForEngine() => new(
         Program,
         Blocks,
-        new(MaxTokensPerStep, Program.Batch.MaxSequences, MaxLogitRows),
+        new(MaxTokensPerStep, Program.Batch.MaxSequences, MaxLogitRows, Program.Batch.Source?.MaxTokens ?? 0),
         ContextLength,
         Header.Model.VocabularySize,
         Header.Generation.EosTokens,
@@ -134,6 +135,7 @@ public sealed class Model : IDisposable
         States)
     {
         Prefix = Header.Model.Prefix,
+        Encoder = Header.Model.Encoder,
         KeysOf = Header.Model.Attentions.Any(attention => RotaryLength.Counts(attention.Rotary)) ? prompt => RotaryLength.KeysOf(Header.Model, prompt) : null,
     };
 
@@ -158,7 +160,10 @@ public sealed class Model : IDisposable
 
     private StepProgram Compile(ModelOptions options, StepGraph graph, int blocks)
     {
-        var batch = new StepBatch(MaxTokensPerStep, options.MaxSequences, BlockPool.BlocksFor(ContextLength), MaxLogitRows, Header.Model.Prefix is not null);
+        var tableBlocks = BlockPool.BlocksFor(ContextLength);
+        // Sources are encoded whole, several in a step where they fit.
+        var sources = Header.Model.Encoder is null ? null : new StepBatch(Math.Max(ContextLength, options.MaxTokensPerStep), options.MaxSequences, tableBlocks, 0);
+        var batch = new StepBatch(MaxTokensPerStep, options.MaxSequences, tableBlocks, MaxLogitRows, Header.Model.Prefix is not null, sources);
         switch (options.Device.Kind)
         {
             case DeviceKind.Cuda:
@@ -200,7 +205,7 @@ public sealed class Model : IDisposable
         const int MostContexts = 8;
         const int CacheElementBytes = 2;
         // Where no layer keeps keys and values, a token costs nothing but its place in the books.
-        var bytes = Math.Max(1, description.Attentions.Sum(attention => (long)attention.CacheSize * CacheElementBytes));
+        var bytes = Math.Max(1, description.Caches.OfType<AttentionDescription>().Sum(attention => (long)attention.CacheSize * CacheElementBytes) * (description.Encoder is null ? 1 : 2));
         var fit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / bytes;
         var wanted = (long)description.ContextLength * Math.Min(sequences, MostContexts);
         return (int)Math.Clamp(Math.Min(wanted, fit), description.ContextLength, int.MaxValue / 2);
@@ -213,7 +218,9 @@ public sealed class Model : IDisposable
         var operations = 0L;
         foreach (var tensor in Header.Tensors.Where(tensor => tensor.Shape.Count > 1))
         {
-            if (tensor.Name == TensorSchema.Embedding && !description.Head.Tied)
+            // The encoder and what the layers make of its results run once a source.
+            if ((tensor.Name == TensorSchema.Embedding && !description.Head.Tied) || tensor.Name.StartsWith(TensorSchema.Encoder, StringComparison.Ordinal)
+                || tensor.Name.EndsWith("cross_attention.key.weight", StringComparison.Ordinal) || tensor.Name.EndsWith("cross_attention.value.weight", StringComparison.Ordinal))
                 continue;
             bytes += tensor.Length;
             operations += 2 * tensor.Shape.Aggregate(1L, (product, size) => product * size);

@@ -21,6 +21,8 @@ public sealed class Sequence : IDisposable
 {
     private readonly Model model;
     private readonly BlockTable table;
+    private readonly BlockTable? sourceTable;
+    private int[] source = [];
     private Prefix prefix;
     private int promptLength;
 
@@ -28,10 +30,25 @@ public sealed class Sequence : IDisposable
     {
         this.model = model;
         table = new BlockTable(model.Blocks, model.ContextLength, model.States);
+        sourceTable = model.Header.Model.Encoder is null ? null : new BlockTable(model.Blocks, model.ContextLength);
     }
 
     /// <summary>T: tokens processed so far.</summary>
     public int Length => table.Length;
+
+    /// <summary>Gives an empty sequence of a model with an encoder the text that it attends to, in place of one that it had; the next tokens' step reads it.</summary>
+    /// <param name="tokens">[S] token ids, at least one, each below V.</param>
+    /// <exception cref="InvalidOperationException">The model has no encoder, or the sequence has tokens.</exception>
+    /// <exception cref="WeftException">The source does not fit the context, or an id is out of range.</exception>
+    public void Encode(ReadOnlySpan<int> tokens)
+    {
+        if (sourceTable is null || Length > 0)
+            throw new InvalidOperationException(sourceTable is null ? "The model has no encoder." : "The sequence has tokens already.");
+        ArgumentOutOfRangeException.ThrowIfZero(tokens.Length, nameof(tokens));
+        Validate(tokens);
+        sourceTable.Truncate(0);
+        source = tokens.ToArray();
+    }
 
     /// <summary>
     /// Processes <paramref name="tokens"/> [N] after those already there, in chunks if they are many. Where tokens of a prompt see each other, the first
@@ -45,6 +62,8 @@ public sealed class Sequence : IDisposable
     public void Forward(ReadOnlySpan<int> tokens, LogitRows rows, Span<float> logits, CancellationToken cancellationToken = default)
     {
         Validate(tokens);
+        if (sourceTable is not null && source.Length == 0)
+            throw new InvalidOperationException("The model attends to a source, which the sequence needs first.");
         var needed = rows switch
         {
             LogitRows.All => tokens.Length,
@@ -82,7 +101,7 @@ public sealed class Sequence : IDisposable
         }
     }
 
-    /// <summary>Forgets the tokens from <paramref name="length"/> on.</summary>
+    /// <summary>Forgets the tokens from <paramref name="length"/> on; a source stays.</summary>
     /// <exception cref="ArgumentException">Tokens of a prompt that see each other would stay without those that they saw.</exception>
     /// <exception cref="NotSupportedException">The model has recurrent blocks, whose state cannot go back, and not all tokens are to be forgotten.</exception>
     public void Truncate(int length)
@@ -93,15 +112,23 @@ public sealed class Sequence : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => table.Dispose();
+    public void Dispose()
+    {
+        table.Dispose();
+        sourceTable?.Dispose();
+    }
 
     private long Submit(ReadOnlySpan<int> tokens, LogitRows rows, int drawn)
     {
         var first = table.Length;
         if (model.States is { FreeCount: 0, Sequences: var most } && table.StateSlot < 0)
             throw new WeftException($"the model was loaded for {most} sequences at a time, and as many have a state");
-        if (!table.TryExtend(first + tokens.Length, out var copy))
+        var encodes = sourceTable is { Length: 0 };
+        BlockCopy? copy = null;
+        if (sourceTable?.TryExtend(source.Length, out _) == false || !table.TryExtend(first + tokens.Length, out copy))
         {
+            if (encodes)
+                sourceTable!.Truncate(0);
             throw new WeftException(
                 $"the key/value cache is full: {tokens.Length} more tokens do not fit beside the {Length} of this sequence and those of others");
         }
@@ -110,7 +137,9 @@ public sealed class Sequence : IDisposable
         if (copy is { } request)
             program.CopyBlock(request);
         program.Batch.Clear();
-        program.Batch.Add(tokens, first, table, rows, drawn, promptLength: promptLength, prefix: prefix);
+        program.Batch.Add(tokens, first, table, rows, drawn, promptLength: promptLength, prefix: prefix, source: sourceTable);
+        if (encodes)
+            program.Batch.AddSource(source, sourceTable!);
         return program.Submit();
     }
 

@@ -6,7 +6,7 @@ namespace Weft.Reference;
 public static class ReferenceAttention
 {
     /// <summary>
-    /// softmax(soft_cap(scale · q·kᵀ) + slope · distance) · v over the positions that a query sees: itself and those before it, at most Window of
+    /// softmax(soft_cap(scale · q·kᵀ) + slope · distance + bias[distance]) · v over the positions that a query sees: itself and those before it, at most Window of
     /// them; a sink takes part in the softmax and has no value.
     /// </summary>
     /// <param name="q">[N, H, D].</param>
@@ -16,10 +16,11 @@ public static class ReferenceAttention
     /// <param name="attention">Sizes, scale, window and what changes scores.</param>
     /// <param name="sinks">[H], or empty for none.</param>
     /// <param name="prefix">How many keys, the first, every query sees.</param>
+    /// <param name="bias">[H, 2K + 1] by distances of a key from −K to K, or empty for none.</param>
     /// <returns>[N, H, D].</returns>
     public static double[] Apply(
         ReadOnlySpan<double> q, ReadOnlySpan<double> k, ReadOnlySpan<double> v, ReadOnlySpan<int> positions, AttentionDescription attention, ReadOnlySpan<double> sinks = default,
-        int prefix = 0)
+        int prefix = 0, ReadOnlySpan<double> bias = default)
     {
         var (heads, groups, d) = (attention.QueryHeads, attention.KeyValueHeads, attention.HeadSize);
         var result = new double[q.Length];
@@ -38,6 +39,8 @@ public static class ReferenceAttention
                     var score = attention.Scale * growth * Dot(query, k.Slice(((t * groups) + group) * d, d));
                     score = attention.SoftCap is { } cap ? cap * Math.Tanh(score / cap) : score;
                     weights[t - first] = score + ((attention.AlibiSlopes?[h] ?? 0) * (t - last));
+                    if (attention.BiasDistance is { } most)
+                        weights[t - first] += bias[(h * ((2 * most) + 1)) + Math.Clamp(t - positions[n], -most, most) + most];
                 }
 
                 if (!sinks.IsEmpty)

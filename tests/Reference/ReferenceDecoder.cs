@@ -2,13 +2,16 @@ using Weft.Models;
 
 namespace Weft.Reference;
 
-/// <summary>A whole model, one sequence from position 0, without a cache: the definition that backends are tested against.</summary>
+/// <summary>A whole model, one sequence from position 0, without a cache: the definition that backends are tested against. A model with an encoder needs <see cref="Source"/>.</summary>
 /// <param name="model">What to compute.</param>
 /// <param name="tensors">Every tensor that <see cref="TensorSchema"/> asks for, row-major.</param>
 public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDictionary<string, double[]> tensors)
 {
     /// <summary>Tokens of the prompt, where that makes a difference; 0 for all.</summary>
     public int PromptLength { get; init; }
+
+    /// <summary>What the encoder reads, whole.</summary>
+    public IReadOnlyList<int> Source { get; init; } = [];
 
     /// <summary>The logits [N, V] of <paramref name="tokens"/> [N].</summary>
     public double[] Logits(ReadOnlySpan<int> tokens)
@@ -31,10 +34,23 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
     public double[] Hidden(ReadOnlySpan<int> tokens)
     {
         var positions = new Positions(model.Prefix, tokens.ToArray());
-        var x = Embed(tokens, positions);
-        for (var i = 0; i < model.Layers.Count; i++)
+        var source = model.Encoder is { } encoder ? Encode(encoder) : [];
+        return Norm(Layers(Embed(tokens, positions, model.Embedding, ""), positions, model.Layers, "", source), "final_norm", model.FinalNorm);
+    }
+
+    /// <summary>What the layers attend to [S, C]; all tokens of the source see each other.</summary>
+    private double[] Encode(EncoderDescription encoder)
+    {
+        int[] tokens = [.. Source];
+        var positions = new Positions(null, tokens) { Prefix = tokens.Length };
+        return Norm(Layers(Embed(tokens, positions, encoder.Embedding, TensorSchema.Encoder), positions, encoder.Layers, TensorSchema.Encoder, []), TensorSchema.Encoder + "final_norm", encoder.FinalNorm);
+    }
+
+    private double[] Layers(double[] x, Positions positions, IReadOnlyList<LayerDescription> layers, string stack, double[] source)
+    {
+        for (var i = 0; i < layers.Count; i++)
         {
-            var (layer, prefix) = (model.Layers[i], TensorSchema.Layer(i));
+            var (layer, prefix) = (layers[i], stack + TensorSchema.Layer(i));
             var normed = Norm(x, prefix + "attention_norm", layer.AttentionNorm);
             var attention = Norm(Mixing(normed, positions, layer, prefix), prefix + "attention_output_norm", layer.AttentionOutputNorm);
             if (layer.Parallel)
@@ -46,6 +62,12 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
             }
 
             x = Norm(Add(layer.ResidualScale ?? 1, x, attention), prefix + "attention_sum_norm", layer.AttentionSumNorm);
+            if (layer.CrossAttention is { } cross)
+            {
+                var seen = CrossAttention(Norm(x, prefix + "cross_attention_norm", layer.CrossAttentionNorm), source, cross, prefix + "cross_attention.");
+                x = Norm(Add(layer.ResidualScale ?? 1, x, seen), prefix + "cross_attention_sum_norm", layer.CrossAttentionSumNorm);
+            }
+
             if (layer.FeedForward is not { } block)
                 continue;
             normed = Norm(x, prefix + "feed_forward_norm", layer.FeedForwardNorm);
@@ -53,26 +75,36 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
             x = Norm(Add(layer.ResidualScale ?? 1, x, second), prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm);
         }
 
-        return Norm(x, "final_norm", model.FinalNorm);
+        return x;
+    }
+
+    private double[] CrossAttention(double[] x, double[] source, AttentionDescription attention, string prefix)
+    {
+        var q = Heads(x, prefix + "query", attention, attention.QueryHeads);
+        var k = Heads(source, prefix + "key", attention, attention.KeyValueHeads);
+        var v = Linear(source, prefix + "value", model.HiddenSize, attention.InputBias);
+        // Every query stands at the last position of the source.
+        var places = Enumerable.Repeat((source.Length / model.HiddenSize) - 1, x.Length / model.HiddenSize).ToArray();
+        return Linear(ReferenceAttention.Apply(q, k, v, places, attention), prefix + "output", attention.QueryHeads * attention.HeadSize, attention.OutputBias);
     }
 
     private int EmbeddingWidth => model.Embedding?.Width ?? model.HiddenSize;
 
-    private double[] Embed(ReadOnlySpan<int> tokens, Positions positions)
+    private double[] Embed(ReadOnlySpan<int> tokens, Positions positions, EmbeddingDescription? description, string prefix)
     {
         var x = new double[tokens.Length * EmbeddingWidth];
         for (var n = 0; n < tokens.Length; n++)
             tensors[TensorSchema.Embedding].AsSpan(tokens[n] * EmbeddingWidth, EmbeddingWidth).CopyTo(x.AsSpan(n * EmbeddingWidth));
-        if (model.Embedding is not { } embedding)
+        if (description is not { } embedding)
             return x;
         x = Array.ConvertAll(x, value => value * (embedding.Scale ?? 1));
         if (embedding.Width is not null)
             x = ReferenceLinear.Apply(x, tensors[TensorSchema.EmbeddingProjection], [], EmbeddingWidth);
         for (var i = 0; embedding.Positions is not null && i < x.Length; i++)
-            x[i] += tensors[TensorSchema.Positions][(positions.Text[i / model.HiddenSize] * model.HiddenSize) + (i % model.HiddenSize)];
+            x[i] += tensors[prefix + TensorSchema.Positions][(positions.Text[i / model.HiddenSize] * model.HiddenSize) + (i % model.HiddenSize)];
         for (var i = 0; embedding.SpanPositions is not null && i < x.Length; i++)
             x[i] += tensors[TensorSchema.SpanPositions][(positions.Span[i / model.HiddenSize] * model.HiddenSize) + (i % model.HiddenSize)];
-        return Norm(x, TensorSchema.EmbeddingNorm, embedding.Norm);
+        return Norm(x, prefix + TensorSchema.EmbeddingNorm, embedding.Norm);
     }
 
     private double[] Mixing(double[] x, Positions positions, LayerDescription layer, string prefix) => layer switch
@@ -103,7 +135,8 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
             ReferenceRotary.Apply(k, positions.Text, rotary, attention.HeadSize, PromptLength, positions.Span);
         }
 
-        var mixed = ReferenceAttention.Apply(q, k, v, positions.Places, attention, attention.Sinks ? tensors[prefix + "sinks"] : [], positions.Prefix);
+        var mixed = ReferenceAttention.Apply(q, k, v, positions.Places, attention, attention.Sinks ? tensors[prefix + "sinks"] : [], positions.Prefix,
+            attention.BiasDistance is null ? [] : tensors[prefix + TensorSchema.DistanceBias]);
         return Linear(mixed, prefix + "output", attention.QueryHeads * attention.HeadSize, attention.OutputBias);
     }
 
@@ -201,7 +234,7 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
 
         public int[] Span { get; }
 
-        public int Prefix { get; }
+        public int Prefix { get; init; }
     }
 
     private static double[] Add(double scale, double[] x, double[] y) => [.. x.Zip(y, (a, b) => (scale * a) + b)];

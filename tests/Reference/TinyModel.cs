@@ -105,6 +105,13 @@ public sealed class TinyModel : IDisposable
         bool IsQuantized(TensorRequirement tensor) => quantization is not null && !tensor.IsVector && tensor.Name.StartsWith("layers.", StringComparison.Ordinal);
     }
 
+    /// <summary>Random tokens of its vocabulary.</summary>
+    public int[] Tokens(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(Description.VocabularySize))];
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Directory.Delete(folder, recursive: true);
 

@@ -34,18 +34,18 @@ internal static class TensorPlan
         Family family, ModelDescription model, Checkpoint checkpoint, ConfigFile config, QuantizationConfig? stored, ConversionOptions options)
     {
         var folder = options.Source;
-        var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, folder);
+        var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, config);
         var plan = TensorSchema.Of(model).Select(requirement =>
         {
             if (stored is not null && IsLinear(requirement)
-                && TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, stand => family.Source(requirement, model, new(stand, family.Prefix, folder))) is { } quantized)
+                && TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, stand => family.Source(requirement, model, new(stand, family.Prefix, config))) is { } quantized)
                 return quantized;
             var source = family.Source(requirement, model, shelf);
             CheckShape(requirement, source, () => SizesBehind(requirement, source, family, config));
             var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType), source);
             if (options.GroupSize is not { } groupSize || !IsLinear(requirement))
                 return planned;
-            return model.Layers.All(layer => layer.FeedForward?.Experts is null)
+            return model.Layers.Concat(model.Encoder?.Layers ?? []).All(layer => layer.FeedForward?.Experts is null)
                 ? Quantize(planned, groupSize)
                 : throw new WeftException($"{folder}: mixtures of experts cannot be quantized yet; leave out --quant");
         }).ToList();
@@ -63,7 +63,7 @@ internal static class TensorPlan
 
     /// <summary>The matrices of layers: what quantization is about. Embedding and head stay as they are, and so do matrices of single heads.</summary>
     private static bool IsLinear(TensorRequirement requirement) =>
-        requirement.Shape.Count == 2 && requirement.Name.StartsWith("layers.", StringComparison.Ordinal);
+        requirement.Shape.Count == 2 && requirement.Name.Contains("layers.", StringComparison.Ordinal);
 
     /// <summary>A matrix that the checkpoint has quantized; null where it kept numbers.</summary>
     /// <param name="shelf">The checkpoint.</param>

@@ -1,4 +1,5 @@
 using Weft.Convert.Checkpoints;
+using Weft.Convert.Families;
 
 namespace Weft.Convert;
 
@@ -50,9 +51,12 @@ internal sealed record TensorSource(IReadOnlyList<StoredTensor> Pieces)
 /// <summary>A checkpoint's tensors while a family takes from them.</summary>
 /// <param name="tensors">By name.</param>
 /// <param name="prefix">Of names, which checkpoints saved from the inner model lack, or null.</param>
-/// <param name="folder">The checkpoint.</param>
-internal sealed class TensorShelf(IReadOnlyDictionary<string, StoredTensor> tensors, string? prefix, string folder)
+/// <param name="config">The checkpoint's config, for tensors that are computed.</param>
+internal sealed class TensorShelf(IReadOnlyDictionary<string, StoredTensor> tensors, string? prefix, ConfigFile config)
 {
+    /// <summary>The checkpoint's config.</summary>
+    public ConfigFile Config => config;
+
     private readonly HashSet<string> taken = [];
 
     /// <summary>Tensors that nobody took.</summary>
@@ -60,7 +64,7 @@ internal sealed class TensorShelf(IReadOnlyDictionary<string, StoredTensor> tens
 
     /// <summary>Takes a tensor; it may be taken more than once.</summary>
     /// <exception cref="WeftException">There is none of this name.</exception>
-    public StoredTensor Take(string name) => TryTake(name) ?? throw new WeftException($"{folder}: tensor '{name}' is missing{LayerNumber.BeyondAll(name, tensors.Keys)}");
+    public StoredTensor Take(string name) => TryTake(name) ?? throw new WeftException($"{config.Folder}: tensor '{name}' is missing{LayerNumber.BeyondAll(name, tensors.Keys)}");
 
     /// <summary>Takes a tensor if it is there, with or without the prefix.</summary>
     public StoredTensor? TryTake(string name)

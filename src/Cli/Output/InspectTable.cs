@@ -16,6 +16,13 @@ internal static class InspectTable
 
         Line("file", $"{report.Path} ({Units.Bytes(report.Bytes)}{(report.ChecksumsVerified ? ", all checksums agree" : "")})");
         Line("parameters", $"{Units.Count(report.Parameters)} ({string.Join(", ", report.BytesByDtype.Select(p => $"{Units.Bytes(p.Value)} in {p.Key}"))})");
+        if (model.Encoder is { } encoder)
+        {
+            Line("encoder", $"{encoder.Layers.Count} layers; what is generated begins with token {string.Join(", ", encoder.StartTokens)}");
+            foreach (var (layers, text) in Groups(encoder.Layers))
+                Line(layers, $"{text}");
+        }
+
         Line("model", $"{model.Layers.Count} layers, hidden size {model.HiddenSize}, vocabulary {model.VocabularySize:N0}, context {model.ContextLength:N0} tokens");
         foreach (var (layers, text) in Groups(model.Layers))
             Line(layers, $"{text}");
@@ -66,6 +73,7 @@ internal static class InspectTable
         {
             { TimeMix: { } mix } => $"time mixing ({Word(mix.Kind)}) of {mix.Width}{(mix.HeadSize == 0 ? "" : $" in heads of {mix.HeadSize}")}",
             { StateSpace: { } space } => $"{Word(space.Kind)} state space of {space.Width} channels by {space.StateSize}, convolution of {space.Convolution}",
+            { CrossAttention: not null } => $"{Describe(layer.Attention!)}, and attention to the source",
             _ => Describe(layer.Attention!),
         };
         var feedForward = block is null ? "no feed-forward" : $"{Word(block.Activation)}{(block.Plain ? "" : "-gated")} feed-forward {Experts(block)}{block.IntermediateSize}{(layer.Parallel ? " beside attention" : "")}";
@@ -82,6 +90,7 @@ internal static class InspectTable
         Add(attention.Window is not null, $"window {attention.Window}");
         Add(attention.QueryKeyNorm is not null, "normed queries and keys");
         Add(attention.AlibiSlopes is not null, "ALiBi");
+        Add(attention.BiasDistance is not null, $"a bias by distances up to {attention.BiasDistance}");
         Add(attention.SoftCap is not null, string.Create(CultureInfo.InvariantCulture, $"scores capped at {attention.SoftCap}"));
         Add(attention.Sinks, "sinks");
         var rotary = "no rotary";

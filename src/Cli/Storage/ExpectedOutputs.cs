@@ -3,13 +3,14 @@ using Weft.Convert.Checkpoints;
 namespace Weft.Cli.Storage;
 
 /// <summary>What a reference implementation computed for a prompt: an <c>expected.safetensors</c>.</summary>
-/// <param name="PromptIds">[T].</param>
-/// <param name="Logits">[T, V], flat.</param>
+/// <param name="PromptIds">[T]; of an encoder-decoder the source.</param>
+/// <param name="DecoderIds">[D] of an encoder-decoder, the first of which starts the continuation, too; empty for another model.</param>
+/// <param name="Logits">[T, V], flat; of an encoder-decoder [D, V].</param>
 /// <param name="Vocabulary">V.</param>
 /// <param name="GeneratedIds">[N] of the greedy continuation; empty when the file has none.</param>
 /// <param name="GeneratedLogits">[N, V]: row i is what GeneratedIds[i] was taken from.</param>
 internal sealed record ExpectedOutputs(
-    IReadOnlyList<int> PromptIds, float[] Logits, int Vocabulary, IReadOnlyList<int> GeneratedIds, float[] GeneratedLogits)
+    IReadOnlyList<int> PromptIds, IReadOnlyList<int> DecoderIds, float[] Logits, int Vocabulary, IReadOnlyList<int> GeneratedIds, float[] GeneratedLogits)
 {
     /// <summary>Its name in a checkpoint's folder.</summary>
     public const string FileName = "expected.safetensors";
@@ -22,17 +23,19 @@ internal sealed record ExpectedOutputs(
         var prompt = Ids(file, "prompt_ids");
         if (prompt.Length == 0)
             throw new WeftException($"{path}: 'prompt_ids' is empty");
+        var decoder = file.Tensors.ContainsKey("decoder_ids") ? Ids(file, "decoder_ids") : [];
+        var tokens = decoder.Length > 0 ? decoder.Length : prompt.Length;
         var logits = file.ReadSingles("logits");
-        if (file.Tensors["logits"].Shape is not [var rows, > 0 and <= int.MaxValue and var vocabulary] || rows != prompt.Length)
-            throw new WeftException($"{path}: 'logits' is not [{prompt.Length}, vocabulary], one row per prompt token");
+        if (file.Tensors["logits"].Shape is not [var rows, > 0 and <= int.MaxValue and var vocabulary] || rows != tokens)
+            throw new WeftException($"{path}: 'logits' is not [{tokens}, vocabulary], one row per token of the prompt or the decoder's input");
         if (!file.Tensors.ContainsKey("generated_ids"))
-            return new(prompt, logits, (int)vocabulary, [], []);
+            return new(prompt, decoder, logits, (int)vocabulary, [], []);
 
         var generated = Ids(file, "generated_ids");
         var generatedLogits = file.ReadSingles("generated_logits");
         if (generatedLogits.Length != generated.Length * vocabulary)
             throw new WeftException($"{path}: 'generated_logits' is not [{generated.Length}, {vocabulary}], one row per generated token");
-        return new(prompt, logits, (int)vocabulary, generated, generatedLogits);
+        return new(prompt, decoder, logits, (int)vocabulary, generated, generatedLogits);
     }
 
     private static int[] Ids(SafetensorsFile file, string name) =>

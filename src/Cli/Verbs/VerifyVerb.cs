@@ -76,17 +76,30 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
         var vocabulary = model.Header.Model.VocabularySize;
         if (expected.Vocabulary != vocabulary)
             throw new WeftException($"'{path}' has logits over {expected.Vocabulary} tokens, but '{Model}' has a vocabulary of {vocabulary}");
-        if (expected.PromptIds.Concat(expected.GeneratedIds).FirstOrDefault(id => id < 0 || id >= vocabulary, -1) is not -1 and var bad)
+        if (expected.PromptIds.Concat(expected.DecoderIds).Concat(expected.GeneratedIds).FirstOrDefault(id => id < 0 || id >= vocabulary, -1) is not -1 and var bad)
             throw new WeftException($"'{path}' holds token {bad}, which is not in the vocabulary of '{Model}'");
 
+        var isEncoded = model.Header.Model.Encoder is not null;
+        if (isEncoded != expected.DecoderIds.Count > 0)
+            throw new WeftException(isEncoded ? $"'{path}' has no decoder_ids, but '{Model}' is an encoder-decoder" : $"'{path}' has decoder_ids, but '{Model}' has no encoder");
         using var sequence = model.CreateSequence();
-        var logits = new float[(long)expected.PromptIds.Count * vocabulary];
-        sequence.Forward([.. expected.PromptIds], LogitRows.All, logits, session.Cancellation);
+        if (isEncoded)
+            sequence.Encode([.. expected.PromptIds]);
+        int[] tokens = [.. isEncoded ? expected.DecoderIds : expected.PromptIds];
+        var logits = new float[(long)tokens.Length * vocabulary];
+        sequence.Forward(tokens, LogitRows.All, logits, session.Cancellation);
         var prompt = LogitError.Between(logits, expected.Logits);
 
         var continuation = new LogitError();
         var (matched, withinMargin, wrong) = (0, 0, (int?)null);
         var actual = logits.AsSpan(logits.Length - vocabulary).ToArray();
+        if (isEncoded)
+        {
+            // The continuation begins where any answer does.
+            sequence.Truncate(0);
+            sequence.Forward(tokens.AsSpan(0, 1), LogitRows.Last, actual, session.Cancellation);
+        }
+
         for (var step = 0; step < expected.GeneratedIds.Count; step++)
         {
             var row = expected.GeneratedLogits.AsSpan(step * vocabulary, vocabulary);
@@ -102,7 +115,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
         }
 
         return new VerifyReport(
-            Model, path, model.DeviceName, model.CacheType.Name(), tolerance, expected.PromptIds.Count, prompt.RelativeRms, prompt.Max,
+            Model, path, model.DeviceName, model.CacheType.Name(), tolerance, tokens.Length, prompt.RelativeRms, prompt.Max,
             expected.GeneratedIds.Count, matched, withinMargin, wrong, continuation.RelativeRms);
     }
 

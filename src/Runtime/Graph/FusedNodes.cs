@@ -73,9 +73,9 @@ public sealed record HeadNormNode(AttentionDescription Attention, string QueryNa
 
 /// <summary>
 /// Takes the joint result of the query, key and value products [N, (H + 2G)·D], turns the queries, which it leaves in place or writes to a
-/// value of their own, and writes turned keys and values to the layer's cache. Where nothing turns, it writes alone.
+/// value of their own, and writes turned keys and values to a cache. Where nothing turns, it writes alone; for attention to a source there are no queries, H = 0.
 /// </summary>
-public sealed record RotaryCacheWriteNode(int Layer, AttentionDescription Attention, Value QueriesKeysValues, Value Queries) : Node
+public sealed record RotaryCacheWriteNode(int Cache, AttentionDescription Attention, Value QueriesKeysValues, Value Queries) : Node
 {
     /// <summary>The norm of heads before they turn, for backends that norm and turn in one launch; null where it is a node of its own or none.</summary>
     public HeadNormNode? Norm { get; init; }

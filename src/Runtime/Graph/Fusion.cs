@@ -14,6 +14,7 @@ public static class Fusion
     {
         var nodes = graph.Nodes.ToList();
         FuseQueryKeyValue(nodes);
+        FuseKeyValue(nodes);
         FuseGate(nodes);
         FuseActivation(nodes);
         FuseResidual(nodes);
@@ -93,9 +94,9 @@ public static class Fusion
             Nodes = [.. graph.Nodes.Select(node => node is not ExpertsNode { FeedForward: { Experts: { } experts } block } mixture ? node : mixture with
             {
                 Scratch = new(
-                    new(next++, Rows.Tokens, RoutingWords * experts.Active),
-                    new(next++, Rows.Tokens, experts.Active * stride(block.IntermediateSize)),
-                    new(next++, Rows.Tokens, experts.Active * stride(mixture.Y.Width))),
+                    new(next++, mixture.Y.Rows, RoutingWords * experts.Active),
+                    new(next++, mixture.Y.Rows, experts.Active * stride(block.IntermediateSize)),
+                    new(next++, mixture.Y.Rows, experts.Active * stride(mixture.Y.Width))),
             })],
         };
     }
@@ -139,7 +140,8 @@ public static class Fusion
         var next = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
         foreach (var write in nodes.OfType<RotaryCacheWriteNode>().ToList())
         {
-            var attention = nodes.OfType<AttentionNode>().Single(node => node.Layer == write.Layer);
+            if (nodes.OfType<AttentionNode>().SingleOrDefault(node => node.Queries == write.Queries) is not { } attention)
+                continue;
             var queries = new Value(next++, write.Queries.Rows, write.Attention.QueryHeads * write.Attention.HeadSize);
             nodes[nodes.IndexOf(write)] = write with { Queries = queries };
             nodes[nodes.IndexOf(attention)] = attention with { Queries = queries };
@@ -156,7 +158,7 @@ public static class Fusion
     {
         foreach (var attention in nodes.OfType<AttentionNode>().ToList())
         {
-            if (nodes.OfType<CacheWriteNode>().FirstOrDefault(write => write.Layer == attention.Layer) is not { } write
+            if (WriteOf(nodes, attention) is not { } write
                 || Heads.Find(nodes, attention.Queries, attention) is not { } q
                 || Heads.Find(nodes, write.Keys, write) is not { } k
                 || Heads.Find(nodes, write.Values, write) is not { } v
@@ -184,10 +186,31 @@ public static class Fusion
                 fused.Add(clamp with { X = joint, Y = joint });
             if (q.Norm is { } queryNorm && k.Norm is { } keyNorm)
                 fused.Add(new HeadNormNode(attention.Attention, queryNorm.Name, keyNorm.Name, joint));
-            fused.Add(new RotaryCacheWriteNode(attention.Layer, attention.Attention, joint, joint));
+            fused.Add(new RotaryCacheWriteNode(attention.Cache, attention.Attention, joint, joint));
             nodes[nodes.IndexOf(attention)] = attention with { Queries = joint };
             nodes.InsertRange(nodes.IndexOf(write), fused);
             nodes.RemoveAll(node => node == write || q.Nodes.Contains(node) || k.Nodes.Contains(node) || v.Nodes.Contains(node));
+        }
+    }
+
+    /// <summary>The write of what an attention block attends to, if it is of the same tokens.</summary>
+    private static CacheWriteNode? WriteOf(List<Node> nodes, AttentionNode attention) => attention.Mask == AttentionMask.Source
+        ? null
+        : nodes.Take(nodes.IndexOf(attention)).OfType<CacheWriteNode>().LastOrDefault(write => write.Cache == attention.Cache && write.Keys.Rows == attention.Queries.Rows);
+
+    /// <summary>k, v that only queries of other tokens meet: one product and one write.</summary>
+    private static void FuseKeyValue(List<Node> nodes)
+    {
+        foreach (var write in nodes.OfType<CacheWriteNode>().ToList())
+        {
+            if (Heads.Find(nodes, write.Keys, write) is not { Clamp: null, Norm: null, Turn: null } k
+                || Heads.Find(nodes, write.Values, write) is not { Clamp: null } v
+                || k.Linear.X != v.Linear.X)
+                continue;
+            var joint = k.Linear.Y with { Width = k.Linear.Y.Width + v.Linear.Y.Width };
+            nodes[nodes.IndexOf(write)] = new RotaryCacheWriteNode(write.Cache, write.Attention with { QueryHeads = 0 }, joint, joint);
+            nodes[nodes.IndexOf(k.Linear)] = new FusedLinearNode([Segment(k.Linear), Segment(v.Linear)], null, false, k.Linear.X, joint);
+            nodes.Remove(v.Linear);
         }
     }
 

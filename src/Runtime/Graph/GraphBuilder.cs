@@ -6,19 +6,25 @@ namespace Weft.Graph;
 public sealed partial class GraphBuilder
 {
     private readonly List<Node> nodes = [];
-    private readonly bool hasPrefixes;
+    private AttentionMask mask;
+    private Rows rows;
     private int values;
 
-    private GraphBuilder(bool hasPrefixes) => this.hasPrefixes = hasPrefixes;
+    private GraphBuilder()
+    {
+    }
 
     /// <summary>Builds the graph of <paramref name="model"/>.</summary>
-    public static StepGraph Build(ModelDescription model) => new GraphBuilder(model.Prefix is not null).BuildModel(model);
+    public static StepGraph Build(ModelDescription model) => new GraphBuilder().BuildModel(model);
 
     private StepGraph BuildModel(ModelDescription model)
     {
-        var x = BuildEmbedding(model);
+        if (model.Encoder is { } encoder)
+            BuildEncoder(model, encoder);
+        (rows, mask) = (Rows.Tokens, model.Prefix is null ? AttentionMask.Causal : AttentionMask.Prefix);
+        var x = BuildEmbedding(model, model.Embedding ?? new(), "");
         for (var i = 0; i < model.Layers.Count; i++)
-            x = BuildLayer(i, model.Layers[i], x);
+            x = BuildLayer(i, TensorSchema.Layer(i), model.Layers[i], x);
 
         var hidden = NewValue(Rows.Logits, model.HiddenSize);
         nodes.Add(new GatherRowsNode(x, hidden));
@@ -32,11 +38,26 @@ public sealed partial class GraphBuilder
         return new(nodes, logits, hidden) { StateSize = stateSize };
     }
 
-    private Value BuildEmbedding(ModelDescription model)
+    /// <summary>From tokens of sources to the keys and values that the layers attend to.</summary>
+    private void BuildEncoder(ModelDescription model, EncoderDescription encoder)
     {
-        var embedding = model.Embedding ?? new();
-        var positions = embedding.Positions is null ? null : TensorSchema.Positions;
-        var x = NewValue(Rows.Tokens, embedding.Width ?? model.HiddenSize);
+        (rows, mask) = (Rows.Source, AttentionMask.Full);
+        var x = BuildEmbedding(model, encoder.Embedding ?? new(), TensorSchema.Encoder);
+        for (var i = 0; i < encoder.Layers.Count; i++)
+            x = BuildLayer(model.EncoderCache, TensorSchema.Encoder + TensorSchema.Layer(i), encoder.Layers[i], x);
+        x = Norm(encoder.FinalNorm, TensorSchema.Encoder + "final_norm", x);
+        for (var i = 0; i < model.Layers.Count; i++)
+        {
+            var (prefix, cross) = (TensorSchema.Layer(i) + "cross_attention.", model.Layers[i].CrossAttention!);
+            nodes.Add(new CacheWriteNode(
+                i, cross, BuildHeads(prefix + "key", cross, x, cross.KeyValueHeads, isTurned: true), BuildHeads(prefix + "value", cross, x, cross.KeyValueHeads, isTurned: false)));
+        }
+    }
+
+    private Value BuildEmbedding(ModelDescription model, EmbeddingDescription embedding, string prefix)
+    {
+        var positions = embedding.Positions is null ? null : prefix + TensorSchema.Positions;
+        var x = NewValue(rows, embedding.Width ?? model.HiddenSize);
         nodes.Add(new EmbeddingNode(TensorSchema.Embedding, embedding.Scale ?? 1, embedding.Width is null ? positions : null, x));
         if (embedding.Width is not null)
         {
@@ -48,24 +69,29 @@ public sealed partial class GraphBuilder
         if (embedding.SpanPositions is not null)
             x = Map(x, y => new AddPositionsNode(TensorSchema.SpanPositions, true, x, y));
 
-        return Norm(embedding.Norm, TensorSchema.EmbeddingNorm, x);
+        return Norm(embedding.Norm, prefix + TensorSchema.EmbeddingNorm, x);
     }
 
-    private Value BuildLayer(int index, LayerDescription layer, Value x)
+    private Value BuildLayer(int cache, string prefix, LayerDescription layer, Value x)
     {
-        var prefix = TensorSchema.Layer(index);
         var scale = layer.ResidualScale ?? 1;
         var normed = Norm(layer.AttentionNorm, prefix + "attention_norm", x);
         if (layer.Parallel)
         {
             var other = layer.FeedForwardNorm is null ? normed : Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm", x);
-            var attention = Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(index, prefix, layer, normed));
+            var attention = Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(cache, prefix, layer, normed));
             var feedForward = Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", layer.FeedForward!, other));
             return Add(1, Add(scale, x, attention), feedForward);
         }
 
-        x = Add(scale, x, Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(index, prefix, layer, normed)));
+        x = Add(scale, x, Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(cache, prefix, layer, normed)));
         x = Norm(layer.AttentionSumNorm, prefix + "attention_sum_norm", x);
+        if (layer.CrossAttention is { } cross)
+        {
+            x = Add(scale, x, BuildCrossAttention(cache, prefix + "cross_attention.", cross, Norm(layer.CrossAttentionNorm, prefix + "cross_attention_norm", x)));
+            x = Norm(layer.CrossAttentionSumNorm, prefix + "cross_attention_sum_norm", x);
+        }
+
         if (layer.FeedForward is not { } block)
             return x;
         normed = Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm", x);
@@ -73,26 +99,32 @@ public sealed partial class GraphBuilder
         return Norm(layer.FeedForwardSumNorm, prefix + "feed_forward_sum_norm", x);
     }
 
-    private Value BuildMixing(int index, string prefix, LayerDescription layer, Value x) => layer switch
+    private Value BuildMixing(int cache, string prefix, LayerDescription layer, Value x) => layer switch
     {
         { TimeMix: { } mix } => BuildTimeMix(prefix + "time_mix.", mix, x),
         { StateSpace: { } space } => BuildStateSpace(prefix + "state_space.", space, x),
-        _ => BuildAttention(index, prefix + "attention.", layer.Attention!, x),
+        _ => BuildAttention(cache, prefix + "attention.", layer.Attention!, x),
     };
 
-    private Value BuildAttention(int index, string prefix, AttentionDescription attention, Value x)
+    private Value BuildCrossAttention(int cache, string prefix, AttentionDescription attention, Value x)
+    {
+        var queries = BuildHeads(prefix + "query", attention, x, attention.QueryHeads, isTurned: true);
+        return Linear(prefix + "output", attention.OutputBias, Attend(cache, prefix, attention, AttentionMask.Source, queries), x.Width);
+    }
+
+    private Value BuildAttention(int cache, string prefix, AttentionDescription attention, Value x)
     {
         if (attention.Latent is { } latent)
-            return BuildLatentAttention(index, prefix, attention, latent, x);
+            return BuildLatentAttention(cache, prefix, attention, latent, x);
         var asking = attention.PositionQueries ? Map(x, y => new PositionRowsNode(TensorSchema.QueryPositions, y)) : x;
         var q = BuildHeads(prefix + "query", attention, asking, attention.QueryHeads, isTurned: true);
         var k = BuildHeads(prefix + "key", attention, x, attention.KeyValueHeads, isTurned: true);
         var v = BuildHeads(prefix + "value", attention, x, attention.KeyValueHeads, isTurned: false);
-        nodes.Add(new CacheWriteNode(index, k, v));
-        return Linear(prefix + "output", attention.OutputBias, Attend(index, prefix, attention, q), x.Width);
+        nodes.Add(new CacheWriteNode(cache, attention, k, v));
+        return Linear(prefix + "output", attention.OutputBias, Attend(cache, prefix, attention, mask, q), x.Width);
     }
 
-    private Value BuildLatentAttention(int index, string prefix, AttentionDescription attention, LatentDescription latent, Value x)
+    private Value BuildLatentAttention(int cache, string prefix, AttentionDescription attention, LatentDescription latent, Value x)
     {
         var (heads, turned) = (attention.QueryHeads, attention.HeadSize - latent.Rank);
         var source = latent.QueryRank is { } rank ? Norm(latent.Norm, prefix + "query_latent_norm", Linear(prefix + "query_latent", attention.InputBias, x, rank)) : x;
@@ -101,16 +133,17 @@ public sealed partial class GraphBuilder
         var latentQueries = HeadLinear(prefix + "query_to_latent.weight", heads, plain, latent.Rank);
         var key = Linear(prefix + "key_turned", attention.InputBias, x, turned);
         var kept = Norm(latent.Norm, prefix + "latent_norm", Linear(prefix + "latent", attention.InputBias, x, latent.Rank));
-        var queries = NewValue(Rows.Tokens, heads * attention.HeadSize);
-        nodes.Add(new LatentWriteNode(index, attention, turnedQueries, latentQueries, key, kept, queries));
-        var mixed = HeadLinear(prefix + "value.weight", heads, Attend(index, prefix, attention, queries), latent.ValueSize);
+        var queries = NewValue(x.Rows, heads * attention.HeadSize);
+        nodes.Add(new LatentWriteNode(cache, attention, turnedQueries, latentQueries, key, kept, queries));
+        var mixed = HeadLinear(prefix + "value.weight", heads, Attend(cache, prefix, attention, mask, queries), latent.ValueSize);
         return Linear(prefix + "output", attention.OutputBias, mixed, x.Width);
     }
 
-    private Value Attend(int index, string prefix, AttentionDescription attention, Value queries)
+    private Value Attend(int cache, string prefix, AttentionDescription attention, AttentionMask seen, Value queries)
     {
-        var mixed = NewValue(Rows.Tokens, attention.QueryHeads * attention.ValueSize);
-        nodes.Add(new AttentionNode(index, attention, attention.Sinks ? prefix + "sinks" : null, queries, mixed) { HasPrefixes = hasPrefixes });
+        var mixed = NewValue(queries.Rows, attention.QueryHeads * attention.ValueSize);
+        var distances = attention.BiasDistance is null ? null : prefix + TensorSchema.DistanceBias;
+        nodes.Add(new AttentionNode(cache, attention, seen, attention.Sinks ? prefix + "sinks" : null, distances, queries, mixed));
         return mixed;
     }
 

@@ -21,7 +21,7 @@ public sealed class MemoryPlan
     /// <summary>Byte offset of <paramref name="value"/> in the arena.</summary>
     public long Offset(Value value) => offsets[value];
 
-    /// <summary>Plans <paramref name="graph"/> for steps of at most <paramref name="maxTokens"/> tokens and <paramref name="maxLogitRows"/> rows of logits.</summary>
+    /// <summary>Plans <paramref name="graph"/> for steps of at most <paramref name="maxTokens"/> tokens, as many of sources, and <paramref name="maxLogitRows"/> rows of logits.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="maxTokens">Largest N.</param>
     /// <param name="maxLogitRows">Largest R.</param>
@@ -65,7 +65,7 @@ public sealed class MemoryPlan
         last[graph.Logits] = last[graph.Hidden] = graph.Nodes.Count;
         return first.Select(pair =>
         {
-            var rows = pair.Key.Rows == Rows.Tokens ? maxTokens : maxLogitRows;
+            var rows = pair.Key.Rows == Rows.Logits ? maxLogitRows : maxTokens;
             var bytes = rows * rowBytes(pair.Key);
             return new Life(pair.Key, pair.Value, last[pair.Key], (bytes + Alignment - 1) / Alignment * Alignment);
         });

@@ -2,7 +2,7 @@ using Weft.Models;
 
 namespace Weft.Graph;
 
-/// <summary>How many rows a value has in a step: one per token, or one per row of logits that the step asks for.</summary>
+/// <summary>How many rows a value has in a step: one per token, one per row of logits that the step asks for, or one per token of the step's sources.</summary>
 public enum Rows
 {
     /// <summary>N, the tokens of the step.</summary>
@@ -10,6 +10,9 @@ public enum Rows
 
     /// <summary>R, the rows of logits.</summary>
     Logits,
+
+    /// <summary>The tokens of the sources that the step encodes; often none.</summary>
+    Source,
 }
 
 /// <summary>A matrix [rows, Width] that a step computes; the backend chooses its element type.</summary>
@@ -26,6 +29,9 @@ public abstract record Node
 
     /// <summary>Values that the node writes. One that is also an input is updated in place.</summary>
     public abstract IReadOnlyList<Value> Outputs { get; }
+
+    /// <summary>It belongs to the encoder: its rows are tokens of sources.</summary>
+    public bool IsOfSource => Inputs.Concat(Outputs).Any(value => value.Rows == Rows.Source);
 }
 
 /// <summary>y[n] = scale · E[token_ids[n]] + P[positions[n]], without the table of positions where <paramref name="Positions"/> is null.</summary>
@@ -180,8 +186,8 @@ public sealed record RotaryNode(RotaryDescription Rotary, int HeadSize, Value X,
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
-/// <summary>Writes keys and values of the step's tokens to their slots in a layer's cache.</summary>
-public sealed record CacheWriteNode(int Layer, Value Keys, Value Values) : Node
+/// <summary>Writes keys and values of the step's tokens, or of its sources', to their slots in a cache.</summary>
+public sealed record CacheWriteNode(int Cache, AttentionDescription Attention, Value Keys, Value Values) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [Keys, Values];
@@ -190,15 +196,28 @@ public sealed record CacheWriteNode(int Layer, Value Keys, Value Values) : Node
     public override IReadOnlyList<Value> Outputs => [];
 }
 
-/// <summary>
-/// y = softmax(soft_cap(scale · q · Kᵀ) + slope · distance, causal) · V over a layer's cache, with <paramref name="Sinks"/> naming the tensor of
-/// scores for attending to nothing, if there is one. Runs after the layer's cache write.
-/// </summary>
-public sealed record AttentionNode(int Layer, AttentionDescription Attention, string? Sinks, Value Queries, Value Y) : Node
+/// <summary>Which positions a query sees.</summary>
+public enum AttentionMask
 {
-    /// <summary>Tokens of a sequence's prefix see each other.</summary>
-    public bool HasPrefixes { get; init; }
+    /// <summary>Its own and those before it.</summary>
+    Causal,
 
+    /// <summary>These, and all of its sequence's prefix.</summary>
+    Prefix,
+
+    /// <summary>All of its sequence.</summary>
+    Full,
+
+    /// <summary>All of the source of its sequence.</summary>
+    Source,
+}
+
+/// <summary>
+/// y = softmax(soft_cap(scale · q · Kᵀ) + slope · distance or bias[distance], masked) · V over a cache, with <paramref name="Sinks"/> and
+/// <paramref name="DistanceBias"/> naming tensors, if there are any. Runs after the cache's write.
+/// </summary>
+public sealed record AttentionNode(int Cache, AttentionDescription Attention, AttentionMask Mask, string? Sinks, string? DistanceBias, Value Queries, Value Y) : Node
+{
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [Queries];
 
@@ -220,7 +239,7 @@ public sealed record HeadLinearNode(string Weight, int Heads, Value X, Value Y) 
 /// Turns a part of each query head [N, H·R] and the key [N, R] of all heads; writes [turned key, latent] to the layer's cache and puts queries
 /// [N, H·(R + L)] together from the turned parts and those that meet the latents [N, H·L].
 /// </summary>
-public sealed record LatentWriteNode(int Layer, AttentionDescription Attention, Value TurnedQueries, Value LatentQueries, Value TurnedKey, Value Latent, Value Queries) : Node
+public sealed record LatentWriteNode(int Cache, AttentionDescription Attention, Value TurnedQueries, Value LatentQueries, Value TurnedKey, Value Latent, Value Queries) : Node
 {
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Inputs => [TurnedQueries, LatentQueries, TurnedKey, Latent];

@@ -3,6 +3,8 @@ namespace Weft.Models;
 /// <summary>Says whether the numbers of a model description make sense together, before anything is derived from them.</summary>
 public static class ModelCheck
 {
+    private const int MostBiasDistance = 1 << 16;
+
     /// <summary>Finds the first thing wrong with <paramref name="model"/>.</summary>
     /// <returns>A clause without a full stop, or null when nothing is wrong.</returns>
     public static string? FindError(ModelDescription model)
@@ -25,6 +27,8 @@ public static class ModelCheck
 
         if (FindPrefixError(model) is { } prefixError)
             return prefixError;
+        if (FindEncoderError(model) is { } encoderError)
+            return encoderError;
         if (model.Head.Scale is { } factor && !float.IsFinite(factor))
             return "the logits' scale must be finite";
         if (model.Head.SoftCap is { } cap && !IsPositive(cap))
@@ -40,6 +44,47 @@ public static class ModelCheck
         }
 
         return RecurrentCheck.FindError(model);
+    }
+
+    private static string? FindEncoderError(ModelDescription model)
+    {
+        if (model.Encoder is not { } encoder)
+            return model.Layers.Any(layer => layer.CrossAttention is not null) ? "attention to a source needs an encoder" : null;
+        if (encoder.StartTokens.Count == 0 || encoder.StartTokens.Count >= model.ContextLength || encoder.StartTokens.Any(token => token < 0 || token >= model.VocabularySize))
+            return "what is generated must begin with tokens of the vocabulary";
+        if (encoder.Embedding is { Width: not null } or { SpanPositions: not null } or { QueryPositions: not null })
+            return "the encoder's embedding has the model's width and positions in the text alone";
+        if (encoder.Embedding?.Positions is { } rows && rows < model.ContextLength)
+            return $"a table of {rows} positions is too short for sources of {model.ContextLength}";
+        if (encoder.Embedding?.Scale is { } scale && !float.IsFinite(scale))
+            return "the encoder's embedding's scale must be finite";
+        if (FindError(encoder.FinalNorm) is { } error)
+            return $"encoder: {error}";
+        if (model.Prefix is not null || model.Layers.Any(layer => layer is not { Attention.Latent: null, CrossAttention: not null }))
+            return "layers beside an encoder attend to tokens before and to the source, without prefixes and latent vectors";
+        for (var i = 0; i < model.Layers.Count; i++)
+        {
+            var (own, cross) = (model.Layers[i].Attention!, model.Layers[i].CrossAttention!);
+            if ((own.KeyValueHeads, own.HeadSize) != (cross.KeyValueHeads, cross.HeadSize))
+                return $"layer {i}: both kinds of attention need the same key/value heads";
+            if (cross is not { Window: null, AlibiSlopes: null, Rotary: null, QueryKeyNorm: null, Clip: null, LogScaleFrom: null, BiasDistance: null, Latent: null, PositionQueries: false, Sinks: false })
+                return $"layer {i}: attention to a source depends on no positions";
+        }
+
+        if (encoder.Layers.Count == 0)
+            return "an encoder needs a layer";
+        for (var i = 0; i < encoder.Layers.Count; i++)
+        {
+            var layer = encoder.Layers[i];
+            if (layer is not { Attention: { Window: null, AlibiSlopes: null, Latent: null, LogScaleFrom: null, PositionQueries: false } attention, CrossAttention: null } || RotaryLength.Counts(attention.Rotary))
+                return $"encoder layer {i}: it attends to all of the source and to nothing else";
+            if ((attention.KeyValueHeads, attention.HeadSize) != (encoder.Layers[0].Attention!.KeyValueHeads, encoder.Layers[0].Attention!.HeadSize))
+                return $"encoder layer {i}: its key/value heads are not those of the first";
+            if (FindError(layer, model.HiddenSize) is { } layerError)
+                return $"encoder layer {i}: {layerError}";
+        }
+
+        return null;
     }
 
     private static string? FindPrefixError(ModelDescription model)
@@ -80,6 +125,8 @@ public static class ModelCheck
             return "rotary scaling needs a positive divisor for each frequency";
         if (attention.AlibiSlopes is { } slopes && (slopes.Count != attention.QueryHeads || !slopes.All(float.IsFinite)))
             return $"{attention.QueryHeads} query heads need as many finite slopes";
+        if (attention.BiasDistance is < 1 or > MostBiasDistance)
+            return $"the largest distance with a bias of its own must be from 1 to {MostBiasDistance}";
         if (attention.SoftCap is { } cap && !IsPositive(cap))
             return "the scores' cap must be positive";
         if (attention.Clip is { } clip && !IsPositive(clip))
@@ -110,7 +157,12 @@ public static class ModelCheck
             return "it needs one block that mixes tokens: attention, time mixing or a state space";
         if (layer.FeedForward is null && (layer.Parallel || (layer.FeedForwardNorm ?? layer.FeedForwardOutputNorm ?? layer.FeedForwardSumNorm) is not null))
             return "without feed-forward it has no norms of it and nothing in parallel";
+        if (layer.CrossAttention is null && (layer.CrossAttentionNorm ?? layer.CrossAttentionSumNorm) is not null)
+            return "without attention to a source it has no norms of it";
+        if (layer.CrossAttention is not null && layer.Parallel)
+            return "attention to a source goes with nothing in parallel";
         var error = (layer.Attention is { } attention ? FindError(attention) : null)
+            ?? (layer.CrossAttention is { } cross ? FindError(cross) : null)
             ?? (layer.TimeMix is { } mix ? RecurrentCheck.FindError(mix) : null)
             ?? (layer.StateSpace is { } space ? RecurrentCheck.FindError(space) : null)
             ?? (layer.FeedForward is { } block ? FindError(block, hiddenSize) : null);
@@ -123,6 +175,7 @@ public static class ModelCheck
         NormDescription?[] norms =
         [
             layer.AttentionNorm, layer.AttentionOutputNorm, layer.AttentionSumNorm, layer.TimeMix?.Norm, layer.StateSpace?.Norm,
+            layer.CrossAttentionNorm, layer.CrossAttentionSumNorm,
             layer.FeedForwardNorm, layer.FeedForwardOutputNorm, layer.FeedForwardSumNorm,
         ];
         return norms.Select(FindError).FirstOrDefault(wrong => wrong is not null);

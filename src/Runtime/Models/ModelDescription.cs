@@ -21,6 +21,9 @@ public sealed record ModelDescription
     /// <summary>How tokens of a prompt see each other beyond those before them; null for not at all.</summary>
     public PrefixDescription? Prefix { get; init; }
 
+    /// <summary>What reads another text, to which the layers attend; null where the prompt is continued.</summary>
+    public EncoderDescription? Encoder { get; init; }
+
     /// <summary>The layers in order; each carries its own sizes, so that they may differ.</summary>
     public required IReadOnlyList<LayerDescription> Layers { get; init; }
 
@@ -30,8 +33,19 @@ public sealed record ModelDescription
     /// <summary>The projection onto the vocabulary.</summary>
     public required HeadDescription Head { get; init; }
 
-    /// <summary>The attention blocks of the layers that have one.</summary>
-    internal IEnumerable<AttentionDescription> Attentions => Layers.Select(layer => layer.Attention).OfType<AttentionDescription>();
+    /// <summary>All attention blocks: those of the layers that have one, to tokens before or to the source, and the encoder's.</summary>
+    internal IEnumerable<AttentionDescription> Attentions =>
+        Layers.Concat(Encoder?.Layers ?? []).SelectMany(layer => (AttentionDescription?[])[layer.Attention, layer.CrossAttention]).OfType<AttentionDescription>();
+
+    /// <summary>
+    /// What the cache holds: one of each layer by its number, null where it keeps nothing, and where there is an encoder one more, <see cref="EncoderCache"/>. A
+    /// layer keeps what it attends to in the source in blocks of the source's, keys and values of its own in others. Layers of an encoder need theirs within a
+    /// step and share one.
+    /// </summary>
+    internal IReadOnlyList<AttentionDescription?> Caches => [.. Layers.Concat(Encoder?.Layers.Take(1) ?? []).Select(layer => layer.Attention)];
+
+    /// <summary>Number of the encoder's cache.</summary>
+    internal int EncoderCache => Layers.Count;
 
     /// <summary>Scores are not scaled down by √D, as GPT-Neo's are not: the rounding of keys counts √D times as much as elsewhere.</summary>
     internal bool HasUnscaledScores => Attentions.Any(attention => attention.Scale * Math.Sqrt(attention.ScoreSize) > 2);
@@ -98,6 +112,15 @@ public sealed record LayerDescription
     /// <summary>Norm of the sum after attention.</summary>
     public NormDescription? AttentionSumNorm { get; init; }
 
+    /// <summary>Norm before attention to the source.</summary>
+    public NormDescription? CrossAttentionNorm { get; init; }
+
+    /// <summary>A branch between the two: attention of the layer's tokens to what the encoder made of the source; null for none.</summary>
+    public AttentionDescription? CrossAttention { get; init; }
+
+    /// <summary>Norm of the sum after attention to the source.</summary>
+    public NormDescription? CrossAttentionSumNorm { get; init; }
+
     /// <summary>The branches read the same x. Without a norm of its own, feed-forward reads what attention reads.</summary>
     public bool Parallel { get; init; }
 
@@ -143,7 +166,7 @@ public sealed record NormDescription
     public bool Weightless { get; init; }
 }
 
-/// <summary>Causal self-attention with grouped key/value heads (Ainslie et al. 2023, arXiv 2305.13245).</summary>
+/// <summary>Attention with grouped key/value heads (Ainslie et al. 2023, arXiv 2305.13245).</summary>
 public sealed record AttentionDescription
 {
     /// <summary>H.</summary>
@@ -184,6 +207,12 @@ public sealed record AttentionDescription
 
     /// <summary>[H] factors on the distance of a key, which is at most zero, added to the scaled score (ALiBi; Press et al. 2021, arXiv 2108.12409).</summary>
     public IReadOnlyList<float>? AlibiSlopes { get; init; }
+
+    /// <summary>
+    /// A learned bias a head by the distance of key and query is added to the scaled score (T5; Raffel et al. 2019, arXiv 1910.10683); keys farther away count as
+    /// so far. Null for none.
+    /// </summary>
+    public int? BiasDistance { get; init; }
 
     /// <summary>Scaled scores s become cap · tanh(s / cap).</summary>
     public float? SoftCap { get; init; }

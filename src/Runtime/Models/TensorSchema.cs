@@ -27,6 +27,9 @@ public static class TensorSchema
     /// <summary>[V, C] head, absent when tied.</summary>
     public const string Head = "head.weight";
 
+    /// <summary>Prefix of the encoder's tensors, ending in a dot.</summary>
+    public const string Encoder = "encoder.";
+
     /// <summary>Prefix of layer <paramref name="layer"/>'s tensors, ending in a dot.</summary>
     public static string Layer(int layer) => $"layers.{layer}.";
 
@@ -57,6 +60,9 @@ public static class TensorSchema
     /// <summary>Name of the bias for choosing experts, after a layer's feed-forward prefix.</summary>
     public const string SelectionBias = "selection_bias";
 
+    /// <summary>Name of the bias by distance, after a layer's attention prefix.</summary>
+    public const string DistanceBias = "distance_bias";
+
     /// <summary>Every tensor of <paramref name="model"/> in file order, which is the order in which a step reads them.</summary>
     public static IEnumerable<TensorRequirement> Of(ModelDescription model)
     {
@@ -77,6 +83,8 @@ public static class TensorSchema
                 yield return tensor;
         }
 
+        foreach (var tensor in model.Encoder is { } encoder ? OfEncoder(encoder, c) : [])
+            yield return tensor;
         for (var i = 0; i < model.Layers.Count; i++)
         {
             foreach (var tensor in OfLayer(Layer(i), model.Layers[i], c))
@@ -95,16 +103,27 @@ public static class TensorSchema
             yield return new(HeadRowScale, [model.VocabularySize]);
     }
 
+    private static IEnumerable<TensorRequirement> OfEncoder(EncoderDescription encoder, int c) =>
+    [
+        .. encoder.Embedding?.Positions is { } positions ? [new TensorRequirement(Encoder + Positions, [positions, c])] : Array.Empty<TensorRequirement>(),
+        .. Norm(Encoder + EmbeddingNorm, encoder.Embedding?.Norm, c),
+        .. encoder.Layers.SelectMany((layer, i) => OfLayer(Encoder + Layer(i), layer, c)),
+        .. Norm(Encoder + "final_norm", encoder.FinalNorm, c),
+    ];
+
     private static IEnumerable<TensorRequirement> OfLayer(string prefix, LayerDescription layer, int c)
     {
         return
         [
             .. Norm(prefix + "attention_norm", layer.AttentionNorm, c),
-            .. layer.Attention is { } attention ? OfAttention(prefix, attention, c) : [],
+            .. layer.Attention is { } attention ? OfAttention(prefix + "attention.", attention, c) : [],
             .. layer.TimeMix is { } mix ? RecurrentSchema.Of(prefix + "time_mix.", mix, c) : [],
             .. layer.StateSpace is { } space ? RecurrentSchema.Of(prefix + "state_space.", space, c) : [],
             .. Norm(prefix + "attention_output_norm", layer.AttentionOutputNorm, c),
             .. Norm(prefix + "attention_sum_norm", layer.AttentionSumNorm, c),
+            .. Norm(prefix + "cross_attention_norm", layer.CrossAttentionNorm, c),
+            .. layer.CrossAttention is { } cross ? OfAttention(prefix + "cross_attention.", cross, c) : [],
+            .. Norm(prefix + "cross_attention_sum_norm", layer.CrossAttentionSumNorm, c),
             .. Norm(prefix + "feed_forward_norm", layer.FeedForwardNorm, c),
             .. layer.FeedForward is { } block ? OfFeedForward(prefix + "feed_forward.", block, c) : [],
             .. Norm(prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm, c),
@@ -118,16 +137,17 @@ public static class TensorSchema
         var kv = attention.KeyValueHeads * attention.HeadSize;
         return
         [
-            .. attention.Latent is { } latent ? OfLatent(prefix + "attention.", attention, latent, c) :
+            .. attention.Latent is { } latent ? OfLatent(prefix, attention, latent, c) :
             [
-                .. Linear(prefix + "attention.query", q, c, attention.InputBias),
-                .. Linear(prefix + "attention.key", kv, c, attention.InputBias),
-                .. Linear(prefix + "attention.value", kv, c, attention.InputBias),
-                .. Norm(prefix + "attention.query_norm", attention.QueryKeyNorm?.Norm, q),
-                .. Norm(prefix + "attention.key_norm", attention.QueryKeyNorm?.Norm, kv),
+                .. Linear(prefix + "query", q, c, attention.InputBias),
+                .. Linear(prefix + "key", kv, c, attention.InputBias),
+                .. Linear(prefix + "value", kv, c, attention.InputBias),
+                .. Norm(prefix + "query_norm", attention.QueryKeyNorm?.Norm, q),
+                .. Norm(prefix + "key_norm", attention.QueryKeyNorm?.Norm, kv),
             ],
-            .. attention.Sinks ? [new TensorRequirement(prefix + "attention.sinks", [attention.QueryHeads])] : Array.Empty<TensorRequirement>(),
-            .. Linear(prefix + "attention.output", c, attention.QueryHeads * (attention.Latent?.ValueSize ?? attention.HeadSize), attention.OutputBias),
+            .. attention.BiasDistance is { } most ? [new TensorRequirement(prefix + DistanceBias, [attention.QueryHeads * ((2 * most) + 1)])] : Array.Empty<TensorRequirement>(),
+            .. attention.Sinks ? [new TensorRequirement(prefix + "sinks", [attention.QueryHeads])] : Array.Empty<TensorRequirement>(),
+            .. Linear(prefix + "output", c, attention.QueryHeads * (attention.Latent?.ValueSize ?? attention.HeadSize), attention.OutputBias),
         ];
     }
 

@@ -15,6 +15,15 @@ internal enum RequestState
     Finished,
 }
 
+/// <summary>A text that a sequence attends to, encoded in the sequence's first step.</summary>
+/// <param name="Tokens">All of it, at least one.</param>
+/// <param name="Table">Its blocks; as long as the tokens once it is encoded, and else empty.</param>
+internal sealed record RequestSource(int[] Tokens, BlockTable Table)
+{
+    /// <summary>What sequences attend to is in the cache, or comes there with a step that was planned.</summary>
+    public bool IsEncoded => Table.Length > 0;
+}
+
 /// <summary>One sequence to continue, as the scheduler sees it: its tokens, its blocks and how far it is.</summary>
 internal class Request : IComparable<Request>
 {
@@ -55,6 +64,12 @@ internal class Request : IComparable<Request>
 
     /// <summary>Tokens of its prompt that see each other; the first step of it takes them all, and none come out of the prefix cache.</summary>
     public Prefix Prefix { get; init; }
+
+    /// <summary>What it attends to beside its own tokens; null for nothing. Nothing of it comes out of the prefix cache: keys depend on the source.</summary>
+    public RequestSource? Source { get; init; }
+
+    /// <summary>It only needs its next token computed.</summary>
+    public bool IsDecoding => Missing == 1 && (Source is null || Source.IsEncoded);
 
     /// <summary>Where it stands; the scheduler changes it.</summary>
     public RequestState State { get; set; }

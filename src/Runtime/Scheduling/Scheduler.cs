@@ -8,8 +8,12 @@ namespace Weft.Scheduling;
 /// <param name="First">Position of the first.</param>
 /// <param name="Count">How many.</param>
 /// <param name="Rows">Which of them need logits.</param>
-internal readonly record struct Share(Request Request, int First, int Count, LogitRows Rows)
+/// <param name="Encodes">Its source is encoded in the same step.</param>
+internal readonly record struct Share(Request Request, int First, int Count, LogitRows Rows, bool Encodes = false)
 {
+    /// <summary>Tokens that the step computes for it, those of its source included.</summary>
+    public int Work => Count + (Encodes ? Request.Source!.Tokens.Length : 0);
+
     /// <summary>How many rows of logits that is.</summary>
     public int RowCount => Rows switch
     {
@@ -29,7 +33,8 @@ internal readonly record struct Share(Request Request, int First, int Count, Log
 /// <param name="Tokens">Most tokens.</param>
 /// <param name="Sequences">Most sequences, and most that run at a time.</param>
 /// <param name="LogitRows">Most rows of logits, at least as many as sequences.</param>
-internal readonly record struct StepLimits(int Tokens, int Sequences, int LogitRows);
+/// <param name="SourceTokens">Most tokens of sources, at least as many as the longest has; 0 without an encoder.</param>
+internal readonly record struct StepLimits(int Tokens, int Sequences, int LogitRows, int SourceTokens = 0);
 
 /// <summary>
 /// Decides what each step computes (continuous batching: Yu et al. 2022, "Orca"; chunked prefill: Agrawal et al. 2023, arXiv 2308.16369).
@@ -58,6 +63,7 @@ internal sealed class Scheduler
     private readonly List<Share> shares = [];
     private int tokensLeft;
     private int rowsLeft;
+    private int sourcesLeft;
 
     /// <summary>Creates a scheduler without requests.</summary>
     /// <param name="pool">The cache's blocks.</param>
@@ -109,6 +115,7 @@ internal sealed class Scheduler
         request.State = RequestState.Finished;
         snapshots?.Drop(request);
         request.Table.Dispose();
+        request.Source?.Table.Dispose();
     }
 
     /// <summary>Chooses the next step; the tables of its requests are long enough for it afterwards.</summary>
@@ -117,18 +124,18 @@ internal sealed class Scheduler
     public IReadOnlyList<Share> Plan(int promptTokens)
     {
         shares.Clear();
-        (tokensLeft, rowsLeft) = (limits.Tokens, limits.LogitRows);
+        (tokensLeft, rowsLeft, sourcesLeft) = (limits.Tokens, limits.LogitRows, limits.SourceTokens);
         var preemptions = Preemptions;
         for (var i = 0; i < running.Count; i++)
         {
-            if (running[i].Missing == 1)
+            if (running[i].IsDecoding)
                 Give(running[i], 1);
         }
 
         var left = shares.Count == 0 ? tokensLeft : Math.Min(promptTokens, tokensLeft);
         for (var i = 0; i < running.Count && left > 0; i++)
         {
-            if (running[i].Missing > 1)
+            if (running[i].Missing > 0 && !running[i].IsDecoding)
                 left -= Give(running[i], left);
         }
 
@@ -141,7 +148,7 @@ internal sealed class Scheduler
     public IReadOnlyList<Share> PlanAlone(Request request)
     {
         shares.Clear();
-        (tokensLeft, rowsLeft) = (limits.Tokens, limits.LogitRows);
+        (tokensLeft, rowsLeft, sourcesLeft) = (limits.Tokens, limits.LogitRows, limits.SourceTokens);
         while (shares.Count == 0 && request.Missing > 0)
         {
             // It may have to give way itself, being last in line, and then comes back with all the room that it needs.
@@ -156,8 +163,7 @@ internal sealed class Scheduler
     /// <summary>A step was computed: the prefix cache may know what the request's blocks hold.</summary>
     public void Computed(Request request)
     {
-        // What a block of a prefix holds depends on tokens after it.
-        if (request.State == RequestState.Running && request.Prefix.Length == 0)
+        if (request.State == RequestState.Running && CanShare(request))
         {
             var known = CollectionsMarshal.AsSpan(request.Tokens)[..Math.Min(request.Tokens.Count, request.Table.Length)];
             snapshots?.Started(request);
@@ -182,7 +188,7 @@ internal sealed class Scheduler
     }
 
     /// <summary>Gives a running request up to <paramref name="most"/> tokens of the step.</summary>
-    /// <returns>How many it got; none if it had to give way itself.</returns>
+    /// <returns>How many are computed for it, those of its source included; none if it had to give way itself.</returns>
     private int Give(Request request, int most)
     {
         var first = request.Table.Length;
@@ -194,9 +200,13 @@ internal sealed class Scheduler
             count--; // all but the token whose logits are wanted
         if (count <= 0 || first + count < request.Prefix.Length)
             return 0;
+        // Nor is a source ever cut: its first token sees its last.
+        var source = request.Source is { IsEncoded: false } missing ? missing : null;
+        if (source?.Tokens.Length > sourcesLeft)
+            return 0;
         var ends = count == request.Missing;
         // Tables share whole blocks alone, so none is ever to be copied.
-        while (!request.Table.TryExtend(first + count, out _))
+        while (source?.Table.TryExtend(source.Tokens.Length, out _) == false || !request.Table.TryExtend(first + count, out _))
         {
             var last = running[^1];
             GiveWay(last);
@@ -205,13 +215,17 @@ internal sealed class Scheduler
         }
 
         var rows = request.WantsPromptLogits && first < request.PromptLength ? LogitRows.All : ends ? LogitRows.Last : LogitRows.None;
-        var share = new Share(request, first, count, rows);
+        var share = new Share(request, first, count, rows, source is not null);
         snapshots?.Plan(request, first, count);
         shares.Add(share);
         tokensLeft -= count;
         rowsLeft -= share.RowCount;
-        return count;
+        sourcesLeft -= source?.Tokens.Length ?? 0;
+        return share.Work;
     }
+
+    // What a block of a prefix holds depends on tokens after it, and beside a source on all of that.
+    private static bool CanShare(Request request) => request.Prefix.Length == 0 && request.Source is null;
 
     // Tokens that count as a prompt's.
     private int PromptOf(Request request) => tellsDrawnApart ? request.PromptLength : int.MaxValue;
@@ -226,6 +240,7 @@ internal sealed class Scheduler
         {
             tokensLeft += shares[index].Count;
             rowsLeft += shares[index].RowCount;
+            sourcesLeft += shares[index].Work - shares[index].Count;
             shares.RemoveAt(index);
         }
 
@@ -237,6 +252,7 @@ internal sealed class Scheduler
         running.Remove(request);
         snapshots?.Drop(request);
         request.Table.Truncate(0);
+        request.Source?.Table.Truncate(0);
         request.State = RequestState.Waiting;
         waiting.Add(request);
     }
@@ -246,7 +262,7 @@ internal sealed class Scheduler
     {
         // The last token is computed in any case: its logits are wanted.
         request.Position = Beginning(request);
-        if (!request.WantsPromptLogits && request.Prefix.Length == 0)
+        if (!request.WantsPromptLogits && CanShare(request))
         {
             request.Position = cache.Match(CollectionsMarshal.AsSpan(request.Tokens)[..^1], PromptOf(request), request.Table, request.Position, out var known);
             snapshots?.Start(request, known);
@@ -273,5 +289,6 @@ internal sealed class Scheduler
         return true;
     }
 
-    private static int Needs(Request request) => Math.Max(0, BlockPool.BlocksFor(request.Tokens.Count) - request.Table.Blocks.Length);
+    private static int Needs(Request request) => Math.Max(0, BlockPool.BlocksFor(request.Tokens.Count) - request.Table.Blocks.Length)
+        + (request.Source is { IsEncoded: false } source ? BlockPool.BlocksFor(source.Tokens.Length) : 0);
 }

@@ -5,7 +5,8 @@ namespace Weft.Scheduling;
 
 /// <summary>
 /// The input of one step, in one layout for prefill, decode and any mix: the tokens of B sequences one after another. Arrays are
-/// allocated once for the largest step and pinned, so that backends may hold their addresses.
+/// allocated once for the largest step and pinned, so that backends may hold their addresses. Where a model has an encoder, the sources that the step
+/// encodes are sequences of a batch of their own (<see cref="Source"/>).
 /// </summary>
 public sealed class StepBatch
 {
@@ -15,8 +16,12 @@ public sealed class StepBatch
     /// <param name="maxBlocks">Most cache blocks of one sequence.</param>
     /// <param name="maxLogitRows">Largest R.</param>
     /// <param name="hasPrefixes">Sequences may have prefixes.</param>
-    public StepBatch(int maxTokens, int maxSequences, int maxBlocks, int maxLogitRows, bool hasPrefixes = false)
+    /// <param name="source">Receives the sources of sequences; null where there is no encoder.</param>
+    public StepBatch(int maxTokens, int maxSequences, int maxBlocks, int maxLogitRows, bool hasPrefixes = false, StepBatch? source = null)
     {
+        Source = source;
+        SourcePositions = Pinned(source is null ? 0 : maxTokens);
+        SourceTables = Pinned(source is null ? 0 : maxSequences * source.MaxBlocks);
         HasPrefixes = hasPrefixes;
         MaxTokens = maxTokens;
         MaxSequences = maxSequences;
@@ -57,6 +62,9 @@ public sealed class StepBatch
     /// <summary>Largest N.</summary>
     public int MaxTokens { get; }
 
+    /// <summary>Largest number of tokens of sequences or of sources.</summary>
+    public int MostTokens => Math.Max(MaxTokens, Source?.MaxTokens ?? 0);
+
     /// <summary>Largest B.</summary>
     public int MaxSequences { get; }
 
@@ -65,6 +73,15 @@ public sealed class StepBatch
 
     /// <summary>Row length of <see cref="BlockTables"/>.</summary>
     public int MaxBlocks { get; }
+
+    /// <summary>The sources that the step encodes, each whole; null for a model without an encoder.</summary>
+    public StepBatch? Source { get; }
+
+    /// <summary>[N] position of the last token of each token's source: what attends to a source sees it from there.</summary>
+    internal int[] SourcePositions { get; }
+
+    /// <summary>[B, MaxBlocks of <see cref="Source"/>] cache blocks of each sequence's source.</summary>
+    internal int[] SourceTables { get; }
 
     /// <summary>[N] token ids; some may be <see cref="DrawnBy"/>.</summary>
     internal int[] TokenIds { get; }
@@ -128,6 +145,7 @@ public sealed class StepBatch
         LogitRowCount = 0;
         ReadHidden = false;
         Number++;
+        Source?.Clear();
     }
 
     /// <summary>Adds the next tokens of a sequence.</summary>
@@ -139,13 +157,20 @@ public sealed class StepBatch
     /// <param name="sampler">Draws a token from each of those that need logits; null for logits on the host.</param>
     /// <param name="promptLength">Tokens of the sequence's whole prompt; 0 for those up to here that were not drawn.</param>
     /// <param name="prefix">Of the sequence; one that is not in the cache yet must be among these tokens as a whole.</param>
+    /// <param name="source">Blocks of its source, which is encoded or among <see cref="Source"/>; null where there is none.</param>
     internal void Add(
-        ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null, int promptLength = 0, Prefix prefix = default)
+        ReadOnlySpan<int> tokens, int firstPosition, BlockTable table, LogitRows rows, int drawn, Sampler? sampler = null, int promptLength = 0, Prefix prefix = default, BlockTable? source = null)
     {
+        if (source is not null)
+        {
+            source.Blocks.CopyTo(SourceTables.AsSpan(SequenceCount * Source!.MaxBlocks, Source.MaxBlocks));
+            SourcePositions.AsSpan(TokenCount, tokens.Length).Fill(source.Length - 1);
+        }
+
         Snapshots.AsSpan(TokenCount, tokens.Length).Fill(-1);
         StateSlots[SequenceCount] = table.StateSlot;
-        var source = table.TakeStateSource();
-        StateSources[SequenceCount] = firstPosition == 0 ? -1 : source;
+        var state = table.TakeStateSource();
+        StateSources[SequenceCount] = firstPosition == 0 ? -1 : state;
         tokens.CopyTo(TokenIds.AsSpan(TokenCount));
         table.Blocks.CopyTo(BlockTables.AsSpan(SequenceCount * MaxBlocks, MaxBlocks));
         SequenceStarts[SequenceCount] = TokenCount;
@@ -170,6 +195,12 @@ public sealed class StepBatch
         PromptLengths[SequenceCount] = promptLength > 0 ? promptLength : firstPosition + tokens.Length - drawn;
         SequenceStarts[++SequenceCount] = TokenCount;
     }
+
+    /// <summary>Adds a whole source to the sources of the step.</summary>
+    /// <param name="tokens">Their ids.</param>
+    /// <param name="table">Their blocks, already long enough.</param>
+    internal void AddSource(ReadOnlySpan<int> tokens, BlockTable table) =>
+        Source!.Add(tokens, 0, table, Weft.LogitRows.None, 0, prefix: new(tokens.Length, null));
 
     /// <summary>The sequence added last copies its state on the way.</summary>
     /// <param name="snapshot">After which token, and where to; ignored if the token is not among those added.</param>

@@ -101,7 +101,9 @@ public sealed class Engine : IDisposable
             throw new OptionException("prompt", $"the prompt has the token id {prompt[wrong]}, but the ids of the model's vocabulary end at {model.VocabularySize - 1}");
         if (generation.Pooling is not null && prompt.Length > model.ContextLength)
             throw new OptionException("input", $"the text has {prompt.Length} tokens, which do not fit the context of {model.ContextLength}");
-        if (generation.Pooling is null && prompt.Length >= model.ContextLength)
+        if (model.Encoder is not null)
+            RequireSource(prompt, generation);
+        else if (generation.Pooling is null && prompt.Length >= model.ContextLength)
             throw new OptionException("prompt", $"the prompt has {prompt.Length} tokens; with one more to generate it does not fit the context of {model.ContextLength}");
         if (Interlocked.Increment(ref waiting) > options.MaxWaiting)
         {
@@ -112,7 +114,7 @@ public sealed class Engine : IDisposable
         var handle = new Generation(Interlocked.Increment(ref ids), prompt.Length, generation, Cancel, cancellationToken);
         try
         {
-            var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - prompt.Length));
+            var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - (model.Encoder?.StartTokens.Count ?? prompt.Length)));
             var request = new GenerationRequest(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength, model.States), Stopwatch.GetTimestamp());
             if (request.Prefix.Length > scheduler.LongestPrefix(request.WantsPromptLogits))
                 throw new OptionException("prompt", $"{request.Prefix.Length} tokens of the prompt see each other and are computed in one step, which takes {scheduler.LongestPrefix(request.WantsPromptLogits)}");
@@ -175,6 +177,16 @@ public sealed class Engine : IDisposable
         wake.Set();
         thread.Join();
         metrics.Dispose();
+    }
+
+    private void RequireSource(ReadOnlySpan<int> source, GenerationOptions generation)
+    {
+        if (generation.Pooling is not null)
+            throw new OptionException("input", "the model has an encoder beside its decoder, of which no embeddings are made");
+        if (generation.PromptLogProbabilities)
+            throw new OptionException("prompt", "the prompt is read by an encoder, which gives its tokens no probabilities");
+        if (source.Length > model.ContextLength)
+            throw new OptionException("prompt", $"the prompt has {source.Length} tokens, which do not fit the context of {model.ContextLength}");
     }
 
     private void ThrowIfClosed()
@@ -253,7 +265,7 @@ public sealed class Engine : IDisposable
                 live.Add(added.Id, added);
                 scheduler.Add(added);
                 nextDeadline = Math.Min(nextDeadline, added.Deadline);
-                metrics.PromptTokens.Add(added.PromptLength);
+                metrics.PromptTokens.Add(added.Generation.PromptTokens);
                 if (added.Generation.IsCancelled)
                     End(added, FinishReason.Cancelled, null);
                 else if (stopping)

@@ -22,6 +22,9 @@ internal sealed record EngineModel(
     /// <summary>Which tokens of a prompt see each other; null for none.</summary>
     public PrefixDescription? Prefix { get; init; }
 
+    /// <summary>What reads the prompt of a request as its source; null where it is continued.</summary>
+    public EncoderDescription? Encoder { get; init; }
+
     /// <summary>What the scheduler tells keys apart by.</summary>
     public Func<int, int>? KeysOf { get; init; }
 }

@@ -16,7 +16,7 @@ internal sealed class GenerationRequest : Request
     private readonly int vocabularySize;
 
     public GenerationRequest(Generation generation, ReadOnlySpan<int> prompt, int maxTokens, EngineModel model, BlockTable table, long arrival)
-        : base(prompt, maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
+        : base(model.Encoder is { } encoder ? encoder.StartTokens.ToArray() : prompt, maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
     {
         Generation = generation;
         Arrival = arrival;
@@ -24,6 +24,7 @@ internal sealed class GenerationRequest : Request
         Deadline = options.Timeout is { } timeout ? arrival + (long)Math.Min(timeout.TotalSeconds * Stopwatch.Frequency, long.MaxValue / 4.0) : long.MaxValue;
         WantsPromptLogits = options.PromptLogProbabilities || options.Pooling == Pooling.Mean;
         Prefix = Prefix.Find(model.Prefix, prompt);
+        Source = model.Encoder is null ? null : new(prompt.ToArray(), new BlockTable(model.Blocks, model.ContextLength));
         Pooler = options.Pooling is { } pooling ? new(pooling, model.FinalNorm) : null;
         ends = [.. options.StopTokens, .. options.IgnoreEos ? [] : model.EosTokens];
         vocabularySize = model.VocabularySize;

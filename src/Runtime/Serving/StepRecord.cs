@@ -16,7 +16,7 @@ internal sealed class StepRecord
     /// <summary>The host reads rows of it, so no further step can be submitted before it has.</summary>
     public bool DrawsOnHost { get; private set; }
 
-    /// <summary>N.</summary>
+    /// <summary>Tokens that it computes, those of sources included.</summary>
     public int Tokens { get; private set; }
 
     /// <summary>R.</summary>
@@ -45,7 +45,7 @@ internal sealed class StepRecord
             if (request.MustResume)
                 request.Resume();
             entries.Add((request, share, Rows));
-            Tokens += share.Count;
+            Tokens += share.Work;
             Rows += share.RowCount;
             DrawsOnHost |= share.Rows != LogitRows.None && (request.HostSampler is not null || request.Pooler is not null);
         }
@@ -63,7 +63,9 @@ internal sealed class StepRecord
             batch.ReadHidden |= request.Pooler is not null;
             // Where it makes no difference what they are, several tokens go together as a prompt's do.
             var drawn = program.TellsDrawnApart ? share.DrawnCount : share.Count == 1 ? 1 : 0;
-            batch.Add(tokens, share.First, request.Table, share.Rows, drawn, request.HostSampler is null ? request.Sampler : null, request.PromptLength, request.Prefix);
+            batch.Add(tokens, share.First, request.Table, share.Rows, drawn, request.HostSampler is null ? request.Sampler : null, request.PromptLength, request.Prefix, request.Source?.Table);
+            if (share.Encodes)
+                batch.AddSource(request.Source!.Tokens, request.Source.Table);
             foreach (var snapshot in request.Snapshots)
                 batch.Snapshot(snapshot);
         }

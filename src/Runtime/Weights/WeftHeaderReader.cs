@@ -70,7 +70,7 @@ internal static class WeftHeaderReader
     private static bool HasNull(WeftHeader header)
     {
         static bool In<T>(IReadOnlyList<T> list) where T : class => list.Any(item => item is null);
-        return In(header.Model.Layers) || In(header.Tensors) || In(header.Provenance.Sources)
+        return In(header.Model.Layers) || (header.Model.Encoder is { } encoder && In(encoder.Layers)) || In(header.Tensors) || In(header.Provenance.Sources)
             || (header.Tokenizer is { } tokenizer && (In(tokenizer.AddedTokens) || In(tokenizer.Normalizers) || In(tokenizer.PreTokenizers) || In(tokenizer.Decoders)));
     }
 

@@ -4,7 +4,7 @@ using Weft.Reference;
 namespace Weft.Kernels.Tests.Support;
 
 /// <summary>What an attention variant needs beside queries and keys, with the plain definition of the whole.</summary>
-internal sealed record ScoreSettings(AttentionVariant Variant, int Heads, int HeadSize, float Scale, int Window, float SoftCap, int Buckets, int MaxDistance)
+internal sealed record ScoreSettings(AttentionVariant Variant, int Heads, int HeadSize, float Scale, int Window, float SoftCap, int MaxDistance)
 {
     public int[] PrefixLengths { get; private init; } = [];
 
@@ -12,17 +12,17 @@ internal sealed record ScoreSettings(AttentionVariant Variant, int Heads, int He
 
     public float[] Sinks { get; private init; } = [];
 
-    public float[] BucketBias { get; private init; } = [];
+    public float[] DistanceBias { get; private init; } = [];
 
     public static ScoreSettings Random(Random random, int heads, int sequences, int headSize, AttentionVariant variant)
     {
-        const int Buckets = 32;
-        return new(variant, heads, headSize, 0.25f / MathF.Sqrt(headSize), 50, 3, Buckets, 128)
+        const int MaxDistance = 30;
+        return new(variant, heads, headSize, 0.25f / MathF.Sqrt(headSize), 50, 3, MaxDistance)
         {
             PrefixLengths = [.. Enumerable.Range(0, sequences).Select(_ => random.Next(40))],
             Slopes = [.. Enumerable.Range(0, heads).Select(head => MathF.Pow(2, -1 - head))],
             Sinks = Values.Random(random, heads),
-            BucketBias = Values.Random(random, Buckets * heads),
+            DistanceBias = Values.Random(random, heads * ((2 * MaxDistance) + 1)),
         };
     }
 
@@ -77,31 +77,9 @@ internal sealed record ScoreSettings(AttentionVariant Variant, int Heads, int He
             score = SoftCap * Math.Tanh(score / SoftCap);
         if (Variant.HasFlag(AttentionVariant.Alibi))
             score += Slopes[head] * (key - query);
-        if (Variant.HasFlag(AttentionVariant.Buckets))
-            score += BucketBias[(Bucket(key - query) * Heads) + head];
+        if (Variant.HasFlag(AttentionVariant.Distances))
+            score += DistanceBias[(head * ((2 * MaxDistance) + 1)) + Math.Clamp(key - query, -MaxDistance, MaxDistance) + MaxDistance];
         return score;
-    }
-
-    /// <summary>T5's relative position bucket (Raffel et al. 2019, arXiv 1910.10683, appendix and released code).</summary>
-    private int Bucket(int distance)
-    {
-        var (bucket, buckets) = (0, Buckets);
-        if (Variant.HasFlag(AttentionVariant.TwoSided))
-        {
-            buckets /= 2;
-            bucket = distance > 0 ? buckets : 0;
-            distance = Math.Abs(distance);
-        }
-        else
-        {
-            distance = Math.Max(-distance, 0);
-        }
-
-        var exact = buckets / 2;
-        if (distance < exact)
-            return bucket + distance;
-        var position = MathF.Log((float)distance / exact) / MathF.Log((float)MaxDistance / exact) * (buckets - exact);
-        return bucket + Math.Min(exact + (int)position, buckets - 1);
     }
 
     /// <summary>The settings on the device.</summary>
@@ -110,18 +88,17 @@ internal sealed record ScoreSettings(AttentionVariant Variant, int Heads, int He
         private readonly DeviceArray<int> prefixes = device.Upload(settings.PrefixLengths);
         private readonly DeviceArray<float> slopes = device.Upload(settings.Slopes);
         private readonly DeviceArray<float> sinks = device.Upload(settings.Sinks);
-        private readonly DeviceArray<float> bias = device.Upload(settings.BucketBias);
+        private readonly DeviceArray<float> bias = device.Upload(settings.DistanceBias);
 
         public ScoreParams Parameters => new()
         {
             PrefixLengths = prefixes.Address,
             Slopes = slopes.Address,
             Sinks = sinks.Address,
-            BucketBias = bias.Address,
+            DistanceBias = bias.Address,
             Scale = settings.Scale,
             SoftCap = settings.SoftCap,
             Window = settings.Window,
-            Buckets = settings.Buckets,
             MaxDistance = settings.MaxDistance,
         };
 

@@ -10,7 +10,7 @@ namespace Weft.Runtime.Tests.Scheduling;
 /// block that is shared wrongly, overwritten too early or not filled is found at once; and the next token is a function of that hash, so a
 /// sequence that gave way and came back must continue as if nothing had happened. Where there are recurrent blocks, the slot of a sequence's state holds
 /// the same hash of all its tokens, and so do snapshots: a step checks what it starts from. Some prompts
-/// have a prefix whose tokens see each other: there the first hash is of all of it.
+/// have a prefix whose tokens see each other: there the first hash is of all of it. Others have a source: there it is of that, and the source's own slots hold hashes of the source.
 /// </summary>
 [TestFixture]
 public sealed class SchedulerSimulationTests
@@ -38,6 +38,17 @@ public sealed class SchedulerSimulationTests
         simulation.Run(60_000);
         Assert.That(simulation.Finished, Is.GreaterThan(150));
         Assert.That(simulation.Scheduler.PrefixHits, snapshots == 0 ? Is.Zero : Is.Positive);
+        if (blocks < 100)
+            Assert.That(simulation.Scheduler.Preemptions, Is.Positive, "a small cache makes sequences give way");
+    }
+
+    [Test]
+    public void Every_sequence_finds_its_own_source_encoded([Values(1, 2)] int seed, [Values(20, 35, 300)] int blocks, [Values] bool runsAhead)
+    {
+        var simulation = new Simulation(seed, blocks, runsAhead, tellsDrawnApart: true, hasSources: true);
+        simulation.Run(60_000);
+        Assert.That(simulation.Finished, Is.GreaterThan(150));
+        Assert.That(simulation.Scheduler.PrefixHits, Is.Zero);
         if (blocks < 100)
             Assert.That(simulation.Scheduler.Preemptions, Is.Positive, "a small cache makes sequences give way");
     }
@@ -79,6 +90,7 @@ public sealed class SchedulerSimulationTests
     {
         private const int MaxTokens = 48;
         private const int MaxSequences = 9;
+        private const int MaxSourceTokens = Context;
 
         private readonly Random random;
         private readonly BlockPool pool;
@@ -87,6 +99,7 @@ public sealed class SchedulerSimulationTests
         private readonly ulong[] stateSlots = [];
         private readonly bool runsAhead;
         private readonly bool tellsDrawnApart;
+        private readonly bool hasSources;
         private readonly Queue<int[]> answered = [];
         private readonly int[][] systemPrompts;
         private readonly List<(Request Request, int MaxTokens, long Deadline)> live = [];
@@ -94,8 +107,9 @@ public sealed class SchedulerSimulationTests
         private long next;
         private long step;
 
-        public Simulation(int seed, int blocks, bool runsAhead, bool tellsDrawnApart, int? snapshots = null)
+        public Simulation(int seed, int blocks, bool runsAhead, bool tellsDrawnApart, int? snapshots = null, bool hasSources = false)
         {
+            this.hasSources = hasSources;
             if (snapshots is { } count)
             {
                 states = new(MaxSequences, count);
@@ -107,7 +121,7 @@ public sealed class SchedulerSimulationTests
             slots = new ulong[blocks * BlockPool.BlockSize];
             this.runsAhead = runsAhead;
             this.tellsDrawnApart = tellsDrawnApart;
-            Scheduler = new(pool, new(MaxTokens, MaxSequences, MaxSequences + 3), tellsDrawnApart, states: states);
+            Scheduler = new(pool, new(MaxTokens, MaxSequences, MaxSequences + 3, hasSources ? MaxSourceTokens : 0), tellsDrawnApart, states: states);
             systemPrompts = [.. Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, random.Next(20, 70)).Select(_ => random.Next(100)).ToArray())];
         }
 
@@ -144,7 +158,7 @@ public sealed class SchedulerSimulationTests
         {
             Events++;
             // A cache smaller than the context serves what fits it.
-            var longest = Math.Min(Context, pool.TotalCount * BlockPool.BlockSize);
+            var longest = Math.Min(Context, pool.TotalCount * BlockPool.BlockSize / (hasSources ? 2 : 1));
             // A system prompt, the next turn of a chat, or nothing that was there before.
             var system = random.Next(5) is var choice && choice < systemPrompts.Length ? systemPrompts[choice]
                 : choice == systemPrompts.Length && answered.Count > 0 ? answered.ElementAt(random.Next(answered.Count)) : [];
@@ -155,7 +169,8 @@ public sealed class SchedulerSimulationTests
             var request = new Request(prompt, maxTokens, new BlockTable(pool, longest, states), step + (priority * 50), next++)
             {
                 WantsPromptLogits = random.Next(20) == 0,
-                Prefix = random.Next(8) == 0 ? new(random.Next(0, Math.Min(prompt.Length, MaxTokens - MaxSequences + 2)), null) : default,
+                Source = hasSources ? new([.. Enumerable.Range(0, random.Next(1, longest + 1)).Select(_ => random.Next(100))], new BlockTable(pool, longest)) : null,
+                Prefix = !hasSources && random.Next(8) == 0 ? new(random.Next(0, Math.Min(prompt.Length, MaxTokens - MaxSequences + 2)), null) : default,
             };
             if (request.Prefix.Length > Scheduler.LongestPrefix(request.WantsPromptLogits))
                 return;
@@ -203,6 +218,7 @@ public sealed class SchedulerSimulationTests
             Assert.That(shares.Sum(share => share.Count), Is.LessThanOrEqualTo(MaxTokens));
             Assert.That(shares, Has.Count.LessThanOrEqualTo(MaxSequences));
             Assert.That(shares.Select(share => share.Request), Is.Unique);
+            Assert.That(shares.Sum(share => share.Work - share.Count), Is.LessThanOrEqualTo(MaxSourceTokens));
             Assert.That(shares.Where(share => share.First < share.Request.Prefix.Length && (share.First > 0 || share.Count < share.Request.Prefix.Length)), Is.Empty, "a prefix is cut");
             if (shares.Count == 0)
                 Assert.That(live.Count == 0 || pending is not null, Is.True, "somebody could go on");
@@ -217,6 +233,8 @@ public sealed class SchedulerSimulationTests
             foreach (var share in shares)
             {
                 var request = share.Request;
+                if (share.Encodes)
+                    Encode(request.Source!);
                 Assert.That(request.Table.Length, Is.EqualTo(share.First + share.Count));
                 for (var position = share.First; position < share.First + share.Count; position++)
                 {
@@ -266,8 +284,20 @@ public sealed class SchedulerSimulationTests
             }
         }
 
+        private void Encode(RequestSource source)
+        {
+            for (var i = 0; i < source.Tokens.Length; i++)
+                slots[source.Table.Slot(i)] = OfSource(source, i);
+        }
+
         private void CheckContents(Request request)
         {
+            for (var i = 0; request.Source is { } source && i < source.Tokens.Length; i++)
+            {
+                if (slots[source.Table.Slot(i)] != OfSource(source, i))
+                    Assert.Fail($"position {i} of the source of request {request.Id} holds something else");
+            }
+
             var hash = First(request);
             for (var position = 0; position < Math.Min(request.Table.Length, request.Tokens.Count); position++)
             {
@@ -321,7 +351,8 @@ public sealed class SchedulerSimulationTests
             foreach (var (request, _, _) in live)
             {
                 Assert.That(request.State == RequestState.Running || request.Table.Length == 0, Is.True);
-                foreach (var block in request.Table.Blocks)
+                Assert.That(request.Source is null || request.Source.IsEncoded == request.Table.Length > 0, Is.True);
+                foreach (var block in (int[])[.. request.Table.Blocks, .. request.Source is { } source ? source.Table.Blocks : []])
                     CollectionsMarshal.GetValueRefOrAddDefault(held, block, out _)++;
             }
 
@@ -335,7 +366,9 @@ public sealed class SchedulerSimulationTests
         }
 
         private static ulong First(Request request) =>
-            request.Tokens.Take(request.Prefix.Length).Aggregate(0UL, (hash, token) => (hash ^ (ulong)(token + 7)) * 0x9E3779B97F4A7C15);
+            (request.Source?.Tokens ?? request.Tokens.Take(request.Prefix.Length)).Aggregate(0UL, (hash, token) => (hash ^ (ulong)(token + 7)) * 0x9E3779B97F4A7C15);
+
+        private static ulong OfSource(RequestSource source, int position) => (ulong)source.Tokens.Aggregate(position, HashCode.Combine);
 
         private ulong Hash(Request request, int position, ulong before, int token)
         {

@@ -7,7 +7,7 @@ namespace Weft.Convert.Families;
 /// <summary>A family whose tensors are found by a table of modules: packed name without layer and ".weight" or ".bias" on the left, checkpoint's on the right.</summary>
 internal abstract partial class ModuleFamily : Family
 {
-    /// <summary>From the packed file's modules to the checkpoint's; '#' stands for the layer's number.</summary>
+    /// <summary>From the packed file's modules to the checkpoint's; '#' stands for the layer's number. Those of an encoder begin with "encoder.".</summary>
     protected abstract IReadOnlyDictionary<string, string> Modules { get; }
 
     /// <summary>Where the head's rows come from when it is not tied.</summary>
@@ -17,7 +17,7 @@ internal abstract partial class ModuleFamily : Family
     public override string SourceName(string packedName)
     {
         var match = PackedName().Match(packedName);
-        var module = match.Groups["module"].Value;
+        var module = ModuleOf(packedName);
         var source = module == "head" ? HeadModule : Modules.GetValueOrDefault(module)
             ?? throw new InvalidOperationException($"{GetType().Name} has no module for {packedName}, which it asks for itself.");
         return $"{source.Replace("#", match.Groups["layer"].Value, StringComparison.Ordinal)}.{match.Groups["kind"].Value}";
@@ -31,7 +31,7 @@ internal abstract partial class ModuleFamily : Family
         model.Head.Tied && sourceName == HeadModule + ".weight" ? TensorSchema.Embedding : null;
 
     /// <summary>Name of a packed tensor without layer and ".weight" or ".bias".</summary>
-    protected static string ModuleOf(string packedName) => PackedName().Match(packedName).Groups["module"].Value;
+    protected static string ModuleOf(string packedName) => PackedName().Match(packedName) is var match ? match.Groups["stack"].Value + match.Groups["module"].Value : "";
 
     /// <summary>Number of the layer that a packed tensor belongs to.</summary>
     protected static int LayerOf(string packedName) => int.Parse(PackedName().Match(packedName).Groups["layer"].Value, System.Globalization.CultureInfo.InvariantCulture);
@@ -119,7 +119,7 @@ internal abstract partial class ModuleFamily : Family
         ? fused
         : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but config.json asks for {rows} rows");
 
-    [GeneratedRegex(@"^(layers\.(?<layer>\d+)\.)?(?<module>.+)\.(?<kind>weight|bias)$")]
+    [GeneratedRegex(@"^(?<stack>encoder\.)?(layers\.(?<layer>\d+)\.)?(?<module>.+)\.(?<kind>weight|bias)$")]
     private static partial Regex PackedName();
 
     // Tables and masks that versions of the reference implementation stored beside the weights.

@@ -70,21 +70,6 @@ internal sealed class Xglm : ModuleFamily
 
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => requirement.Name == TensorSchema.Positions
-        ? new([]) { Transform = _ => Sinusoids(requirement.Shape[0], requirement.Shape[1]) }
+        ? new([]) { Transform = _ => Sinusoids.Table(requirement.Shape[0], requirement.Shape[1], Offset) }
         : base.Source(requirement, model, shelf);
-
-    /// <summary>[rows, width]: sines in the first half of a row, cosines in the second, of frequencies from 1 to 1/10000.</summary>
-    private static float[] Sinusoids(int rows, int width)
-    {
-        var table = new float[rows * width];
-        var half = width / 2;
-        for (var i = 0; i < half; i++)
-        {
-            var frequency = (float)Math.Exp(-i * Math.Log(10000) / (half - 1));
-            for (var row = 0; row < rows; row++)
-                (table[(row * width) + i], table[(row * width) + half + i]) = (MathF.Sin((row + Offset) * frequency), MathF.Cos((row + Offset) * frequency));
-        }
-
-        return table;
-    }
 }

@@ -38,11 +38,13 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
         var (ceilings, ceilingWords) = MeasureCeilings();
         var description = model.Header.Model;
         var prompt = Math.Clamp(Math.Min(MostPrompt, model.MaxTokensPerStep), 1, Math.Max(1, model.ContextLength / 2));
-        note($"prefill of {prompt} tokens and decode after it, {Repeats} times");
-        var activationBytes = model.ActivationType.Size();
-        var cacheBytes = model.CacheType.Size();
-        Measure($"prefill of {prompt}", new(1, prompt, 0, 1, activationBytes, cacheBytes), ceilings);
-        Measure($"decode at {prompt}", new(1, 1, prompt, 1, activationBytes, cacheBytes), ceilings);
+        var decode = new StepSize(1, 1, prompt, 1, model.ActivationType.Size(), model.CacheType.Size(), description.Encoder is null ? 0 : prompt);
+        var (name, first) = description.Encoder is null
+            ? ($"prefill of {prompt}", decode with { TokensEach = prompt, Before = 0 })
+            : ($"encoding of {prompt}, first token", decode with { Before = 0, Encodes = true });
+        note($"{name}, and decode after {prompt}, {Repeats} times");
+        Measure(name, first, ceilings);
+        Measure($"decode at {prompt}", decode, ceilings);
         if (trace is not null)
             timeline.Write(trace);
         foreach (var step in rows.GroupBy(row => row.Step))
@@ -75,25 +77,27 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
         var random = new Random(TokenSeed);
         var tokens = Enumerable.Range(0, size.Before + size.TokensEach).Select(_ => random.Next(model.Header.Model.VocabularySize)).ToArray();
         var table = new BlockTable(model.Blocks, model.ContextLength, model.States);
+        var source = size.SourceTokens == 0 ? null
+            : new RequestSource([.. Enumerable.Range(0, size.SourceTokens).Select(_ => random.Next(model.Header.Model.VocabularySize))], new BlockTable(model.Blocks, model.ContextLength));
         try
         {
-            if (!table.TryExtend(tokens.Length, out _))
+            if (!table.TryExtend(tokens.Length, out _) || source?.Table.TryExtend(size.SourceTokens, out _) == false)
                 throw new WeftException("the key/value cache is too small for the profile's steps");
             if (size.Before > 0)
-                Step(table, tokens.AsSpan(0, size.Before), 0);
+                Step(table, tokens.AsSpan(0, size.Before), 0, source, encodes: true);
             var warmUp = Stopwatch.StartNew();
             for (var step = 0; step < FewestWarmUps || warmUp.Elapsed < WarmUp; step++)
-                Step(table, tokens.AsSpan(size.Before), size.Before);
+                Step(table, tokens.AsSpan(size.Before), size.Before, source, size.Encodes);
             var times = new List<IReadOnlyList<NodeTime>>();
             for (var repeat = 0; repeat < Repeats; repeat++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                times.Add(Step(table, tokens.AsSpan(size.Before), size.Before));
+                times.Add(Step(table, tokens.AsSpan(size.Before), size.Before, source, size.Encodes));
             }
 
-            timeline.Add(name, times[^1].Select(time => (time, Work(time.Node, size))));
+            timeline.Add(name, times[^1].Where(time => size.Encodes || time.Node is not { IsOfSource: true }).Select(time => (time, Work(time.Node, size))));
             // A node of the graph is one or several operations in a row.
-            var nodes = times[0].Select((time, i) => (time.Node, Index: i)).GroupBy(pair => pair.Node, ReferenceEqualityComparer.Instance)
+            var nodes = times[0].Select((time, i) => (time.Node, Index: i)).Where(pair => size.Encodes || pair.Node is not { IsOfSource: true }).GroupBy(pair => pair.Node, ReferenceEqualityComparer.Instance)
                 .Select(group => (group.First().Node, Indices: group.Select(pair => pair.Index).ToList()));
             foreach (var (node, indices) in nodes)
             {
@@ -105,17 +109,20 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
         finally
         {
             table.Truncate(0);
+            source?.Table.Truncate(0);
         }
     }
 
     private NodeWork Work(Graph.Node? node, StepSize size) =>
         node is null ? NodeWork.Drawing(size.LogitRows, model.Header.Model.VocabularySize) : NodeWork.Of(node, name => tensors[name], size);
 
-    private IReadOnlyList<NodeTime> Step(BlockTable table, ReadOnlySpan<int> tokens, int position)
+    private IReadOnlyList<NodeTime> Step(BlockTable table, ReadOnlySpan<int> tokens, int position, RequestSource? source, bool encodes)
     {
         var batch = model.Program.Batch;
         batch.Clear();
-        batch.Add(tokens, position, table, LogitRows.Last, drawn: tokens.Length == 1 ? 1 : 0, new Sampler(new(), model.Header.Model.VocabularySize));
+        batch.Add(tokens, position, table, LogitRows.Last, drawn: tokens.Length == 1 ? 1 : 0, new Sampler(new(), model.Header.Model.VocabularySize), source: source?.Table);
+        if (source is not null && encodes)
+            batch.AddSource(source.Tokens, source.Table);
         var times = model.Program.SubmitTimed();
         model.Program.Receive(model.Program.LastStep);
         return times;

@@ -23,7 +23,7 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
     public static NodeWork Of(Node node, Func<string, TensorEntry> find, StepSize step)
     {
         double Values(params IEnumerable<Value> values) =>
-            values.Sum(value => (double)(value.Rows == Rows.Tokens ? step.Tokens : step.LogitRows) * value.Width * step.ActivationBytes);
+            values.Sum(value => (double)step.Rows(value) * value.Width * step.ActivationBytes);
 
         return node switch
         {
@@ -32,7 +32,7 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
             FusedLinearNode n => Linear(n, find, step, Values(n.X, n.Y)),
             ExpertsNode n => Experts(n, find, step, Values(n.Router, n.X, n.Y)),
             NormedLinearNode n => Linear(n.Linear, find, step, Values(n.Norm.X, n.Linear.Y)),
-            RotaryCacheWriteNode n => At(n.Layer, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),
+            RotaryCacheWriteNode n => At(n.Cache, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),
             HeadLinearNode n => HeadLinear(n, find, step, Values(n.X, n.Y)),
             AttentionNode n => Attention(n, step, Values(n.Queries, n.Y)),
             GatherRowsNode n => new("gather rows", "gather rows", Values(n.Y, n.Y), 0),
@@ -44,7 +44,7 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
     private static NodeWork Linear(FusedLinearNode node, Func<string, TensorEntry> find, StepSize step, double values)
     {
         var tensors = node.Segments.Select(segment => find(segment.Weight)).ToList();
-        var rows = node.X.Rows == Rows.Tokens ? step.Tokens : step.LogitRows;
+        var rows = step.Rows(node.X);
         var names = string.Join('+', tensors.Select(tensor => tensor.Name.Split('.')[^2]));
         var work = Named(
             tensors[0].Name, tensors.Sum(tensor => (double)tensor.Length) + values, 2.0 * rows * tensors.Sum(tensor => (double)tensor.Shape[0] * tensor.Shape[1]));
@@ -60,12 +60,17 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
     private static NodeWork Attention(AttentionNode node, StepSize step, double values)
     {
         var attention = node.Attention;
-        // A sequence's cache is read once, as far as its window reaches; a query sees the positions up to its own.
+        // A sequence's cache is read once, as far as its window reaches; a query sees the positions up to its own, or all of a source.
         var window = attention.Window ?? int.MaxValue;
-        var read = Math.Min(step.Before, window - 1) + step.TokensEach;
+        var (kind, read, seen) = node.Mask switch
+        {
+            AttentionMask.Full => ("encoder attention", step.SourceTokens, (double)step.SourceTokens * step.SourceTokens),
+            AttentionMask.Source => ("attention to source", step.SourceTokens, (double)step.TokensEach * step.SourceTokens),
+            _ => ("attention", Math.Min(step.Before, window - 1) + step.TokensEach,
+                Enumerable.Range(step.Before + 1, step.TokensEach).Sum(position => (double)Math.Min(position, window))),
+        };
         var cache = (double)step.Sequences * read * attention.CacheSize * step.CacheBytes;
-        var seen = step.Sequences * Enumerable.Range(step.Before + 1, step.TokensEach).Sum(position => (double)Math.Min(position, window));
-        return At(node.Layer, "attention", cache + values, 4.0 * seen * attention.QueryHeads * attention.HeadSize);
+        return At(node.Cache, kind, cache + values, 4.0 * step.Sequences * seen * attention.QueryHeads * attention.HeadSize);
     }
 
     /// <summary>The weights of as many experts as the step's tokens can reach, once each.</summary>
@@ -89,6 +94,8 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
         var parts = tensor.Split('.');
         // A product with the embedding is the head of a model that ties the two.
         var kind = tensor == TensorSchema.Embedding ? "head" : parts[^2].Replace('_', ' ');
+        if (tensor.StartsWith(TensorSchema.Encoder, StringComparison.Ordinal))
+            return new($"encoder {string.Join(' ', parts[1..^1])}", $"encoder {kind}", bytes, operations);
         return parts[0] == "layers" ? At(int.Parse(parts[1], CultureInfo.InvariantCulture), kind, bytes, operations) : new(kind, kind, bytes, operations);
     }
 
@@ -103,8 +110,19 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
 /// <param name="LogitRows">Rows of logits.</param>
 /// <param name="ActivationBytes">Of an element of a value.</param>
 /// <param name="CacheBytes">Of an element of the cache.</param>
-internal readonly record struct StepSize(int Sequences, int TokensEach, int Before, int LogitRows, int ActivationBytes, int CacheBytes)
+/// <param name="SourceTokens">Of the source of each; 0 without an encoder.</param>
+/// <param name="Encodes">The step encodes the sources.</param>
+internal readonly record struct StepSize(
+    int Sequences, int TokensEach, int Before, int LogitRows, int ActivationBytes, int CacheBytes, int SourceTokens = 0, bool Encodes = false)
 {
+    /// <summary>Rows of a value in the step.</summary>
+    public int Rows(Value value) => value.Rows switch
+    {
+        Graph.Rows.Tokens => Tokens,
+        Graph.Rows.Source => Encodes ? Sequences * SourceTokens : 0,
+        _ => LogitRows,
+    };
+
     /// <summary>Tokens of the step.</summary>
     public int Tokens => Sequences * TokensEach;
 }

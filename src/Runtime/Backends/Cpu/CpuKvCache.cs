@@ -13,10 +13,10 @@ internal sealed unsafe class CpuKvCache : IDisposable
     public CpuKvCache(ModelDescription model, DataType type, int blocks)
     {
         Type = type;
-        foreach (var layer in model.Layers)
+        foreach (var kept in model.Caches)
         {
             // A layer without attention keeps its place, and no storage.
-            if (layer.Attention is not { } attention)
+            if (kept is not { } attention)
             {
                 layers.Add((new NativeBuffer(0), 0, new NativeBuffer(0), 0));
                 continue;
@@ -34,9 +34,9 @@ internal sealed unsafe class CpuKvCache : IDisposable
 
     public long Bytes => layers.Sum(layer => layer.Keys.Bytes + layer.Values.Bytes);
 
-    public byte* Keys(int layer) => layers[layer].Keys.Address;
+    public byte* Keys(int cache) => layers[cache].Keys.Address;
 
-    public byte* Values(int layer) => layers[layer].Values.Address;
+    public byte* Values(int cache) => layers[cache].Values.Address;
 
     /// <summary>Copies a block's keys and values in every layer.</summary>
     public void CopyBlock(BlockId source, BlockId destination)

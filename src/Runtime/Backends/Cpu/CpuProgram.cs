@@ -31,22 +31,25 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     private readonly Dictionary<(RotaryDescription, int), RotaryTable> rotaryTables = [];
     private readonly List<NativeBuffer> constants = [];
     private readonly Dictionary<FeedForwardDescription, ExpertRouting> routings = [];
-    private readonly ProgramContext context;
+    private readonly ProgramContext tokens;
+    private readonly ProgramContext? sources;
     private readonly WorkerPool pool;
     private readonly (Node Node, Operation Operation)[] operations;
     private readonly int[] drawn;
+    private ProgramContext context; // of the node that is being bound
 
     public CpuProgram(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options)
     {
         this.graph = graph;
-        plan = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, value => value.Width * sizeof(float));
+        plan = MemoryPlan.Create(graph, batch.MostTokens, batch.MaxLogitRows, value => value.Width * sizeof(float));
         this.file = file;
         this.options = options;
         Batch = batch;
         arena = new NativeBuffer(plan.Size);
         cache = new CpuKvCache(file.Header.Model, options.CacheType, options.CacheBlocks);
         states = new NativeBuffer((long)options.StateSlots * graph.StateSize * sizeof(float));
-        context = new ProgramContext(batch, options.Threads, ScratchFloats(), PackedFloats()) { States = (float*)states.Address, StateSize = graph.StateSize };
+        context = tokens = new ProgramContext(batch, options.Threads, ScratchFloats(), PackedFloats()) { States = (float*)states.Address, StateSize = graph.StateSize };
+        sources = batch.Source is { } source ? tokens.Over(source) : null;
         pool = new WorkerPool(options.Threads);
         operations = [.. graph.Nodes.SelectMany(Bind, (node, operation) => (node, operation))];
         drawn = new int[batch.MaxLogitRows];
@@ -115,7 +118,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         if (!disposing)
             return;
         pool.Dispose();
-        context.Dispose();
+        tokens.Dispose();
         cache.Dispose();
         states.Dispose();
         arena.Dispose();
@@ -135,7 +138,13 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         }
     }
 
-    private IEnumerable<Operation> Bind(Node node) => node switch
+    private IEnumerable<Operation> Bind(Node node)
+    {
+        context = node.IsOfSource ? sources! : tokens;
+        return BindNode(node);
+    }
+
+    private IEnumerable<Operation> BindNode(Node node) => node switch
     {
         EmbeddingNode n => [new EmbeddingOperation<TSimd, TVector>(
             context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Scale, n.Positions is { } table ? Positions(table, n.Y) : null, n.Y.Width, Address(n.Y))],
@@ -195,7 +204,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         var f = block.IntermediateSize;
         // Layers run one after the other: those that are alike share their working memory.
         if (!routings.TryGetValue(block, out var routing))
-            routings[block] = routing = new ExpertRouting(block, c, Batch.MaxTokens);
+            routings[block] = routing = new ExpertRouting(block, c, Batch.MostTokens);
         return
         [
             new RouteOperation(context, routing, Address(node.Router), block.Experts!.SelectionBias ? Vector(node.Name + TensorSchema.SelectionBias) : null, Address(node.X)),
@@ -231,7 +240,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         return inputs;
     }
 
-    private int MaxRows(FusedLinearNode node) => node.X.Rows == Rows.Tokens ? Batch.MaxTokens : Batch.MaxLogitRows;
+    private int MaxRows(FusedLinearNode node) => node.X.Rows == Rows.Logits ? Batch.MaxLogitRows : Batch.MostTokens;
 
     private static MatMulKernel Kernel(TensorEntry tensor) => tensor.DataType switch
     {
@@ -244,14 +253,14 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     private RotaryCacheWriteOperation<TSimd, TVector, TCache> BindRotary(RotaryCacheWriteNode node)
     {
         var joint = node.QueriesKeysValues;
-        return new(context, node.Attention, Rotary(node.Attention), Address(joint), joint.Width, cache.Keys(node.Layer), cache.Values(node.Layer));
+        return new(context, node.Attention, Rotary(node.Attention), Address(joint), joint.Width, cache.Keys(node.Cache), cache.Values(node.Cache));
     }
 
     private RotaryTable? Rotary(AttentionDescription attention)
     {
         RotaryTable? table = null;
         if (attention.Rotary is { } rotary && !rotaryTables.TryGetValue((rotary, attention.HeadSize), out table))
-            rotaryTables[(rotary, attention.HeadSize)] = table = new RotaryTable(rotary, attention.HeadSize, options.MaxPositions, Batch.MaxTokens);
+            rotaryTables[(rotary, attention.HeadSize)] = table = new RotaryTable(rotary, attention.HeadSize, options.MaxPositions, Batch.MostTokens);
         return table;
     }
 
@@ -268,18 +277,18 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         TurnedKey = Address(node.TurnedKey),
         Latent = Address(node.Latent),
         Queries = Address(node.Queries),
-        Cache = cache.Values(node.Layer),
+        Cache = cache.Values(node.Cache),
     });
 
-    private AttentionOperation<TSimd, TVector, TCache> BindAttention(AttentionNode node) => new(context, new AttentionArguments
+    private AttentionOperation<TSimd, TVector, TCache> BindAttention(AttentionNode node) => new(context, node.Mask, new AttentionArguments
     {
         Queries = Address(node.Queries),
         QueryStride = node.Queries.Width,
         Y = Address(node.Y),
         YStride = node.Y.Width,
-        Keys = cache.Keys(node.Layer),
-        Values = cache.Values(node.Layer),
-        Positions = (int*)Marshal.UnsafeAddrOfPinnedArrayElement(Batch.Positions, 0),
+        Keys = cache.Keys(node.Cache),
+        Values = cache.Values(node.Cache),
+        Positions = (int*)Marshal.UnsafeAddrOfPinnedArrayElement(node.Mask == AttentionMask.Source ? Batch.SourcePositions : context.Batch.Positions, 0),
         QueryHeads = node.Attention.QueryHeads,
         KeyValueHeads = node.Attention.KeyValueHeads,
         HeadSize = node.Attention.HeadSize,
@@ -289,6 +298,8 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         LogScaleFrom = node.Attention.LogScaleFrom ?? int.MaxValue,
         Window = node.Attention.Window ?? int.MaxValue,
         Slopes = node.Attention.AlibiSlopes is { } slopes ? Constants(slopes) : null,
+        Distances = node.DistanceBias is { } distances ? Vector(distances) : null,
+        MaxDistance = node.Attention.BiasDistance ?? 0,
         SoftCap = node.Attention.SoftCap ?? 0,
         Sinks = node.Sinks is { } sinks ? Vector(sinks) : null,
     });

@@ -107,10 +107,10 @@ internal static class CudaBackend
         var model = weights.Model;
         var layout = new ValueLayout(graph, type);
         var matrices = DeviceWeights.CountBytes(graph, weights, type);
-        var workspace = DeviceWeights.CountWorkspace(graph, weights, type, batch.MaxTokens, context.Device.Multiprocessors, options.BatchInvariant);
+        var workspace = DeviceWeights.CountWorkspace(graph, weights, type, batch.MostTokens, context.Device.Multiprocessors, options.BatchInvariant);
         var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
         var decode = DecodeWorkspace.CountBytes(model, batch, options.MaxPositions);
-        var working = MemoryPlan.Create(graph, batch.MaxTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize)
+        var working = MemoryPlan.Create(graph, batch.MostTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize)
             + workspace.Numbers + workspace.Input + workspace.Counters + decode.Partial + decode.Counters + CudaBlas.CountBytes(context.Device);
         var (free, _) = context.MemoryInfo();
         var need = matrices + cache + working;

@@ -24,12 +24,15 @@ internal sealed class CudaProgram : StepProgram
     private readonly CudaStream stream;
     private readonly CudaBlas blas;
     private readonly DeviceBatch batch;
+    private readonly DeviceBatch? sources;
     private readonly DeviceKvCache cache;
     private readonly DrawnTokens drawn;
     private readonly DeviceTokenCounts counts;
     private readonly List<DeviceRotaryTable> rotaryTables = [];
     private readonly CudaProgramContext shared;
+    private readonly CudaProgramContext? encoding;
     private readonly List<CudaOperation> operations;
+    private readonly int encoderOperations; // how many of them, the first, are of sources
     private readonly CudaDeviceMemory arena;
     private readonly CudaPinnedMemory logits;
     private readonly long logitsOffset;
@@ -37,7 +40,7 @@ internal sealed class CudaProgram : StepProgram
     private readonly long hiddenOffset;
     private readonly int tokensPerTile;
     private readonly Dictionary<StepShape, CudaGraphExec?> captured = [];
-    private readonly Action<StepShape> submitStep;
+    private readonly Action<StepShape, StepShape> submitStep;
 
     public CudaProgram(StepGraph graph, IModelWeights source, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
     {
@@ -50,7 +53,7 @@ internal sealed class CudaProgram : StepProgram
         {
             var model = source.Model;
             var layout = new ValueLayout(graph, type);
-            var rows = Math.Max(stepBatch.MaxTokens, StepShape.LargestBucket(stepBatch.MaxSequences));
+            var rows = Math.Max(stepBatch.MostTokens, StepShape.LargestBucket(stepBatch.MaxSequences));
             var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.LargestBucket(stepBatch.MaxSequences));
             var plan = MemoryPlan.Create(graph, rows, logitRows, layout.RowBytes);
             tokensPerTile = model.Attentions.Select(attention => AttentionPrefillKernel.TokensPerTile(attention)).DefaultIfEmpty(1).Min();
@@ -62,19 +65,27 @@ internal sealed class CudaProgram : StepProgram
             arena = resources.Add(CudaDeviceMemory.Allocate(context, plan.Size));
             drawn = resources.Add(new DrawnTokens(context, logitRows));
             counts = resources.Add(new DeviceTokenCounts(context, stepBatch.MaxSequences, model.VocabularySize));
-            batch = resources.Add(new DeviceBatch(
-                context, stepBatch, counts, AttentionPrefillKernel.MostTiles(stepBatch.MaxTokens, stepBatch.MaxSequences, tokensPerTile)));
+            batch = OnDevice(stepBatch);
+            sources = stepBatch.Source is { } of ? OnDevice(of) : null;
             logits = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Logits)));
             logitsOffset = plan.Offset(graph.Logits);
             hidden = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Hidden)));
             hiddenOffset = plan.Offset(graph.Hidden);
             var weights = resources.Add(new DeviceWeights(context, stream, source, type));
-            shared = new CudaProgramContext(context, stream, kernels, blas, batch, states, layout, options.BatchInvariant, value => arena.Address + (nuint)plan.Offset(value));
+            shared = Over(batch);
+            encoding = sources is null ? null : Over(sources);
             operations = new GraphBinder(
-                shared, weights, cache, Rotary, Workspace(model, options), ProductWorkspace(graph, source, type, rows, options.BatchInvariant), drawn, counts, tokensPerTile).Bind(graph);
+                shared, encoding, weights, cache, Rotary, Workspace(model, options), ProductWorkspace(graph, source, type, rows, options.BatchInvariant), drawn, counts, tokensPerTile).Bind(graph);
+            encoderOperations = graph.Nodes.Count(node => node.IsOfSource);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
             WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
+
+            DeviceBatch OnDevice(StepBatch rows) => resources.Add(new DeviceBatch(
+                context, rows, counts, AttentionPrefillKernel.MostTiles(rows.MaxTokens, rows.MaxSequences, tokensPerTile)));
+
+            CudaProgramContext Over(DeviceBatch rows) =>
+                new(context, stream, kernels, blas, rows, states, layout, options.BatchInvariant, value => arena.Address + (nuint)plan.Offset(value));
 
             DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)
             {
@@ -116,15 +127,15 @@ internal sealed class CudaProgram : StepProgram
         var points = Enumerable.Range(0, operations.Count + 1).Select(_ => CudaEvent.Create(context, EventTiming.Timed)).ToList();
         try
         {
-            SubmitStep(shape =>
+            SubmitStep((sourceShape, shape) =>
             {
                 points[0].Record(stream);
                 for (var i = 0; i < operations.Count; i++)
                 {
-                    var before = shared.Launches;
-                    operations[i].Run(shape);
+                    var before = Launches;
+                    Run(i, sourceShape, shape);
                     points[i + 1].Record(stream);
-                    launches[i] = (int)(shared.Launches - before);
+                    launches[i] = (int)(Launches - before);
                 }
 
                 points[^1].Synchronize();
@@ -188,8 +199,11 @@ internal sealed class CudaProgram : StepProgram
             : exception.Message,
         exception);
 
+    private long Launches => shared.Launches + (encoding?.Launches ?? 0);
+
     /// <summary>Copies the batch, submits its operations and sets off what brings the tokens back.</summary>
-    private void SubmitStep(Action<StepShape> submit)
+    /// <param name="submit">Takes the shape of the sources to encode, without tokens where there are none, and that of the tokens.</param>
+    private void SubmitStep(Action<StepShape, StepShape> submit)
     {
         try
         {
@@ -198,7 +212,14 @@ internal sealed class CudaProgram : StepProgram
                 table.Prepare(Batch);
             var shape = StepShape.Of(Batch, tokensPerTile);
             batch.Copy(shape, tokensPerTile, stream);
-            submit(shape);
+            var sourceShape = default(StepShape);
+            if (Batch.Source is { TokenCount: > 0 } source)
+            {
+                sourceShape = StepShape.Of(source, tokensPerTile);
+                sources!.Copy(sourceShape, tokensPerTile, stream);
+            }
+
+            submit(sourceShape, shape);
             LastStep++;
             if (Batch.LogitRowCount > 0)
                 Bring();
@@ -209,9 +230,14 @@ internal sealed class CudaProgram : StepProgram
         }
     }
 
-    /// <summary>The first step of a shape is submitted launch by launch, which also chooses algorithms; the second is captured on the way.</summary>
-    private void Submit(StepShape shape)
+    /// <summary>
+    /// Sources are encoded launch by launch. Of the rest, the first step of a shape is submitted launch by launch, which also chooses algorithms; the second
+    /// is captured on the way.
+    /// </summary>
+    private void Submit(StepShape sourceShape, StepShape shape)
     {
+        for (var i = 0; i < encoderOperations; i++)
+            Run(i, sourceShape, shape);
         if (!shape.IsCapturable)
         {
             SubmitOperations(shape);
@@ -260,8 +286,16 @@ internal sealed class CudaProgram : StepProgram
 
     private void SubmitOperations(in StepShape shape)
     {
-        foreach (var operation in operations)
-            operation.Run(shape);
+        for (var i = encoderOperations; i < operations.Count; i++)
+            operations[i].Run(shape);
+    }
+
+    private void Run(int operation, in StepShape sourceShape, in StepShape shape)
+    {
+        if (operation >= encoderOperations)
+            operations[operation].Run(shape);
+        else if (sourceShape.Tokens > 0)
+            operations[operation].Run(sourceShape);
     }
 
     private DecodeWorkspace Workspace(ModelDescription model, CudaOptions options)

@@ -36,6 +36,8 @@ internal sealed class DeviceBatch : IDisposable
     private readonly int sequenceStarts;
     private readonly int snapshots;
     private readonly int blockTables;
+    private readonly int sourcePositions;
+    private readonly int sourceTables;
     private readonly int drawn;
     private readonly int logitDrawn;
 
@@ -64,8 +66,10 @@ internal sealed class DeviceBatch : IDisposable
         stateSources = stateSlots + MostSequences;
         sequenceStarts = stateSources + MostSequences;
         snapshots = sequenceStarts + MostSequences + 1;
-        blockTables = snapshots + tokens;
-        var count = blockTables + (batch.MaxSequences * BlockPool.BlocksFor(StepShape.LongestPositions(batch.MaxBlocks * BlockPool.BlockSize)));
+        sourcePositions = snapshots + tokens;
+        sourceTables = sourcePositions + (batch.Source is null ? 0 : tokens);
+        blockTables = sourceTables + (batch.Source is { } source ? TableSize(batch, source.MaxBlocks) : 0);
+        var count = blockTables + TableSize(batch, batch.MaxBlocks);
         pinned = CudaPinnedMemory.Allocate(context, (long)count * sizeof(int));
         memory = CudaDeviceMemory.Allocate(context, (long)count * sizeof(int));
         copied = CudaEvent.Create(context);
@@ -118,6 +122,12 @@ internal sealed class DeviceBatch : IDisposable
 
     public nuint BlockTables => At(blockTables);
 
+    /// <summary>[N] position of the last token of each token's source, where there is an encoder.</summary>
+    public nuint SourcePositions => At(sourcePositions);
+
+    /// <summary>[B, blocks] of sources, where there is an encoder.</summary>
+    public nuint SourceTables => At(sourceTables);
+
     /// <summary>Places of sequences.</summary>
     private int MostSequences { get; }
 
@@ -148,7 +158,13 @@ internal sealed class DeviceBatch : IDisposable
         Fill(batch.StateSources, batch.SequenceCount, stateSources, Sequences(shape), -1);
         Fill(batch.SequenceStarts, batch.SequenceCount + 1, sequenceStarts, Sequences(shape) + 1, batch.TokenCount);
         Fill(batch.Snapshots, batch.TokenCount, snapshots, shape.Tokens, -1);
-        FillTables(shape.TableBlocks);
+        if (batch.Source is { } source)
+        {
+            Fill(batch.SourcePositions, batch.TokenCount, sourcePositions, shape.Tokens, 0);
+            FillTables(batch.SourceTables, source.MaxBlocks, sourceTables, shape.SourceTableBlocks, sequence => batch.SourcePositions[batch.SequenceStarts[sequence]]);
+        }
+
+        FillTables(batch.BlockTables, batch.MaxBlocks, blockTables, shape.TableBlocks, sequence => batch.Positions[batch.SequenceStarts[sequence + 1] - 1]);
         MarkDrawn(shape);
         ListPlaces(shape.Places);
         ListSamplers(shape, stream);
@@ -210,15 +226,14 @@ internal sealed class DeviceBatch : IDisposable
         }
     }
 
-    private void FillTables(int blocks)
+    private void FillTables(int[] tables, int stride, int offset, int blocks, Func<int, int> lastPosition)
     {
-        var target = pinned.AsSpan<int>((long)blockTables * sizeof(int), batch.SequenceCount * blocks);
+        var target = pinned.AsSpan<int>((long)offset * sizeof(int), batch.SequenceCount * blocks);
         for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
-        {
-            var count = BlockPool.BlocksFor(batch.Positions[batch.SequenceStarts[sequence + 1] - 1] + 1);
-            batch.BlockTables.AsSpan(sequence * batch.MaxBlocks, count).CopyTo(target[(sequence * blocks)..]);
-        }
+            tables.AsSpan(sequence * stride, BlockPool.BlocksFor(lastPosition(sequence) + 1)).CopyTo(target[(sequence * blocks)..]);
     }
+
+    private static int TableSize(StepBatch batch, int maxBlocks) => batch.MaxSequences * BlockPool.BlocksFor(StepShape.LongestPositions(maxBlocks * BlockPool.BlockSize));
 
     private void Fill(int[] source, int count, int offset, int padded, int padding)
     {

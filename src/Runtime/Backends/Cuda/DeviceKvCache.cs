@@ -23,12 +23,12 @@ internal sealed class DeviceKvCache : IDisposable
         copy = kernels.Get(CopyKernels.Block);
         var bases = new List<ulong>();
         var bytes = new List<int>();
-        foreach (var layer in model.Layers)
+        foreach (var kept in model.Caches)
         {
             // A layer without attention keeps its place, and a token byte.
-            var block = layer.Attention is { } attention ? BlockBytes(attention, type) : 0;
+            var block = kept is { } attention ? BlockBytes(attention, type) : 0;
             var keys = CudaDeviceMemory.Allocate(context, Math.Max(1, blocks * block));
-            var values = layer.Attention is { Latent: not null } ? keys : CudaDeviceMemory.Allocate(context, Math.Max(1, blocks * block));
+            var values = kept is { Latent: not null } ? keys : CudaDeviceMemory.Allocate(context, Math.Max(1, blocks * block));
             layers.Add((keys, values));
             foreach (var part in values == keys ? [keys] : (CudaDeviceMemory[])[keys, values])
             {
@@ -44,13 +44,13 @@ internal sealed class DeviceKvCache : IDisposable
         blockBytes.CopyFrom<int>(bytes.ToArray());
     }
 
-    public nuint Keys(int layer) => layers[layer].Keys.Address;
+    public nuint Keys(int cache) => layers[cache].Keys.Address;
 
-    public nuint Values(int layer) => layers[layer].Values.Address;
+    public nuint Values(int cache) => layers[cache].Values.Address;
 
     /// <summary>Bytes of a cache.</summary>
     public static long CountBytes(ModelDescription model, DataType type, int blocks) =>
-        model.Attentions.Sum(attention => (long)attention.CacheSize * BlockPool.BlockSize * type.Size()) * blocks;
+        model.Caches.OfType<AttentionDescription>().Sum(attention => (long)attention.CacheSize * BlockPool.BlockSize * type.Size()) * blocks;
 
     /// <summary>Submits copying a block's keys and values in every layer.</summary>
     public void CopyBlock(BlockId source, BlockId destination) => copy.Launch(stream, CopyKernels.RowShape(parts), new CopyBlockParams

@@ -6,8 +6,19 @@ using Weft.Tensors;
 namespace Weft.Backends.Cuda;
 
 /// <summary>Turns the nodes of a fused graph into operations with addresses.</summary>
+/// <param name="tokens">Of the step's tokens.</param>
+/// <param name="sources">Of the tokens of its sources; null where there is no encoder.</param>
+/// <param name="weights">Of the model.</param>
+/// <param name="cache">Keys and values.</param>
+/// <param name="createRotaryTable">Makes a table.</param>
+/// <param name="workspace">Of the decode attention.</param>
+/// <param name="products">Of products.</param>
+/// <param name="drawn">Receives the tokens.</param>
+/// <param name="counts">What penalties count.</param>
+/// <param name="tokensPerTile">Of the prefill attention.</param>
 internal sealed class GraphBinder(
-    CudaProgramContext context,
+    CudaProgramContext tokens,
+    CudaProgramContext? sources,
     DeviceWeights weights,
     DeviceKvCache cache,
     Func<RotaryDescription, int, DeviceRotaryTable> createRotaryTable,
@@ -18,61 +29,74 @@ internal sealed class GraphBinder(
     int tokensPerTile)
 {
     private readonly Dictionary<(RotaryDescription, int), DeviceRotaryTable> rotaryTables = [];
+    private bool isOfSource; // the node that is being bound
+
+    private CudaProgramContext Context => isOfSource ? sources! : tokens;
 
     /// <summary>The operations in order.</summary>
-    public List<CudaOperation> Bind(StepGraph graph) => [.. graph.Nodes.Select(Bind), new SamplingOperation(context, graph.Logits, drawn, counts)];
+    public List<CudaOperation> Bind(StepGraph graph) => [.. graph.Nodes.Select(Bind), new SamplingOperation(tokens, graph.Logits, drawn, counts)];
 
-    private CudaOperation Bind(Node node) => node switch
+    private CudaOperation Bind(Node node)
     {
-        EmbeddingNode n => new EmbeddingOperation(context, n, weights.Matrix(n.Weight), n.Positions is { } table ? weights.Matrix(table) : default, drawn),
-        AddPositionsNode n => new AddPositionsOperation(context, n, weights.Matrix(n.Positions)),
-        PositionRowsNode n => new PositionRowsOperation(context, n, weights.Matrix(n.Positions)),
-        JoinNode n => new JoinOperation(context, n),
-        NormNode n => new NormOperation(context, Norm(n)),
-        HeadNormNode n => new HeadNormOperation(context, n, Norms(n)),
+        isOfSource = node.IsOfSource;
+        return BindNode(node);
+    }
+
+    private CudaOperation BindNode(Node node) => node switch
+    {
+        EmbeddingNode n => new EmbeddingOperation(Context, n, weights.Matrix(n.Weight), n.Positions is { } table ? weights.Matrix(table) : default, drawn),
+        AddPositionsNode n => new AddPositionsOperation(Context, n, weights.Matrix(n.Positions)),
+        PositionRowsNode n => new PositionRowsOperation(Context, n, weights.Matrix(n.Positions)),
+        JoinNode n => new JoinOperation(Context, n),
+        NormNode n => new NormOperation(Context, Norm(n)),
+        HeadNormNode n => new HeadNormOperation(Context, n, Norms(n)),
         FusedLinearNode n => Linear(n, null),
         NormedLinearNode n => Linear(n.Linear, Norm(n.Norm)),
-        RoundNode n => new RoundOperation(context, n),
-        AddNode n => new AddOperation(context, n),
+        RoundNode n => new RoundOperation(Context, n),
+        AddNode n => new AddOperation(Context, n),
         ExpertsNode n => new ExpertsOperation(
-            context, n, Experts(n, isInner: true), Experts(n, isInner: false), n.FeedForward.Experts!.SelectionBias ? weights.Vector(n.Name + TensorSchema.SelectionBias) : 0),
-        SwitchNode n => new SwitchOperation(context, n),
-        GateNode n => new GateOperation(context, n),
-        TokenShiftNode n => new TokenShiftOperation(context, n),
-        MixNode n => new MixOperation(context, n, weights.Vector(n.Weight)),
-        LerpNode n => new LerpOperation(context, n),
-        AverageNode n => new AverageOperation(context, n, weights.Vector(n.Decay), weights.Vector(n.First)),
-        DecayNode n => new DecayOperation(context, n, n.Decay is { } decay ? weights.Vector(decay) : 0, weights.Vector(n.First)),
-        DeltaRuleNode n => new DeltaRuleOperation(context, n, weights.Vector(n.KeyScale), weights.Vector(n.KeyRate)),
-        BonusNode n => new BonusOperation(context, n, weights.Vector(n.KeyRate), weights.Vector(n.First)),
-        ConvolutionNode n => new ConvolutionOperation(context, n, weights.Vector(n.Weight), n.Bias is { } bias ? weights.Vector(bias) : 0),
-        ScanNode n => new ScanOperation(context, n, weights.Vector(n.Decay), weights.Vector(n.Skip)),
+            Context, n, Experts(n, isInner: true), Experts(n, isInner: false), n.FeedForward.Experts!.SelectionBias ? weights.Vector(n.Name + TensorSchema.SelectionBias) : 0),
+        SwitchNode n => new SwitchOperation(Context, n),
+        GateNode n => new GateOperation(Context, n),
+        TokenShiftNode n => new TokenShiftOperation(Context, n),
+        MixNode n => new MixOperation(Context, n, weights.Vector(n.Weight)),
+        LerpNode n => new LerpOperation(Context, n),
+        AverageNode n => new AverageOperation(Context, n, weights.Vector(n.Decay), weights.Vector(n.First)),
+        DecayNode n => new DecayOperation(Context, n, n.Decay is { } decay ? weights.Vector(decay) : 0, weights.Vector(n.First)),
+        DeltaRuleNode n => new DeltaRuleOperation(Context, n, weights.Vector(n.KeyScale), weights.Vector(n.KeyRate)),
+        BonusNode n => new BonusOperation(Context, n, weights.Vector(n.KeyRate), weights.Vector(n.First)),
+        ConvolutionNode n => new ConvolutionOperation(Context, n, weights.Vector(n.Weight), n.Bias is { } bias ? weights.Vector(bias) : 0),
+        ScanNode n => new ScanOperation(Context, n, weights.Vector(n.Decay), weights.Vector(n.Skip)),
         RotaryCacheWriteNode n => new RotaryCacheWriteOperation(
-            context, n, n.Attention.Rotary is { } rotary ? Rotary(rotary, n.Attention.HeadSize) : null, n.Norm is { } norm ? Norms(norm) : default, cache.Keys(n.Layer), cache.Values(n.Layer)),
-        HeadLinearNode n => new HeadLinearOperation(context, n, weights.Matrix(n.Weight)),
-        LatentWriteNode n => new LatentWriteOperation(context, n, Rotary(n.Attention.Rotary!, n.Attention.HeadSize), cache.Keys(n.Layer)),
+            Context, n, n.Attention.Rotary is { } rotary ? Rotary(rotary, n.Attention.HeadSize) : null, n.Norm is { } norm ? Norms(norm) : default, cache.Keys(n.Cache), cache.Values(n.Cache)),
+        HeadLinearNode n => new HeadLinearOperation(Context, n, weights.Matrix(n.Weight)),
+        LatentWriteNode n => new LatentWriteOperation(Context, n, Rotary(n.Attention.Rotary!, n.Attention.HeadSize), cache.Keys(n.Cache)),
         AttentionNode { Attention.Latent: not null } n => new LatentAttentionOperation(
-            context,
+            Context,
             n,
             n.Attention.AlibiSlopes is { } slopes ? weights.Constants(slopes) : 0,
             n.Sinks is { } sinks ? weights.Vector(sinks) : 0,
-            cache.Keys(n.Layer),
+            cache.Keys(n.Cache),
             tokensPerTile),
         AttentionNode n => new AttentionOperation(
-            context,
+            Context,
             n,
-            n.Attention.AlibiSlopes is { } slopes ? weights.Constants(slopes) : 0,
-            n.Sinks is { } sinks ? weights.Vector(sinks) : 0,
-            cache.Keys(n.Layer),
-            cache.Values(n.Layer),
+            new()
+            {
+                Slopes = n.Attention.AlibiSlopes is { } slopes ? weights.Constants(slopes) : 0,
+                Sinks = n.Sinks is { } sinks ? weights.Vector(sinks) : 0,
+                DistanceBias = n.DistanceBias is { } distances ? weights.Vector(distances) : 0,
+            },
+            cache.Keys(n.Cache),
+            cache.Values(n.Cache),
             workspace,
             tokensPerTile),
-        GatherRowsNode n => new GatherRowsOperation(context, n),
-        ScaleLogitsNode n => new ScaleLogitsOperation(context, n, n.Head.RowScale ? weights.Vector(TensorSchema.HeadRowScale) : 0),
+        GatherRowsNode n => new GatherRowsOperation(Context, n),
+        ScaleLogitsNode n => new ScaleLogitsOperation(Context, n, n.Head.RowScale ? weights.Vector(TensorSchema.HeadRowScale) : 0),
         _ => throw new NotSupportedException($"the CUDA backend has no kernel for a {node.GetType().Name} that was not fused"),
     };
 
-    private InputNorm Norm(NormNode node) => new(context, node, Tensors(node.Norm, node.Name));
+    private InputNorm Norm(NormNode node) => new(Context, node, Tensors(node.Norm, node.Name));
 
     private HeadNormTensors Norms(HeadNormNode node)
     {
@@ -90,8 +114,8 @@ internal sealed class GraphBinder(
         if (weights.TypeOf(names[0]) == DataType.Mxfp4)
             throw new WeftException($"'{names[0]}' is mxfp4, which only experts can be on a GPU yet: run it on the CPU (--device cpu)");
         return weights.IsQuantized(names)
-            ? new QuantizedLinearOperation(context, node, norm, weights.Quantized(names), bias, products)
-            : new LinearOperation(context, node, norm, weights.Matrix(names), bias, products);
+            ? new QuantizedLinearOperation(Context, node, norm, weights.Quantized(names), bias, products)
+            : new LinearOperation(Context, node, norm, weights.Matrix(names), bias, products);
     }
 
     private ExpertProduct Experts(ExpertsNode node, bool isInner)
@@ -100,9 +124,9 @@ internal sealed class GraphBinder(
         IReadOnlyList<string> names = [.. segments.Select(segment => segment.Weight)];
         var bias = weights.Bias(segments);
         if (!weights.IsQuantized(names))
-            return new DenseExpertProduct(context, node, isInner, weights.Matrix(names), bias);
+            return new DenseExpertProduct(Context, node, isInner, weights.Matrix(names), bias);
         return weights.TypeOf(names[0]) == DataType.Mxfp4
-            ? new Mxfp4ExpertProduct(context, node, isInner, weights.Quantized(names).Single(), bias)
+            ? new Mxfp4ExpertProduct(Context, node, isInner, weights.Quantized(names).Single(), bias)
             : throw new WeftException($"'{names[0]}' is {weights.TypeOf(names[0]).Name()}, which experts cannot be on a GPU yet: run it on the CPU (--device cpu)");
     }
 

@@ -25,8 +25,12 @@ internal enum Drawing
 /// <param name="Tiles">Tiles of the prefill attention.</param>
 /// <param name="TableBlocks">Row length of the block tables: what the longest sequence's bucket needs, so that short contexts copy little.</param>
 /// <param name="Drawing">What the sampling does.</param>
-internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles, int TableBlocks, Drawing Drawing)
+/// <param name="SourcePositions">Longest source that a sequence attends to, rounded up to a power of two; 0 where there are none.</param>
+internal readonly record struct StepShape(int Tokens, int LogitRows, int Places, int Positions, int Tiles, int TableBlocks, Drawing Drawing, int SourcePositions)
 {
+    /// <summary>Row length of the block tables of sources.</summary>
+    public int SourceTableBlocks => BlockPool.BlocksFor(SourcePositions);
+
     /// <summary>Steps of at most this many single tokens are padded to a power of two and captured.</summary>
     public const int MostPlaces = 256;
 
@@ -44,12 +48,14 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
     /// <summary>The shape of what <paramref name="batch"/> holds.</summary>
     public static StepShape Of(StepBatch batch, int tokensPerTile)
     {
-        var (places, longestPlace, longest, tiles) = (0, 0, 0, 0);
+        var (places, longestPlace, longest, tiles, longestSource) = (0, 0, 0, 0, 0);
         for (var sequence = 0; sequence < batch.SequenceCount; sequence++)
         {
             var (start, end) = (batch.SequenceStarts[sequence], batch.SequenceStarts[sequence + 1]);
             var context = batch.Positions[end - 1] + 1;
             longest = Math.Max(longest, context);
+            if (batch.Source is not null)
+                longestSource = Math.Max(longestSource, batch.SourcePositions[start] + 1);
             var promptEnd = batch.PromptEnds[sequence];
             places += end - promptEnd;
             if (end > promptEnd)
@@ -59,11 +65,12 @@ internal readonly record struct StepShape(int Tokens, int LogitRows, int Places,
 
         var positions = LongestPositions(longestPlace);
         var blocks = BlockPool.BlocksFor(LongestPositions(longest));
+        var sources = longestSource == 0 ? 0 : LongestPositions(longestSource);
         var drawing = DrawingOf(batch.Samplers.AsSpan(0, batch.LogitRowCount));
         if (tiles > 0 || batch.TokenCount > MostPlaces || batch.LogitRowCount != batch.TokenCount)
-            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles, blocks, drawing);
+            return new(batch.TokenCount, batch.LogitRowCount, places, positions, tiles, blocks, drawing, sources);
         var bucket = Bucket(batch.TokenCount);
-        return new(bucket, bucket, bucket, positions, 0, blocks, drawing);
+        return new(bucket, bucket, bucket, positions, 0, blocks, drawing, sources);
     }
 
     private static int Bucket(int tokens) => (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)tokens);

@@ -46,6 +46,12 @@ internal unsafe struct AttentionArguments
     /// <summary>[H] factors on a key's distance, or null.</summary>
     public float* Slopes;
 
+    /// <summary>[H, 2 · <see cref="MaxDistance"/> + 1] what is added to a score by the distance of its key, or null.</summary>
+    public float* Distances;
+
+    /// <summary>Farther keys count as being so far away.</summary>
+    public int MaxDistance;
+
     /// <summary>Cap of the scores; 0 for none.</summary>
     public float SoftCap;
 
@@ -149,6 +155,8 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
                     Cap(scores + (r * Group), groupBlocks * BlockSize, arguments.SoftCap);
                 if (arguments.Slopes != null)
                     AddDistances(scores + (r * Group), groupBlocks * BlockSize, arguments.Slopes[firstHead + ((firstRow + r) % perToken)], key - position);
+                if (arguments.Distances != null)
+                    AddBias(scores + (r * Group), groupBlocks * BlockSize, arguments.Distances + ((firstHead + ((firstRow + r) % perToken)) * ((2 * (nint)arguments.MaxDistance) + 1)), arguments.MaxDistance, key - position);
                 Softmax(scores + (r * Group), begin, end, groupBlocks * BlockSize, maxima + r, sums + r, mixed + (r * padded), padded);
             }
 
@@ -179,6 +187,13 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     {
         for (var i = 0; i < count; i++)
             scores[i] += slope * (first + i);
+    }
+
+    /// <summary>Adds the bias of distance first + i to score i.</summary>
+    private static void AddBias(float* scores, int count, float* bias, int most, int first)
+    {
+        for (var i = 0; i < count; i++)
+            scores[i] += bias[Math.Clamp(first + i, -most, most) + most];
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

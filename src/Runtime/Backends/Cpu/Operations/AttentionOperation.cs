@@ -15,13 +15,18 @@ internal sealed unsafe class AttentionOperation<TSimd, TVector, TCache> : Operat
     private const int HeadsPerItem = AttentionKernel.TileRows;
 
     private readonly AttentionArguments arguments;
+    private readonly int[] tables;
+    private readonly int tableBlocks;
+    private readonly bool isOfSource;
     private readonly int headsEach; // query heads of a key/value head
     private readonly int parts;
 
-    public AttentionOperation(ProgramContext context, in AttentionArguments arguments)
+    public AttentionOperation(ProgramContext context, Graph.AttentionMask mask, in AttentionArguments arguments)
         : base(context)
     {
         this.arguments = arguments;
+        isOfSource = mask == Graph.AttentionMask.Source;
+        (tables, tableBlocks) = isOfSource ? (Batch.SourceTables, Batch.Source!.MaxBlocks) : (Batch.BlockTables, Batch.MaxBlocks);
         headsEach = arguments.QueryHeads / arguments.KeyValueHeads;
         parts = (headsEach + HeadsPerItem - 1) / HeadsPerItem;
     }
@@ -44,9 +49,9 @@ internal sealed unsafe class AttentionOperation<TSimd, TVector, TCache> : Operat
             tile -= Tiles(sequence);
         var first = Batch.SequenceStarts[sequence] + (tile * TokensPerItem);
         var end = Math.Min(first + TokensPerItem, Batch.SequenceStarts[sequence + 1]);
-        fixed (int* blocks = &Batch.BlockTables[sequence * Batch.MaxBlocks])
+        fixed (int* blocks = &tables[sequence * tableBlocks])
             AttentionKernel<TSimd, TVector, TCache>.Run(
-                arguments, blocks, head, (head * headsEach) + firstHead, Math.Min(HeadsPerItem, headsEach - firstHead), first, end, Batch.PrefixLengths[sequence], Context.Scratch(thread));
+                arguments, blocks, head, (head * headsEach) + firstHead, Math.Min(HeadsPerItem, headsEach - firstHead), first, end, isOfSource ? 0 : Batch.PrefixLengths[sequence], Context.Scratch(thread));
     }
 
     private int Tiles(int sequence) =>

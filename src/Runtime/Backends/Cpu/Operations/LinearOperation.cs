@@ -69,7 +69,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
 
     public override int Prepare()
     {
-        count = rows == Rows.Tokens ? Batch.TokenCount : Batch.LogitRowCount;
+        count = rows == Rows.Logits ? Batch.LogitRowCount : Batch.TokenCount;
         if (count == 0)
             return 0;
         if (count <= MatMulKernel.FewTokens && segments[0].Kernel.PacksItself)

@@ -1,6 +1,6 @@
 namespace Weft.Backends.Cpu.Operations;
 
-/// <summary>Addresses and sizes that operations are bound to when a program is built.</summary>
+/// <summary>Addresses and sizes that operations are bound to when a program is built; those of an encoder to one over the batch of sources.</summary>
 internal sealed unsafe class ProgramContext : IDisposable
 {
     private readonly int stride;
@@ -20,6 +20,9 @@ internal sealed unsafe class ProgramContext : IDisposable
         packed = new NativeBuffer((long)packedFloats * sizeof(float));
     }
 
+    private ProgramContext(Scheduling.StepBatch batch, ProgramContext other) =>
+        (Batch, Threads, stride, scratch, packed) = (batch, other.Threads, other.stride, other.scratch, other.packed);
+
     public Scheduling.StepBatch Batch { get; }
 
     public int Threads { get; }
@@ -29,6 +32,9 @@ internal sealed unsafe class ProgramContext : IDisposable
 
     /// <summary>Numbers of a sequence's state.</summary>
     public nint StateSize { get; init; }
+
+    /// <summary>The same memory over another batch, whose operations run before or after.</summary>
+    public ProgramContext Over(Scheduling.StepBatch batch) => new(batch, this);
 
     /// <summary>The state in a slot.</summary>
     public float* State(int slot) => States + (slot * StateSize);
@@ -66,7 +72,7 @@ internal abstract class RowOperation(ProgramContext context, Graph.Rows rows) : 
 
     public sealed override int Prepare()
     {
-        count = rows == Graph.Rows.Tokens ? Batch.TokenCount : Batch.LogitRowCount;
+        count = rows == Graph.Rows.Logits ? Batch.LogitRowCount : Batch.TokenCount;
         Begin();
         return (count + RowsPerItem - 1) / RowsPerItem;
     }

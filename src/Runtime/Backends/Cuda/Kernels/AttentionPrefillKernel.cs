@@ -112,8 +112,8 @@ internal static class AttentionPrefillKernel
         AttentionVariant.Causal | AttentionVariant.SoftCap | AttentionVariant.Window,
         AttentionVariant.Causal | AttentionVariant.Sinks,
         AttentionVariant.Causal | AttentionVariant.Sinks | AttentionVariant.Window,
-        AttentionVariant.Causal | AttentionVariant.Buckets,
-        AttentionVariant.Buckets | AttentionVariant.TwoSided,
+        AttentionVariant.Causal | AttentionVariant.Distances,
+        AttentionVariant.Distances,
     ];
 
     private static Tiling TilingOf(int headSize, int computeCapability)

@@ -28,10 +28,7 @@ internal enum AttentionVariant
     Sinks = 32,
 
     /// <summary>A learned bias by distance.</summary>
-    Buckets = 64,
-
-    /// <summary>With <see cref="Buckets"/>: both directions.</summary>
-    TwoSided = 128,
+    Distances = 64,
 }
 
 /// <summary>Twin of ScoreParams in kernels/common/attention_variant.cuh.</summary>
@@ -41,10 +38,9 @@ internal struct ScoreParams
     public nuint PrefixLengths;
     public nuint Slopes;
     public nuint Sinks;
-    public nuint BucketBias;
+    public nuint DistanceBias;
     public float Scale;
     public float SoftCap;
     public int Window;
-    public int Buckets;
     public int MaxDistance;
 }

@@ -32,23 +32,46 @@ internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters, i
     }
 }
 
-/// <summary><see cref="AttentionNode"/>: tokens that were drawn through the split kernel, those of prompts tile by tile.</summary>
+/// <summary>Tensors of scores on the device; 0 for those that a block does not have.</summary>
+internal readonly record struct ScoreTensors(nuint Slopes, nuint Sinks, nuint DistanceBias);
+
+/// <summary>
+/// <see cref="AttentionNode"/>: tokens that were drawn through the split kernel, those of prompts tile by tile. A source is attended to as if every query stood
+/// at its last position.
+/// </summary>
 internal sealed class AttentionOperation(
-    CudaProgramContext context, AttentionNode node, nuint slopes, nuint sinks, nuint keys, nuint values, DecodeWorkspace workspace, int tokensPerTile)
+    CudaProgramContext context, AttentionNode node, ScoreTensors tensors, nuint keys, nuint values, DecodeWorkspace workspace, int tokensPerTile)
     : CudaOperation(context)
 {
-    private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
-        context.Type, node.Attention.HeadSize, node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node.Attention));
-
     // Tokens that were drawn come after the prefix and see it anyway.
-    private readonly KernelInstance prefill = AttentionPrefillKernel.Instance(
-        context.Type, node.Attention.HeadSize, Variant(node.Attention) | (node.HasPrefixes ? AttentionVariant.Prefix : 0), context.Device.ComputeCapability);
+    private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
+        context.Type, node.Attention.HeadSize, node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node) & ~AttentionVariant.Prefix);
 
-    public override IEnumerable<KernelInstance> Kernels => [decode, prefill];
+    private readonly KernelInstance prefill = AttentionPrefillKernel.Instance(
+        context.Type, node.Attention.HeadSize, Variant(node), context.Device.ComputeCapability);
+
+    // Tokens of a source are never drawn.
+    public override IEnumerable<KernelInstance> Kernels => node.Mask == AttentionMask.Full ? [prefill] : [decode, prefill];
 
     private AttentionDescription Attention => node.Attention;
 
-    private ScoreParams Score => new() { PrefixLengths = Context.Batch.PrefixLengths, Slopes = slopes, Sinks = sinks, Scale = Attention.Scale, SoftCap = Attention.SoftCap ?? 0, Window = Attention.Window ?? 0 };
+    private ScoreParams Score => new()
+    {
+        PrefixLengths = Context.Batch.PrefixLengths,
+        Slopes = tensors.Slopes,
+        Sinks = tensors.Sinks,
+        DistanceBias = tensors.DistanceBias,
+        Scale = Attention.Scale,
+        SoftCap = Attention.SoftCap ?? 0,
+        Window = Attention.Window ?? 0,
+        MaxDistance = Attention.BiasDistance ?? 0,
+    };
+
+    private bool IsOfSource => node.Mask == AttentionMask.Source;
+
+    private nuint Positions => IsOfSource ? Context.Batch.SourcePositions : Context.Batch.Positions;
+
+    private nuint BlockTables => IsOfSource ? Context.Batch.SourceTables : Context.Batch.BlockTables;
 
     public override void Run(in StepShape shape)
     {
@@ -59,16 +82,26 @@ internal sealed class AttentionOperation(
     }
 
     /// <summary>What a kernel does to scores.</summary>
-    public static AttentionVariant Variant(AttentionDescription attention) => AttentionVariant.Causal
-        | (attention.Window is null ? 0 : AttentionVariant.Window)
+    public static AttentionVariant Variant(AttentionNode node) => Seen(node.Mask) | Variant(node.Attention);
+
+    private static AttentionVariant Seen(AttentionMask mask) => mask switch
+    {
+        AttentionMask.Full => AttentionVariant.Full,
+        AttentionMask.Prefix => AttentionVariant.Causal | AttentionVariant.Prefix,
+        _ => AttentionVariant.Causal,
+    };
+
+    private static AttentionVariant Variant(AttentionDescription attention) =>
+        (attention.Window is null ? 0 : AttentionVariant.Window)
         | (attention.AlibiSlopes is null ? 0 : AttentionVariant.Alibi)
+        | (attention.BiasDistance is null ? 0 : AttentionVariant.Distances)
         | (attention.SoftCap is null ? 0 : AttentionVariant.SoftCap)
         | (attention.Sinks ? AttentionVariant.Sinks : 0);
 
     private void Decode(in StepShape shape, int first, int places)
     {
         var offset = (nuint)first * sizeof(int);
-        var splits = AttentionDecodeKernel.Splits(shape.Positions, Attention.Window);
+        var splits = AttentionDecodeKernel.Splits(IsOfSource ? shape.SourcePositions : shape.Positions, Attention.Window);
         var launch = AttentionDecodeKernel.Shape(places, Attention.QueryHeads, Attention.KeyValueHeads, Attention.HeadSize, splits);
         Context.Launch(decode, launch, new AttentionDecodeParams
         {
@@ -80,14 +113,14 @@ internal sealed class AttentionOperation(
             Counters = workspace.Counters,
             Rows = Context.Batch.DecodeRows + offset,
             Tables = Context.Batch.DecodeTables + offset,
-            Positions = Context.Batch.Positions,
-            BlockTables = Context.Batch.BlockTables,
+            Positions = Positions,
+            BlockTables = BlockTables,
             Score = Score,
             QueryHeads = Attention.QueryHeads,
             KeyHeads = Attention.KeyValueHeads,
             QStride = ValueLayout.Stride(node.Queries),
             YStride = ValueLayout.Stride(node.Y),
-            MaxBlocks = shape.TableBlocks,
+            MaxBlocks = IsOfSource ? shape.SourceTableBlocks : shape.TableBlocks,
             Splits = splits,
         });
     }
@@ -103,14 +136,14 @@ internal sealed class AttentionOperation(
             Y = Context.Address(node.Y),
             Tiles = Context.Batch.Tiles,
             PromptEnds = Context.Batch.PromptEnds,
-            Positions = Context.Batch.Positions,
-            BlockTables = Context.Batch.BlockTables,
+            Positions = Positions,
+            BlockTables = BlockTables,
             Score = Score,
             QueryHeads = Attention.QueryHeads,
             KeyHeads = Attention.KeyValueHeads,
             QStride = ValueLayout.Stride(node.Queries),
             YStride = ValueLayout.Stride(node.Y),
-            MaxBlocks = shape.TableBlocks,
+            MaxBlocks = IsOfSource ? shape.SourceTableBlocks : shape.TableBlocks,
             TileTokens = tokensPerTile,
         });
     }

@@ -30,7 +30,7 @@ internal sealed class CudaProgramContext(
     public nuint Address(Value value) => address(value);
 
     /// <summary>Rows of a value in a step.</summary>
-    public static int Rows(in StepShape shape, Value value) => value.Rows == Graph.Rows.Tokens ? shape.Tokens : shape.LogitRows;
+    public static int Rows(in StepShape shape, Value value) => value.Rows == Graph.Rows.Logits ? shape.LogitRows : shape.Tokens;
 
     /// <summary>Kernels and products submitted so far, in graphs or not; replays of a graph do not add to it.</summary>
     public long Launches { get; private set; }

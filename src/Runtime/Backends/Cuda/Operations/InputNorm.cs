@@ -27,7 +27,7 @@ internal sealed class InputNorm(CudaProgramContext context, NormNode node, NormT
     public float Epsilon => node.Norm.Epsilon;
 
     /// <summary>[rows] which of its rows belong to tokens that were drawn.</summary>
-    public nuint Drawn => node.X.Rows == Rows.Tokens ? context.Batch.Drawn : context.Batch.LogitDrawn;
+    public nuint Drawn => node.X.Rows == Rows.Logits ? context.Batch.LogitDrawn : context.Batch.Drawn;
 
     /// <summary>Submits the norm.</summary>
     /// <param name="rows">N.</param>

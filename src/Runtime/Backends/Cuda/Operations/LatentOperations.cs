@@ -68,7 +68,7 @@ internal sealed class LatentAttentionOperation(CudaProgramContext context, Atten
     : CudaOperation(context)
 {
     private readonly KernelInstance kernel = AttentionLatentKernel.Instance(
-        context.Type, node.Attention.HeadSize - node.Attention.Latent!.Rank, node.Attention.Latent.Rank, AttentionOperation.Variant(node.Attention));
+        context.Type, node.Attention.HeadSize - node.Attention.Latent!.Rank, node.Attention.Latent.Rank, AttentionOperation.Variant(node));
 
     public override IEnumerable<KernelInstance> Kernels => [kernel];
 
