@@ -26,6 +26,8 @@ public sealed class Model : IDisposable
     // Snapshots of the states of recurrent blocks: four a sequence, as far as this goes.
     private const long SnapshotBytes = 1L << 30;
 
+    private static readonly string[] SourceProjections = ["cross_attention.key.weight", "cross_attention.value.weight"];
+
     private readonly WeftFile file;
 
     private Model(string path, ModelOptions options)
@@ -86,7 +88,7 @@ public sealed class Model : IDisposable
     /// <summary>Bytes of weights that one decode step reads (every matrix once; of the embedding one row).</summary>
     public long WeightBytesPerToken { get; }
 
-    /// <summary>Floating-point operations of the matrix products of one token (2 per weight).</summary>
+    /// <summary>Floating-point operations of the matrix products of one token of a prompt (2 per weight), of which an encoder reads the whole.</summary>
     public long MatrixOperationsPerToken { get; }
 
     /// <summary>Bytes set aside for the cache, activations and scratch; the system commits them as they are used.</summary>
@@ -218,12 +220,14 @@ public sealed class Model : IDisposable
         var operations = 0L;
         foreach (var tensor in Header.Tensors.Where(tensor => tensor.Shape.Count > 1))
         {
-            // The encoder and what the layers make of its results run once a source.
-            if ((tensor.Name == TensorSchema.Embedding && !description.Head.Tied) || tensor.Name.StartsWith(TensorSchema.Encoder, StringComparison.Ordinal)
-                || tensor.Name.EndsWith("cross_attention.key.weight", StringComparison.Ordinal) || tensor.Name.EndsWith("cross_attention.value.weight", StringComparison.Ordinal))
+            if (tensor.Name == TensorSchema.Embedding && !description.Head.Tied)
                 continue;
-            bytes += tensor.Length;
-            operations += 2 * tensor.Shape.Aggregate(1L, (product, size) => product * size);
+            // The encoder and what the layers make of its results run once a source.
+            var isOfSource = tensor.Name.StartsWith(TensorSchema.Encoder, StringComparison.Ordinal) || SourceProjections.Any(name => tensor.Name.EndsWith(name, StringComparison.Ordinal));
+            if (!isOfSource)
+                bytes += tensor.Length;
+            if (isOfSource == description.Encoder is not null)
+                operations += 2 * tensor.Shape.Aggregate(1L, (product, size) => product * size);
         }
 
         return (bytes, operations);

@@ -37,6 +37,8 @@ public sealed class FamilyTests
     [TestCase("deepseek-v2")]
     [TestCase("rwkv4")]
     [TestCase("mamba")]
+    [TestCase("bart")]
+    [TestCase("nllb")]
     public void A_golden_verifies_with_both_caches(string name)
     {
         var golden = Require.Golden(name);
@@ -56,11 +58,14 @@ public sealed class FamilyTests
         }
     }
 
-    /// <summary>Its scores are not scaled: a 16-bit cache would round keys too much, so that it gets another by itself.</summary>
-    [Test]
-    public void GPT_Neo_verifies_with_the_cache_that_it_is_given()
+    /// <summary>Their scores are not scaled: a 16-bit cache would round keys too much, so that they get another by themselves.</summary>
+    [TestCase("gpt-neo")]
+    [TestCase("t5")]
+    [TestCase("flan-t5")]
+    [TestCase("mt5")]
+    public void A_golden_with_unscaled_scores_verifies_with_the_cache_that_it_is_given(string name)
     {
-        var outcome = WeftProcess.Run("verify", Require.Golden("gpt-neo"), "--device", "cpu");
+        var outcome = WeftProcess.Run("verify", Require.Golden(name), "--device", "cpu");
         Assert.That(outcome.Out, Does.Contain("cache f32").And.Contain("greedy  24/24").And.Contain("PASS"));
     }
 

@@ -86,12 +86,27 @@ public sealed class EncoderTests
     }
 
     [Test]
+    public void A_target_prefix_takes_the_place_of_what_follows_the_start()
+    {
+        using var tiny = TinyModel.Create(EncoderModels.Describe("another number of layers and heads"));
+        using var model = Model.Load(tiny.Path);
+        using var engine = new Engine(model);
+        var (source, options) = (tiny.Tokens(20, 3), new GenerationOptions { MaxTokens = 6, IgnoreEos = true });
+        Assert.That(engine.Start(source, options with { TargetPrefix = [9] }).Wait(), Is.EqualTo(engine.Start(source, options).Wait()));
+        Assert.That(engine.Start(source, options with { TargetPrefix = [77, 31] }).Wait(), Is.Not.EqualTo(engine.Start(source, options).Wait()));
+        Assert.That(() => engine.Start(source, options with { TargetPrefix = [160] }), Throws.TypeOf<OptionException>().With.Message.Contains("target_prefix"));
+        using var plain = TinyModel.Create(TinyModel.Describe());
+        using var other = new Engine(Model.Load(plain.Path));
+        Assert.That(() => other.Start(source, options with { TargetPrefix = [1] }), Throws.TypeOf<OptionException>().With.Message.Contains("target_prefix"));
+    }
+
+    [Test]
     public void What_an_encoder_cannot_give_is_refused()
     {
         using var tiny = TinyModel.Create(EncoderModels.Describe("rotary"));
         using var model = Model.Load(tiny.Path, new() { CacheTokens = 64 });
         using var engine = new Engine(model);
-        Assert.That(() => engine.Start([4], new() { PromptLogProbabilities = true }), Throws.TypeOf<OptionException>().With.Message.Contains("encoder"));
+        Assert.That(() => engine.Start([4], new() { PromptLogProbabilities = true, TopLogProbabilities = 0 }), Throws.TypeOf<OptionException>().With.Message.Contains("encoder"));
         Assert.That(async () => await engine.EmbedAsync(new[] { 4 }), Throws.TypeOf<OptionException>().With.Message.Contains("encoder"));
         Assert.That(() => engine.Start(tiny.Tokens(65, 1), new()), Throws.TypeOf<OptionException>().With.Message.Contains("context of 64"));
         // The source fills the context, and the answer has one of its own.

@@ -70,7 +70,7 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
         do
         {
             using var sequence = model.CreateSequence();
-            RunPrefill(sequence, tokens.AsSpan(0, prefill), logits, session.Cancellation);
+            RunPrefill(model, sequence, tokens.AsSpan(0, prefill), logits, session.Cancellation);
             RunDecode(sequence, tokens.AsSpan(prefill), logits, session.Cancellation);
         }
         while (warmUp.Elapsed < WarmUp);
@@ -81,7 +81,7 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
             session.Cancellation.ThrowIfCancellationRequested();
             using var sequence = model.CreateSequence();
             prefills.Add(Between(probe.MeasureFusedMultiplyAdd, prefill, () =>
-                RunPrefill(sequence, tokens.AsSpan(0, prefill), logits, session.Cancellation)));
+                RunPrefill(model, sequence, tokens.AsSpan(0, prefill), logits, session.Cancellation)));
             decodes.Add(Between(probe.MeasureReadBandwidth, decode, () =>
                 RunDecode(sequence, tokens.AsSpan(prefill), logits, session.Cancellation)));
         }
@@ -100,9 +100,16 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
         return new Sample(tokens / time.TotalSeconds, Math.Max(before, probe()));
     }
 
-    private static TimeSpan RunPrefill(Sequence sequence, ReadOnlySpan<int> prompt, float[] logits, CancellationToken cancellation)
+    /// <summary>Reads a prompt; of an encoder-decoder that is encoding it and the first token.</summary>
+    private static TimeSpan RunPrefill(Model model, Sequence sequence, ReadOnlySpan<int> prompt, float[] logits, CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
+        if (model.Header.Model.Encoder is { } encoder)
+        {
+            sequence.Encode(prompt);
+            prompt = encoder.StartTokens.Take(1).ToArray();
+        }
+
         sequence.Forward(prompt, LogitRows.Last, logits, cancellation);
         return Stopwatch.GetElapsedTime(start);
     }

@@ -37,6 +37,8 @@ internal sealed class EvalVerb : ExecutionVerb, IVerb
         Check.AtLeast("--window", Window ?? 2, 2);
         var text = TextInput.ReadFile(Text);
         using var model = Load(session);
+        if (model.Header.Model.Encoder is not null)
+            throw new WeftException($"'{Model}' is an encoder-decoder: a text alone has no perplexity, since it predicts one text from another");
         var context = model.Header.Model.ContextLength;
         var window = Window ?? Math.Min(context, LongestDefaultWindow);
         if (window > context)

@@ -9,7 +9,7 @@ namespace Weft.Cli.Verbs;
 internal sealed class RunVerb : GenerationVerb, IVerb
 {
     /// <summary>The prompt.</summary>
-    [Value(1, MetaName = "PROMPT", HelpText = "The text to continue; - reads standard input (one final line break is dropped).")]
+    [Value(1, MetaName = "PROMPT", HelpText = "The text to continue, or what an encoder-decoder reads; - reads standard input (one final line break is dropped).")]
     public string? Prompt { get; set; }
 
     /// <summary>File that holds the prompt.</summary>
@@ -19,6 +19,10 @@ internal sealed class RunVerb : GenerationVerb, IVerb
     /// <summary>Most tokens to generate.</summary>
     [Option('n', "max-tokens", MetaValue = "N", Default = 256, HelpText = "Most tokens to generate (256).")]
     public int MaxTokens { get; set; } = 256;
+
+    /// <summary>Start of the text.</summary>
+    [Option("target-prefix", MetaValue = "TEXT", HelpText = "What the text of an encoder-decoder begins with, such as the token of the language to translate into.")]
+    public string? TargetPrefix { get; set; }
 
     /// <summary>No special tokens.</summary>
     [Option("raw", HelpText = "Adds no special tokens (such as BOS) to the prompt.")]
@@ -38,6 +42,7 @@ internal sealed class RunVerb : GenerationVerb, IVerb
             MaxTokens = MaxTokens,
             Sampling = Sampling(model.Header.Generation),
             StopStrings = [.. Stop],
+            TargetPrefix = TargetPrefix is { } begin ? tokenizer.Encode(begin, addSpecialTokens: false) : [],
         };
         var prompt = tokenizer.Encode(text, addSpecialTokens: !Raw);
         using var engine = new Engine(model);

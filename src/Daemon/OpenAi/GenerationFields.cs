@@ -62,6 +62,7 @@ internal sealed record GenerationFields(GenerationOptions Options, int Choices, 
             StopTokens = fields.Integers("stop_token_ids"),
             IgnoreEos = fields.Flag("ignore_eos") ?? false,
             TopLogProbabilities = topLogProbabilities,
+            TargetPrefix = fields.Text("target_prefix") is { } begin ? model.RequireTokenizer().Encode(begin, addSpecialTokens: false) : [],
             Priority = priority,
             Timeout = RequestTimeout.Read(context),
             Sampling = new SamplingOptions

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Weft.Backends;
 using Weft.Interop;
 using Weft.KvCache;
+using Weft.Models;
 using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Serving;
@@ -101,8 +102,10 @@ public sealed class Engine : IDisposable
             throw new OptionException("prompt", $"the prompt has the token id {prompt[wrong]}, but the ids of the model's vocabulary end at {model.VocabularySize - 1}");
         if (generation.Pooling is not null && prompt.Length > model.ContextLength)
             throw new OptionException("input", $"the text has {prompt.Length} tokens, which do not fit the context of {model.ContextLength}");
-        if (model.Encoder is not null)
-            RequireSource(prompt, generation);
+        if (model.Encoder is { } reader)
+            RequireSource(reader, prompt, generation);
+        else if (generation.TargetPrefix.Count > 0)
+            throw new OptionException("target_prefix", "only a model with an encoder begins its text apart from the prompt");
         else if (generation.Pooling is null && prompt.Length >= model.ContextLength)
             throw new OptionException("prompt", $"the prompt has {prompt.Length} tokens; with one more to generate it does not fit the context of {model.ContextLength}");
         if (Interlocked.Increment(ref waiting) > options.MaxWaiting)
@@ -114,7 +117,7 @@ public sealed class Engine : IDisposable
         var handle = new Generation(Interlocked.Increment(ref ids), prompt.Length, generation, Cancel, cancellationToken);
         try
         {
-            var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - (model.Encoder?.StartTokens.Count ?? prompt.Length)));
+            var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - (model.Encoder is { } encoder ? GenerationRequest.Start(encoder, generation).Length : prompt.Length)));
             var request = new GenerationRequest(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength, model.States), Stopwatch.GetTimestamp());
             if (request.Prefix.Length > scheduler.LongestPrefix(request.WantsPromptLogits))
                 throw new OptionException("prompt", $"{request.Prefix.Length} tokens of the prompt see each other and are computed in one step, which takes {scheduler.LongestPrefix(request.WantsPromptLogits)}");
@@ -179,7 +182,7 @@ public sealed class Engine : IDisposable
         metrics.Dispose();
     }
 
-    private void RequireSource(ReadOnlySpan<int> source, GenerationOptions generation)
+    private void RequireSource(EncoderDescription encoder, ReadOnlySpan<int> source, GenerationOptions generation)
     {
         if (generation.Pooling is not null)
             throw new OptionException("input", "the model has an encoder beside its decoder, of which no embeddings are made");
@@ -187,6 +190,8 @@ public sealed class Engine : IDisposable
             throw new OptionException("prompt", "the prompt is read by an encoder, which gives its tokens no probabilities");
         if (source.Length > model.ContextLength)
             throw new OptionException("prompt", $"the prompt has {source.Length} tokens, which do not fit the context of {model.ContextLength}");
+        if (GenerationRequest.Start(encoder, generation).Length >= model.ContextLength)
+            throw new OptionException("target_prefix", $"the text begins with {generation.TargetPrefix.Count} tokens, which leave no room in the context of {model.ContextLength}");
     }
 
     private void ThrowIfClosed()

@@ -36,6 +36,12 @@ public sealed record GenerationOptions
     /// <summary>Log-probabilities of the prompt's tokens as well, with as many alternatives.</summary>
     public bool PromptLogProbabilities { get; init; }
 
+    /// <summary>
+    /// Of a model with an encoder: what its text begins with after the model's start token, in place of what else the model begins with; the token of the language
+    /// to translate into, for instance. It is no part of what is generated.
+    /// </summary>
+    public IReadOnlyList<int> TargetPrefix { get; init; } = [];
+
     /// <summary>Who is served first: a request of priority p stands in line as if it had arrived 10·p seconds later. 0 is usual.</summary>
     public int Priority { get; init; }
 
@@ -61,6 +67,8 @@ public sealed record GenerationOptions
         OptionException.ThrowUnless(StopStrings.All(stop => stop.Length is > 0 and <= LongestStop), "stop", "a string", $"of 1 to {LongestStop} characters");
         foreach (var token in StopTokens)
             OptionException.ThrowUnless((uint)token < (uint)vocabularySize, "stop_token_ids", token, $"the id of one of the model's {vocabularySize} tokens");
+        foreach (var token in TargetPrefix)
+            OptionException.ThrowUnless((uint)token < (uint)vocabularySize, "target_prefix", token, $"of the ids of the model's {vocabularySize} tokens");
         foreach (var token in Sampling.LogitBias.Keys)
             OptionException.ThrowUnless((uint)token < (uint)vocabularySize, "logit_bias", token, $"about the ids of the model's {vocabularySize} tokens");
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Weft.KvCache;
+using Weft.Models;
 using Weft.Sampling;
 using Weft.Scheduling;
 using Weft.Tokenizers;
@@ -16,7 +17,7 @@ internal sealed class GenerationRequest : Request
     private readonly int vocabularySize;
 
     public GenerationRequest(Generation generation, ReadOnlySpan<int> prompt, int maxTokens, EngineModel model, BlockTable table, long arrival)
-        : base(model.Encoder is { } encoder ? encoder.StartTokens.ToArray() : prompt, maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
+        : base(model.Encoder is { } encoder ? Start(encoder, generation.Options) : prompt, maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
     {
         Generation = generation;
         Arrival = arrival;
@@ -31,6 +32,10 @@ internal sealed class GenerationRequest : Request
         detokenizer = model.Tokenizer is null ? null : new(model.Tokenizer);
         stops = new(options.StopStrings);
     }
+
+    /// <summary>What the text of a model with an encoder begins with.</summary>
+    public static int[] Start(EncoderDescription encoder, GenerationOptions options) =>
+        options.TargetPrefix.Count == 0 ? [.. encoder.StartTokens] : [encoder.StartTokens[0], .. options.TargetPrefix];
 
     /// <summary>What its caller reads.</summary>
     public Generation Generation { get; }

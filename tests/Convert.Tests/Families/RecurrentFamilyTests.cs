@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text.Json.Nodes;
 using Weft.Convert.Tests.Support;
 using Weft.Models;
 using Weft.Reference;
@@ -143,7 +141,7 @@ public sealed class RecurrentFamilyTests
     public void A_config_that_cannot_be_is_refused(string architecture, string members, string sentence)
     {
         using var scratch = new ScratchFolder();
-        Write(scratch["model"], Config(architecture, 64, members), []);
+        RandomTensors.Write(scratch["model"], Config(architecture, 64, members), []);
         Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain(sentence));
     }
 
@@ -186,7 +184,7 @@ public sealed class RecurrentFamilyTests
     private static void Agrees(string config, List<(string Name, int[] Shape)> tensors, Func<Dictionary<string, double[]>, double[]> reference)
     {
         using var scratch = new ScratchFolder();
-        var numbers = Write(scratch["model"], config, tensors);
+        var numbers = RandomTensors.Write(scratch["model"], config, tensors);
         Conversion.Convert(scratch["model"]).Dispose();
         using var model = Model.Load(scratch["model"] + ".weft", new() { CacheType = DataType.Float32, Device = new(DeviceKind.Cpu, 0), CacheTokens = 64 });
         using var sequence = model.CreateSequence();
@@ -196,26 +194,4 @@ public sealed class RecurrentFamilyTests
         TestContext.Out.WriteLine($"relative RMS {error:E2}");
         Assert.That(error, Is.LessThan(1e-5));
     }
-
-    /// <summary>Writes a checkpoint with random numbers, which it gives back as they are stored.</summary>
-    private static Dictionary<string, double[]> Write(string folder, string config, List<(string Name, int[] Shape)> tensors)
-    {
-        Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "config.json"), config);
-        var (random, numbers) = (new Random(7), new Dictionary<string, double[]>());
-        using var file = File.Create(Path.Combine(folder, "model.safetensors"));
-        SafetensorsWriter.WriteHeader(file, tensors.Select(tensor => new SafetensorsWriter.Row(tensor.Name, "F32", tensor.Shape, 4L * Count(tensor.Shape))));
-        foreach (var (name, shape) in tensors)
-        {
-            // Matrices keep the size of what they multiply; norms and everything else are near one half.
-            var isMatrix = name.EndsWith(".weight", StringComparison.Ordinal) && shape.Length > 1;
-            var values = Enumerable.Range(0, Count(shape)).Select(_ => (float)(isMatrix ? TinyModel.Normal(random) / Math.Sqrt(shape[^1]) : 0.5 + (0.3 * TinyModel.Normal(random)))).ToArray();
-            numbers[name] = Array.ConvertAll(values, value => (double)value);
-            file.Write(MemoryMarshal.AsBytes(values.AsSpan()));
-        }
-
-        return numbers;
-    }
-
-    private static int Count(int[] shape) => shape.Aggregate(1, (product, size) => product * size);
 }

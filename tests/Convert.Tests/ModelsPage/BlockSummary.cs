@@ -14,6 +14,8 @@ internal sealed partial class BlockSummary
     // In the order in which the page has them; members without words are sizes, or follow from another one.
     private static readonly (string Member, string Words)[] Words =
     [
+        ("Encoder", "encoder"), ("Encoder.StartTokens", ""), ("Layers.CrossAttention", ""), ("Layers.CrossAttentionNorm", ""), ("Layers.CrossAttentionSumNorm", ""),
+        ("CrossAttention.InputBias", ""), ("CrossAttention.OutputBias", ""),
         ("Embedding", ""), ("Embedding.Scale", "scaled embedding"), ("Embedding.Width", "projected embedding"), ("Embedding.Positions", "position table"),
         ("Embedding.Norm", "norm after the embedding"),
         ("Kind=Rms", "RMSNorm"), ("Kind=Layer", "LayerNorm"), ("Norm.Bias", ""), ("Norm.Weightless", "norms without weights"),
@@ -27,7 +29,7 @@ internal sealed partial class BlockSummary
         ("Kind=Linear", "linear scaling"), ("Kind=Llama3", "llama3 scaling"), ("Kind=Yarn", "YaRN"), ("Kind=LongRope", "LongRoPE"),
         ("Kind=Dynamic", "dynamic scaling"), ("Kind=DynamicSteps", "dynamic NTK scaling"), ("Attention.LogScaleFrom", "log-n scaling"),
         ("Attention.Latent", "latent attention"), ("Latent.Norm", ""), ("Latent.QueryRank", ""),
-        ("Attention.AlibiSlopes", "ALiBi"), ("Attention.SoftCap", "capped scores"), ("Attention.Sinks", "sinks"),
+        ("Attention.AlibiSlopes", "ALiBi"), ("Attention.BiasDistance", "bias by distance"), ("Attention.SoftCap", "capped scores"), ("Attention.Sinks", "sinks"),
         ("Layers.FeedForward", ""), ("FeedForward.Plain", ""), ("Gate=True", "gated feed-forward"), ("Gate=False", "plain feed-forward"),
         ("Activation=Silu", "SiLU"), ("Activation=Gelu", "GELU"), ("Activation=GeluTanh", "GELU (tanh)"), ("Activation=Relu", "ReLU"),
         ("Activation=ReluSquared", "squared ReLU"), ("Activation=QuickGelu", "quick GELU"), ("FeedForward.Bias", ""),

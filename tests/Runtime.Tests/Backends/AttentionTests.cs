@@ -200,7 +200,7 @@ public sealed unsafe class AttentionTests
             [
                 new RotaryCacheWriteOperation<TSimd, TVector, TCache>(
                     context, attention, rotary, (float*)joint.Address, Width, cache.Keys(0), cache.Values(0)),
-                new AttentionOperation<TSimd, TVector, TCache>(context, arguments),
+                new AttentionOperation<TSimd, TVector, TCache>(context, Weft.Graph.AttentionMask.Causal, arguments),
             ];
         }
     }

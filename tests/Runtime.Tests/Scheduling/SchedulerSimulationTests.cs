@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weft.KvCache;
 using Weft.Scheduling;
@@ -368,7 +369,7 @@ public sealed class SchedulerSimulationTests
         private static ulong First(Request request) =>
             (request.Source?.Tokens ?? request.Tokens.Take(request.Prefix.Length)).Aggregate(0UL, (hash, token) => (hash ^ (ulong)(token + 7)) * 0x9E3779B97F4A7C15);
 
-        private static ulong OfSource(RequestSource source, int position) => (ulong)source.Tokens.Aggregate(position, HashCode.Combine);
+        private static ulong OfSource(RequestSource source, int position) => ((ulong)RuntimeHelpers.GetHashCode(source) << 20) + (ulong)position;
 
         private ulong Hash(Request request, int position, ulong before, int token)
         {
