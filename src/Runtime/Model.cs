@@ -82,6 +82,9 @@ public sealed class Model : IDisposable
     /// <summary>Element type of activations: f32 on the CPU, 16 bits wide on a GPU.</summary>
     public DataType ActivationType => Program.ActivationType;
 
+    /// <summary>Attention scores are not scaled down by the root of the head size, so that the rounding of queries and keys counts that many times as much.</summary>
+    public bool HasUnscaledScores => Header.Model.HasUnscaledScores;
+
     /// <summary>Bytes of all weights.</summary>
     public long WeightBytes { get; }
 

@@ -20,6 +20,13 @@ public sealed class SimulatorTests
     [TestCase("gpt-oss-mxfp4", "bf16")]
     public void A_mixture_of_experts_verifies(string golden, string activations) => Verify(golden, activations, "1");
 
+    [TestCase("t5", "f16")]
+    [TestCase("flan-t5", "f16")]
+    [TestCase("mt5", "f16")]
+    [TestCase("bart", "bf16")]
+    [TestCase("nllb", "bf16")]
+    public void A_golden_with_an_encoder_verifies(string golden, string activations) => Verify(golden, activations, "1");
+
     [Test]
     public void Any_order_of_warps_gives_the_golden([Values("2", "3")] string seed) => Verify("llama3", "f16", seed);
 

@@ -97,7 +97,7 @@ public sealed class EncoderTests
         Assert.That(() => engine.Start(source, options with { TargetPrefix = [160] }), Throws.TypeOf<OptionException>().With.Message.Contains("target_prefix"));
         using var plain = TinyModel.Create(TinyModel.Describe());
         using var other = new Engine(Model.Load(plain.Path));
-        Assert.That(() => other.Start(source, options with { TargetPrefix = [1] }), Throws.TypeOf<OptionException>().With.Message.Contains("target_prefix"));
+        Assert.That(() => other.Start(source, options with { TargetPrefix = [1] }), Throws.TypeOf<OptionException>().With.Message.Contains("encoder"));
     }
 
     [Test]
