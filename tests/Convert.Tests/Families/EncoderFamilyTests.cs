@@ -152,7 +152,7 @@ public sealed class EncoderFamilyTests
         ["encoder_ffn_dim"] = model.Inner,
         ["decoder_ffn_dim"] = model.Inner,
         ["max_position_embeddings"] = 128,
-        ["activation_function"] = model.Activation == Activation.Relu ? "relu" : "gelu",
+        ["activation_function"] = model.Activation switch { Activation.Relu => "relu", Activation.Silu => "swish", _ => "gelu" },
         ["scale_embedding"] = model.Scaled,
         ["num_experts"] = model.Experts,
         ["encoder_sparse_step"] = model.SparseStep,
