@@ -16,6 +16,7 @@ public sealed class EncoderFamilyTests
         new() { Architecture = "MBartForConditionalGeneration", LearnedPositions = true, FirstPosition = 2, NormsFirst = true, NormsEmbedding = true, HeadBias = true, Scaled = true },
         new() { Architecture = "M2M100ForConditionalGeneration", FirstPosition = 2, NormsFirst = true, Scaled = true, Activation = Activation.Relu },
         new() { Architecture = "NllbMoeForConditionalGeneration", FirstPosition = 2, NormsFirst = true, Scaled = true, Activation = Activation.Relu, Experts = 5, Dropout = 0.2 },
+        new() { Architecture = "PegasusForConditionalGeneration", ReachesLast = false, NormsFirst = true, HeadBias = true, Scaled = true, Activation = Activation.Relu },
     ];
 
     [TestCaseSource(nameof(Models))]
