@@ -18,6 +18,7 @@ public sealed class EncoderFamilyTests
         new() { Architecture = "NllbMoeForConditionalGeneration", FirstPosition = 2, NormsFirst = true, Scaled = true, Activation = Activation.Relu, Experts = 5, Dropout = 0.2 },
         new() { Architecture = "PegasusForConditionalGeneration", ReachesLast = false, NormsFirst = true, HeadBias = true, Scaled = true, Activation = Activation.Relu },
         new() { Architecture = "MarianMTModel", ReachesLast = false, HeadBias = true, Scaled = true, Activation = Activation.Silu },
+        new() { Architecture = "BlenderbotForConditionalGeneration", LearnedPositions = true, NormsFirst = true, HeadBias = true, Scaled = true },
     ];
 
     [TestCaseSource(nameof(Models))]
