@@ -9,7 +9,7 @@ internal sealed class Marian : BartLayout
     public override IReadOnlyList<string> Architectures => ["MarianMTModel"];
 
     /// <inheritdoc/>
-    public override FamilyCard Card => new("Marian (arXiv 1804.00344), OPUS-MT (arXiv 2212.01936)", "SentencePiece Unigram with vocab.json");
+    public override FamilyCard Card => new("Marian (arXiv 1804.00344), OPUS-MT (arXiv 2212.01936)", "SentencePiece Unigram, one each for source and target (not read: give token ids)");
 
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config) => config.Bool("share_encoder_decoder_embeddings", true)
