@@ -24,10 +24,12 @@ public sealed class Tokenizer
         model = TokenModel.Create(description.Model);
         normalizer = new Normalizer(description.Normalizers, [.. description.Model.WholeTokens.Select(id => description.Model.Tokens[id]!)]);
         preTokenizers = [.. description.PreTokenizers.Select(PreTokenizer.Create)];
-        rawTokens = new AddedTokenFinder(description.AddedTokens.Where(token => !token.Normalized));
-        normalizedTokens = new AddedTokenFinder(description.AddedTokens.Where(token => token.Normalized)
-            .Select(token => token with { Content = normalizer.Apply(token.Content) }));
-        Decoder = new Decoder(description);
+        var limit = new WorkLimit(description.AddedTokens.Sum(token => (long)token.Content.Length));
+        // Such a token is its normalized text from here on; it decodes to it, too.
+        List<AddedToken> added = [.. description.AddedTokens.Select(token => token.Normalized ? token with { Content = normalizer.Apply(token.Content, limit) } : token)];
+        rawTokens = new AddedTokenFinder(added.Where(token => !token.Normalized));
+        normalizedTokens = new AddedTokenFinder(added.Where(token => token.Normalized));
+        Decoder = new Decoder(description with { AddedTokens = added });
     }
 
     /// <summary>One more than the highest id.</summary>
@@ -56,12 +58,13 @@ public sealed class Tokenizer
             ids.AddRange(description.Prefix);
         text = Normalizer.RepairSurrogates(text);
         var words = new List<Range>[preTokenizers.Length];
+        var limit = new WorkLimit(text.Length);
         foreach (var piece in rawTokens.Split(text))
         {
             if (piece.Token is { } id)
                 ids.Add(id);
             else
-                EncodeText(text[piece.Range], piece.Range.Start.Value == 0, words, ids);
+                EncodeText(text[piece.Range], piece.Range.Start.Value == 0, words, ids, limit);
         }
 
         if (addSpecialTokens)
@@ -81,20 +84,20 @@ public sealed class Tokenizer
     /// <summary>Whether an id is left out when special tokens are skipped.</summary>
     public bool IsSpecial(int id) => Decoder.IsSpecial(id);
 
-    private void EncodeText(string text, bool first, List<Range>[] words, List<int> ids)
+    private void EncodeText(string text, bool first, List<Range>[] words, List<int> ids, WorkLimit limit)
     {
-        text = normalizer.Apply(text);
+        text = normalizer.Apply(text, limit);
         foreach (var piece in normalizedTokens.Split(text))
         {
             if (piece.Token is { } id)
                 ids.Add(id);
             else
-                EncodeWords(text.AsSpan()[piece.Range], first && piece.Range.Start.Value == 0, 0, words, ids);
+                EncodeWords(text.AsSpan()[piece.Range], first && piece.Range.Start.Value == 0, 0, words, ids, limit);
         }
     }
 
     /// <summary>Runs a stretch through the pre-tokenizers from <paramref name="step"/> on; each step keeps its words in a list of its own.</summary>
-    private void EncodeWords(ReadOnlySpan<char> text, bool first, int step, List<Range>[] words, List<int> ids)
+    private void EncodeWords(ReadOnlySpan<char> text, bool first, int step, List<Range>[] words, List<int> ids, WorkLimit limit)
     {
         if (step == preTokenizers.Length)
         {
@@ -102,12 +105,13 @@ public sealed class Tokenizer
             return;
         }
 
+        limit.Spend(text.Length);
         if (preTokenizers[step].Change(text, first) is { } changed)
             text = changed;
         var list = words[step] ??= [];
         list.Clear();
-        preTokenizers[step].Cut(text, list);
+        preTokenizers[step].Cut(text, list, limit);
         foreach (var word in list)
-            EncodeWords(text[word], first && word.Start.Value == 0, step + 1, words, ids);
+            EncodeWords(text[word], first && word.Start.Value == 0, step + 1, words, ids, limit);
     }
 }

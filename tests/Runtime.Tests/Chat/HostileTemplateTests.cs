@@ -1,18 +1,17 @@
-using System.Diagnostics;
 using System.Text;
 using Weft.Chat;
 using Weft.Chat.Jinja;
+using Weft.Reference;
 
 namespace Weft.Runtime.Tests.Chat;
 
 /// <summary>
-/// Templates that a downloaded model could carry to use up time, memory or stack: each ends soon, and with a sentence. Most end within
-/// a few tenths of a second; the bound here leaves room for a busy machine.
+/// Templates that a downloaded model could carry to use up time, memory or stack: each ends within a second, and with a sentence.
 /// </summary>
 [TestFixture]
 public sealed class HostileTemplateTests
 {
-    private const int Milliseconds = 4000;
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     [TestCase("{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}")]
     [TestCase("{% for i in range(100000) %}{% set x = range(99999)|list %}{% endfor %}")]
@@ -28,7 +27,7 @@ public sealed class HostileTemplateTests
     [TestCase("{% set d = dict(range(90000)|batch(2)) %}{% for i in range(100000) %}{% set x = d.items()|list %}{% endfor %}")]
     [TestCase("{{ []|slice(10**9)|list }}")]
     [TestCase("{{ ([[1]] * 90000)|sum(start=[])|length }}")]
-    public void Endless_work_runs_out_of_steps(string template) => AssertFails(template, "it takes more than 1000000 steps");
+    public void Endless_work_runs_out_of_steps(string template) => AssertFails(template, "it takes more than 300000 steps");
 
     [TestCase("{{ 'a' * 10**9 }}")]
     [TestCase("{{ 'ab' * 10**30 }}")]
@@ -196,13 +195,12 @@ public sealed class HostileTemplateTests
     [TestCase("{% if 0 %}", "{% elif 0 %}", "{% endif %}", 80000, TestName = "Many branches")]
     [TestCase("{{ 1", " ~ 1", " }}", 200000, TestName = "Many parts of a text")]
     [TestCase("{{ 1", " <= 1", " }}", 150000, TestName = "Many comparisons")]
-    [TestCase("{{ [", "1, ", "] }}", 200000, TestName = "Many items")]
+    [TestCase("{{ [", "1, ", "] }}", 100000, TestName = "Many items")]
     [TestCase("", "{% set a = 1 %}", "", 60000, TestName = "Many statements")]
     public void What_is_long_but_does_not_nest_is_read(string begin, string part, string end, int times)
     {
-        var clock = Stopwatch.StartNew();
-        Assert.That(() => Rendering.Render(begin + Repeat(part, times) + end), Throws.Nothing);
-        Assert.That(clock.ElapsedMilliseconds, Is.LessThan(Milliseconds));
+        var template = begin + Repeat(part, times) + end;
+        Assert.That(Clock.Shortest(Second, () => Rendering.Render(template)), Is.LessThan(Second));
     }
 
     [Test]
@@ -260,7 +258,7 @@ public sealed class HostileTemplateTests
     public void The_limits_are_those_that_the_template_was_read_with()
     {
         var limits = new RenderLimits { Steps = 100, Depth = 3, TextLength = 50, RangeLength = 10 };
-        AssertFails(ChatTemplate.Parse("{% for i in range(10) %}{% for j in range(10) %}{% endfor %}{% endfor %}", limits), "it takes more than 100 steps");
+        AssertFails(ChatTemplate.Parse(Repeat("{% for i in range(10) %}", 4) + Repeat("{% endfor %}", 4), limits), "it takes more than 100 steps");
         AssertFails(ChatTemplate.Parse("{% macro m(n) %}{{ m(n) }}{% endmacro %}{{ m(1) }}", limits), "macros call each other deeper than 3 levels");
         AssertFails(ChatTemplate.Parse("{{ 'a' * 51 }}", limits), "a text grows beyond 50 characters");
         AssertFails(ChatTemplate.Parse("{{ range(11) }}", limits), "Range too big. The sandbox blocks ranges larger than MAX_RANGE (10).");
@@ -276,17 +274,12 @@ public sealed class HostileTemplateTests
 
     private static void AssertFails(ChatTemplate template, string? reason)
     {
-        var clock = Stopwatch.StartNew();
-        var exception = Assert.Throws<ChatTemplateException>(() => Rendering.Render(template));
-        Assert.That(clock.ElapsedMilliseconds, Is.LessThan(Milliseconds));
+        ChatTemplateException? exception = null;
+        Assert.That(Clock.Shortest(Second, () => exception = Assert.Throws<ChatTemplateException>(() => Rendering.Render(template))), Is.LessThan(Second));
         if (reason is not null)
             Assert.That(exception!.Reason, Is.EqualTo(reason));
     }
 
-    private static void AssertUnreadable(string template)
-    {
-        var clock = Stopwatch.StartNew();
-        Assert.That(() => ChatTemplate.Parse(template), Throws.TypeOf<WeftException>());
-        Assert.That(clock.ElapsedMilliseconds, Is.LessThan(Milliseconds));
-    }
+    private static void AssertUnreadable(string template) =>
+        Assert.That(Clock.Shortest(Second, () => Assert.That(() => ChatTemplate.Parse(template), Throws.TypeOf<WeftException>())), Is.LessThan(Second));
 }

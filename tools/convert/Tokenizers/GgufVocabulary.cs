@@ -39,6 +39,7 @@ internal static class GgufVocabulary
 
     private enum GgufTokenType
     {
+        Normal = 1,
         Unknown = 2,
         Control = 3,
         UserDefined = 4,
@@ -61,8 +62,8 @@ internal static class GgufVocabulary
             "gpt2" => Bpe(file, tokens),
             "llama" or "t5" => Pieces(file, tokens, Of, kind == "t5"),
             "bert" => WordPieces(file, tokens),
-            "rwkv" => throw new WeftException("the vocabulary of RWKV in a GGUF file is not supported; convert the checkpoint with its rwkv_vocab_v20230424.txt"),
-            _ => throw TokenizerJson.Unsupported("vocabulary", kind, "gpt2, llama, t5, bert"),
+            "rwkv" => RwkvVocabulary.Describe([.. tokens.Select((token, id) => types[id] == (int)GgufTokenType.Normal ? RwkvVocabulary.Escaped(token) : null)]),
+            _ => throw TokenizerJson.Unsupported("vocabulary", kind, "gpt2, llama, t5, bert, rwkv"),
         };
         AddedToken Added(int id, bool special) => new() { Id = id, Content = tokens[id], Special = special };
         return tokenizer with

@@ -10,7 +10,7 @@ namespace Weft.Convert.Tokenizers;
 /// </summary>
 internal static class RwkvVocabulary
 {
-    private const int HighestId = 1 << 24;
+    private const int HighestId = 1 << 22;
 
     public static TokenizerDescription Read(string path)
     {
@@ -32,12 +32,19 @@ internal static class RwkvVocabulary
         var all = new string?[tokens.Keys.Max() + 1];
         foreach (var (id, token) in tokens)
             all[id] = token;
-        return new TokenizerDescription
-        {
-            Model = new() { Kind = TokenModelKind.LongestMatch, Tokens = all, ByteLevel = true },
-            Decoders = [new() { Kind = DecoderKind.ByteAlphabet }],
-        };
+        return Describe(all);
     }
+
+    /// <summary>The tokenizer of tokens by id, spelt in the byte alphabet.</summary>
+    public static TokenizerDescription Describe(string?[] tokens) => new()
+    {
+        Model = new() { Kind = TokenModelKind.LongestMatch, Tokens = tokens, ByteLevel = true },
+        Decoders = [new() { Kind = DecoderKind.ByteAlphabet }],
+    };
+
+    /// <summary>A token as GGUF files write it: the inside of Python's literal of its bytes; spelt in the byte alphabet.</summary>
+    public static string Escaped(string token) =>
+        Literal($"b'{token}'") is { } bytes ? ByteAlphabet.Spell(bytes) : throw new WeftException($"the token '{token}' is not what Python writes of bytes");
 
     /// <summary>The bytes of a literal of Python's; null when it is none.</summary>
     private static byte[]? Literal(string text)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
@@ -11,16 +12,23 @@ internal static class SentencePieceClasses
     // ChatGLM-6B's longest run of spaces with a token of its own.
     private const int LongestBlank = 80;
 
+    private static readonly string[] FairseqTokens = ["<s>", "<pad>", "</s>", "<unk>"];
+
     private static readonly string[] ChatGlmNames = ["bos_token", "eos_token", "end_token", "gmask_token", "mask_token", "pad_token", "unk_token"];
 
-    public static TokenizerDescription Complete(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config, string file) => config.Class switch
+    public static TokenizerDescription Complete(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config, string path) => config.Class switch
     {
-        "T5Tokenizer" => T5(tokenizer, model, config),
-        "ChatGLMTokenizer" when file == "ice_text.model" => ChatGlm1(tokenizer, model, config),
+        "T5Tokenizer" or "MT5Tokenizer" => T5(tokenizer, model, config),
+        "ChatGLMTokenizer" when Path.GetFileName(path) == "ice_text.model" => ChatGlm1(tokenizer, model, config),
         "ChatGLMTokenizer" => ChatGlm2(tokenizer, model, config),
-        "XGLMTokenizer" => Shifted(tokenizer, model, config, prefix: [2], suffix: []),
-        "XLMRobertaTokenizer" => Shifted(tokenizer, model, config, prefix: [0], suffix: [2]),
-        _ when file == "ice_text.model" => ChatGlm1(tokenizer, model, config),
+        "XGLMTokenizer" => Shifted(tokenizer, config, [.. Enumerable.Range(0, 7).Select(i => $"<madeupword{i}>")]) with { Prefix = [2] },
+        "XLMRobertaTokenizer" => Shifted(tokenizer, config, [Mask(config)]) with { Prefix = [0], Suffix = [2] },
+        _ when TranslationLanguages.Find(config) is { } languages => languages.Surround(
+            config.Class == "M2M100Tokenizer"
+                ? Listed(tokenizer, config, languages, Path.Combine(Path.GetDirectoryName(path)!, "vocab.json"))
+                : Shifted(tokenizer, config, [.. languages.Languages, Mask(config)]),
+            config),
+        _ when Path.GetFileName(path) == "ice_text.model" => ChatGlm1(tokenizer, model, config),
         _ => Llama(tokenizer, model, config),
     };
 
@@ -39,9 +47,9 @@ internal static class SentencePieceClasses
     /// <summary>The end of a text is marked; sentinels follow the model's pieces, the first of them last.</summary>
     private static TokenizerDescription T5(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config)
     {
-        var sentinels = config.Int("extra_ids", 100);
+        var sentinels = Math.Clamp(config.Int("extra_ids", 100), 0, 1 << 16);
         var last = model.Pieces.Count + sentinels - 1;
-        AddedToken[] extra = [.. Enumerable.Range(0, Math.Clamp(sentinels, 0, 1 << 16)).Select(i => new AddedToken
+        AddedToken[] extra = [.. Enumerable.Range(0, sentinels).Select(i => new AddedToken
         {
             Id = last - i,
             Content = $"<extra_id_{i}>",
@@ -49,31 +57,77 @@ internal static class SentencePieceClasses
             StripLeft = true,
             StripRight = true,
         })];
+        return tokenizer with { AddedTokens = Joined(config.AddedTokens, extra), Suffix = Ids(model, config.Token("eos_token") ?? "</s>") };
+    }
+
+    /// <summary>fairseq's ids: four special tokens come first, then the model's pieces from its fourth on, then the class's own tokens.</summary>
+    private static TokenizerDescription Shifted(TokenizerDescription tokenizer, TokenizerConfig config, IReadOnlyList<string> further)
+    {
+        var pieces = tokenizer.Model;
+        if (pieces.Tokens.Count < 3)
+            throw new WeftException($"the SentencePiece model has {pieces.Tokens.Count} pieces; ids of this class begin after its third");
         return tokenizer with
         {
-            AddedTokens = config.AddedTokens.Count > 0 ? config.AddedTokens : extra,
-            Suffix = Ids(model, config.Token("eos_token") ?? "</s>"),
+            AddedTokens = Joined(config.AddedTokens, Named(FairseqTokens, 0), Named(further, pieces.Tokens.Count + 1)),
+            Model = pieces with
+            {
+                Tokens = [.. FairseqTokens, .. pieces.Tokens.Skip(3)],
+                Scores = [0, 0, 0, 0, .. pieces.Scores!.Skip(3)],
+                ControlTokens = [0, 1, 2, 3, .. pieces.ControlTokens.Where(id => id > 2).Select(id => id + 1)],
+                WholeTokens = [.. pieces.WholeTokens.Where(id => id > 2).Select(id => id + 1)],
+                Unknown = 3,
+            },
         };
     }
 
-    /// <summary>fairseq's ids: four special tokens come first, then the model's pieces from its fourth on.</summary>
-    private static TokenizerDescription Shifted(TokenizerDescription tokenizer, SentencePieceModel model, TokenizerConfig config, int[] prefix, int[] suffix)
+    /// <summary>
+    /// M2M-100: the ids of pieces are those of vocab.json, after which languages follow. Words of it that are no pieces are never made, nor
+    /// are pieces that it does not list.
+    /// </summary>
+    private static TokenizerDescription Listed(TokenizerDescription tokenizer, TokenizerConfig config, TranslationLanguages languages, string vocabularyPath)
     {
+        if (!File.Exists(vocabularyPath))
+            throw new WeftException("the SentencePiece model has no ids of its own: vocab.json is missing beside it");
+        using var document = JsonDocument.Parse(File.ReadAllBytes(vocabularyPath));
+        var ids = TokenModelJson.ReadIds(document.RootElement);
         var pieces = tokenizer.Model;
+        var tokens = TokenModelJson.ByIds(ids);
+        var scores = new float[tokens.Length];
+        var made = new bool[tokens.Length];
+        var apart = pieces.ControlTokens.ToHashSet();
+        for (var i = 0; i < pieces.Tokens.Count; i++)
+        {
+            if (!apart.Contains(i) && ids.TryGetValue(pieces.Tokens[i]!, out var id))
+                (scores[id], made[id]) = (pieces.Scores![i], true);
+        }
+
+        string[] names = [config.Token("bos_token") ?? "<s>", config.Token("pad_token") ?? "<pad>", config.Token("eos_token") ?? "</s>", config.Token("unk_token") ?? "<unk>"];
+        var special = names.Distinct().Where(ids.ContainsKey).Select(name => new AddedToken { Id = ids[name], Content = name, Special = true }).ToList();
         return tokenizer with
         {
-            AddedTokens = config.AddedTokens,
+            AddedTokens = Joined(config.AddedTokens, special, Named(languages.Languages, ids.Count)),
             Model = pieces with
             {
-                Tokens = ["<s>", "<pad>", "</s>", "<unk>", .. pieces.Tokens.Skip(3)],
-                Scores = [0, 0, 0, 0, .. pieces.Scores!.Skip(3)],
-                ControlTokens = [0, 1, 2, 3, .. pieces.ControlTokens.Where(id => id > 2).Select(id => id + 1)],
-                WholeTokens = [.. pieces.WholeTokens.Select(id => id + 1)],
-                Unknown = 3,
+                Tokens = tokens,
+                Scores = scores,
+                ControlTokens = [.. Enumerable.Range(0, tokens.Length).Where(id => tokens[id] is not null && !made[id])],
+                WholeTokens = [.. pieces.WholeTokens.Where(id => ids.ContainsKey(pieces.Tokens[id]!)).Select(id => ids[pieces.Tokens[id]!])],
+                Unknown = ids.TryGetValue(names[3], out var unknown) ? unknown : null,
             },
-            Prefix = prefix,
-            Suffix = suffix,
         };
+    }
+
+    private static string Mask(TokenizerConfig config) => config.Token("mask_token") ?? "<mask>";
+
+    /// <summary>Special tokens with ids in a row; a mask is a word and takes the space before it along.</summary>
+    private static AddedToken[] Named(IReadOnlyList<string> names, int first) =>
+        [.. names.Select((name, i) => new AddedToken { Id = first + i, Content = name, Special = true, StripLeft = name == "<mask>" })];
+
+    /// <summary>The tokens that the files give, then those of the class that they do not mention.</summary>
+    private static AddedToken[] Joined(IReadOnlyList<AddedToken> given, params IReadOnlyList<AddedToken>[] others)
+    {
+        var known = given.Select(token => token.Content).ToHashSet();
+        return [.. given, .. others.SelectMany(tokens => tokens).Where(token => known.Add(token.Content))];
     }
 
     /// <summary>

@@ -10,7 +10,7 @@ internal static class SentencePieceFile
     public static TokenizerDescription Read(string path, TokenizerConfig config)
     {
         var model = SentencePieceModel.Read(File.ReadAllBytes(path));
-        return SentencePieceClasses.Complete(Describe(model), model, config, Path.GetFileName(path));
+        return SentencePieceClasses.Complete(Describe(model), model, config, path);
     }
 
     /// <summary>The model alone: no special tokens around a text.</summary>

@@ -11,7 +11,7 @@ namespace Weft.Convert.Tokenizers;
 internal static class TiktokenFile
 {
     private const int QwenExtras = 205;
-    private const int HighestRank = 1 << 24;
+    private const int HighestRank = 1 << 22;
 
     /// <summary>Whether a file's beginning looks like this format.</summary>
     public static bool IsOne(ReadOnlySpan<byte> beginning)

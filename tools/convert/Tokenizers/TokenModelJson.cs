@@ -6,7 +6,7 @@ namespace Weft.Convert.Tokenizers;
 /// <summary>Reads the model of a tokenizer.json.</summary>
 internal static class TokenModelJson
 {
-    private const int HighestId = 1 << 24;
+    private const int HighestId = 1 << 22;
 
     public static TokenModelDescription Read(JsonElement model)
     {

@@ -7,6 +7,21 @@ namespace Weft.Convert.Tokenizers;
 /// <summary>What tokenizer_config.json and the small files beside it say about a vocabulary: its class, special tokens, added tokens.</summary>
 internal sealed class TokenizerConfig
 {
+    // Older checkpoints leave the class of the tokenizer to the model's type.
+    private static readonly Dictionary<string, string> ClassesByModel = new()
+    {
+        ["t5"] = "T5Tokenizer",
+        ["mt5"] = "T5Tokenizer",
+        ["umt5"] = "T5Tokenizer",
+        ["longt5"] = "T5Tokenizer",
+        ["switch_transformers"] = "T5Tokenizer",
+        ["mbart"] = "MBartTokenizer",
+        ["m2m_100"] = "M2M100Tokenizer",
+        ["nllb-moe"] = "NllbTokenizer",
+        ["xglm"] = "XGLMTokenizer",
+        ["xlm-roberta"] = "XLMRobertaTokenizer",
+    };
+
     private readonly JsonElement config;
     private readonly JsonElement specialTokens;
 
@@ -14,6 +29,9 @@ internal sealed class TokenizerConfig
     {
         config = ReadObject(Path.Combine(folder, "tokenizer_config.json"));
         specialTokens = ReadObject(Path.Combine(folder, "special_tokens_map.json"));
+        var model = ReadObject(Path.Combine(folder, "config.json"));
+        var name = config.Text("tokenizer_class") ?? model.Text("tokenizer_class") ?? ClassesByModel.GetValueOrDefault(model.Text("model_type") ?? "") ?? "";
+        Class = name.EndsWith("Fast", StringComparison.Ordinal) ? name[..^4] : name;
         Exists = config.EnumerateObject().Any();
         var added = ReadObject(Path.Combine(folder, "added_tokens.json")).EnumerateObject()
             .Select(entry => new AddedToken { Id = entry.Value.GetInt32(), Content = entry.Name });
@@ -26,7 +44,7 @@ internal sealed class TokenizerConfig
     public bool Exists { get; }
 
     /// <summary>The class that reads these files in Hugging Face's library, without its Fast.</summary>
-    public string Class => config.Text("tokenizer_class") is { } name ? name.EndsWith("Fast", StringComparison.Ordinal) ? name[..^4] : name : "";
+    public string Class { get; }
 
     /// <summary>Tokens with the ids that they have beside the vocabulary's.</summary>
     public IReadOnlyList<AddedToken> AddedTokens { get; }
@@ -39,6 +57,13 @@ internal sealed class TokenizerConfig
 
     /// <summary>A number.</summary>
     public int Int(string name, int whenMissing) => config.Optional(name)?.GetInt32() ?? whenMissing;
+
+    /// <summary>A text; an empty one counts as none.</summary>
+    public string? Text(string name) => config.Text(name);
+
+    /// <summary>Texts of a list of tokens such as additional_special_tokens.</summary>
+    public IReadOnlyList<string> Texts(string name) =>
+        [.. ((config.Optional(name) ?? specialTokens.Optional(name))?.EnumerateArray() ?? default).Select(token => Content(token)).OfType<string>()];
 
     /// <summary>The text of a special token such as bos_token.</summary>
     public string? Token(string name) => Content(config.Optional(name)) ?? Content(specialTokens.Optional(name));

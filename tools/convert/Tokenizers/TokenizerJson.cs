@@ -6,6 +6,8 @@ namespace Weft.Convert.Tokenizers;
 /// <summary>Reads Hugging Face's tokenizer.json into a <see cref="TokenizerDescription"/>.</summary>
 internal static class TokenizerJson
 {
+    private const int MostAround = 1024;
+
     public static TokenizerDescription Read(string path)
     {
         using var document = JsonDocument.Parse(File.ReadAllBytes(path));
@@ -39,7 +41,7 @@ internal static class TokenizerJson
     public static AddedToken ReadAddedToken(int id, JsonElement token) => new()
     {
         Id = id,
-        Content = token.GetProperty("content").GetString()!,
+        Content = token.GetProperty("content").GetString() ?? throw new WeftException("the tokenizer has an added token without a text"),
         Special = token.Flag("special"),
         StripLeft = token.Flag("lstrip"),
         StripRight = token.Flag("rstrip"),
@@ -76,9 +78,14 @@ internal static class TokenizerJson
         foreach (var piece in processor.GetProperty("single").EnumerateArray())
         {
             if (piece.Optional("SpecialToken") is not { } token)
+            {
                 texts++;
-            else
-                (texts == 0 ? prefix : suffix).AddRange(ids.GetProperty(token.GetProperty("id").GetString()!).GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+                continue;
+            }
+
+            if (prefix.Count + suffix.Count > MostAround)
+                throw new WeftException($"the tokenizer's template has more than {MostAround} tokens");
+            (texts == 0 ? prefix : suffix).AddRange(ids.GetProperty(token.GetProperty("id").GetString()!).GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
         }
 
         return texts == 1 ? ([.. prefix], [.. suffix]) : throw new WeftException($"the tokenizer's template has the text {texts} times, not once");

@@ -28,7 +28,7 @@ public static class TokenizerReader
         var files = Files(source).ToLookup(path => Path.GetFileName(path));
         string? Find(Func<string, bool> named) => files.FirstOrDefault(group => named(group.Key))?.First();
         if (Find(name => name == "tokenizer.json") is { } json)
-            return Read(json, () => TokenizerJson.Read(json));
+            return Read(json, () => WithLanguage(TokenizerJson.Read(json), TokenizerConfig.Read(source)));
         if (Find(SentencePieceNames.Contains) is { } model)
             return Read(model, () => ReadModel(model, TokenizerConfig.Read(source)));
         if (Find(name => name.EndsWith(".tiktoken", StringComparison.Ordinal)) is { } ranks)
@@ -44,6 +44,9 @@ public static class TokenizerReader
         using var file = SourceReader.Open(path);
         return TiktokenFile.IsOne(file.Read(0, (int)Math.Min(file.Length, 256))) ? TiktokenFile.Read(path, config) : SentencePieceFile.Read(path, config);
     }
+
+    private static TokenizerDescription WithLanguage(TokenizerDescription tokenizer, TokenizerConfig config) =>
+        TranslationLanguages.Find(config) is { } languages ? languages.Surround(tokenizer, config) : tokenizer;
 
     private static TokenizerDescription Read(string path, Func<TokenizerDescription> read)
     {

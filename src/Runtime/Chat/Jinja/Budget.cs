@@ -5,8 +5,8 @@ namespace Weft.Chat.Jinja;
 /// <summary>What one rendering may use. Templates come with downloaded models, so none is trusted to end.</summary>
 internal sealed record RenderLimits
 {
-    /// <summary>Evaluated nodes; work on long texts and lists counts as several.</summary>
-    public int Steps { get; init; } = 1_000_000;
+    /// <summary>Evaluated nodes; work on long texts and lists counts as several. What is given adds to them, so that long conversations need no more.</summary>
+    public int Steps { get; init; } = 300_000;
 
     /// <summary>Macros and recursive loops inside one another.</summary>
     public int Depth { get; init; } = 100;
@@ -33,6 +33,7 @@ internal sealed class Budget(RenderLimits limits)
     private const int ReadCharacter = 1;
 
     // Templates copy and search each message a dozen times or so, which must not cost a long conversation the steps of its template.
+    private const int GivenText = 100 * WholeStep;
     private const int GivenCharacter = 128;
 
     private long left = (long)limits.Steps * WholeStep;
@@ -42,7 +43,7 @@ internal sealed class Budget(RenderLimits limits)
     public RenderLimits Limits => limits;
 
     /// <summary>A text of this length is given to the template, which may work on it.</summary>
-    public void Grant(int length) => left += (long)length * GivenCharacter;
+    public void Grant(int length) => left += GivenText + ((long)length * GivenCharacter);
 
     /// <summary>A node is evaluated, or a value inside a value looked at.</summary>
     public void Step()

@@ -159,17 +159,15 @@ internal sealed class Decoder
     /// <summary>The bytes of every token in the middle of a text, all of them in one run of the chain.</summary>
     private (byte[] Bytes, int[] Starts) MiddleBytes()
     {
-        var tokens = new List<string>(texts.Length + 2) { Neighbour };
-        foreach (var text in texts)
-            tokens.Add(text ?? "");
-        tokens.Add(Neighbour);
+        List<string> tokens = [Neighbour, .. texts.OfType<string>(), Neighbour];
         tokens = chain.Run(tokens, 0, tokenSteps);
-        var all = new List<byte>(8 * texts.Length);
+        var all = new List<byte>(8 * tokens.Count);
         var places = new int[texts.Length + 1];
+        var next = 1;
         for (var id = 0; id < texts.Length; id++)
         {
             if (texts[id] is not null)
-                all.AddRange(BytesOf(tokens[id + 1]));
+                all.AddRange(BytesOf(tokens[next++]));
             places[id + 1] = all.Count;
         }
 

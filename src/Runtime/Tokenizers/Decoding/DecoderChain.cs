@@ -1,5 +1,6 @@
 using System.Text;
 using Weft.Tokenizers.Models;
+using Weft.Tokenizers.Normalization;
 using Weft.Tokenizers.Splitting;
 
 namespace Weft.Tokenizers.Decoding;
@@ -23,14 +24,29 @@ internal sealed class DecoderChain
     /// <param name="tokens">Texts of the tokens; the list is used up.</param>
     /// <param name="from">The first step.</param>
     /// <param name="to">The step after the last.</param>
+    /// <exception cref="WeftException">The texts grow too long, or an expression takes too long.</exception>
     public List<string> Run(List<string> tokens, int from, int to)
     {
+        var limit = new WorkLimit(Length(tokens));
         for (var i = from; i < to; i++)
-            tokens = Run(steps[i], expressions[i], tokens);
+        {
+            tokens = Run(steps[i], expressions[i], tokens, limit);
+            limit.Spend(Length(tokens));
+        }
+
         return tokens;
+
+        static long Length(List<string> tokens)
+        {
+            // A token costs something even where it is no text.
+            long length = tokens.Count;
+            foreach (var token in tokens)
+                length += token.Length;
+            return length;
+        }
     }
 
-    private static List<string> Run(DecoderStep step, RegexSplitter? expression, List<string> tokens)
+    private static List<string> Run(DecoderStep step, RegexSplitter? expression, List<string> tokens, WorkLimit limit)
     {
         switch (step.Kind)
         {
@@ -46,7 +62,7 @@ internal sealed class DecoderChain
                 return Pieces(step, tokens);
             default:
                 for (var i = 0; i < tokens.Count; i++)
-                    tokens[i] = Map(step, expression, tokens[i], i == 0, i == tokens.Count - 1);
+                    tokens[i] = Map(step, expression, tokens[i], i == 0, i == tokens.Count - 1, limit);
                 return tokens;
         }
     }
@@ -58,7 +74,7 @@ internal sealed class DecoderChain
         return ByteAlphabet.TryRead(token, bytes) ? bytes : Encoding.UTF8.GetBytes(token);
     }
 
-    private static string Map(DecoderStep step, RegexSplitter? expression, string token, bool first, bool last)
+    private static string Map(DecoderStep step, RegexSplitter? expression, string token, bool first, bool last, WorkLimit limit)
     {
         var pattern = step.Pattern ?? "";
         switch (step.Kind)
@@ -66,9 +82,9 @@ internal sealed class DecoderChain
             case DecoderKind.Strip:
                 return Strip(step, token);
             case DecoderKind.Replace:
-                return pattern.Length == 0 ? token : token.Replace(pattern, step.Content, StringComparison.Ordinal);
+                return Normalizer.Replace(token, pattern, step.Content, limit);
             case DecoderKind.ReplaceExpression:
-                return expression!.Replace(token, step.Content ?? "");
+                return expression!.Replace(token, step.Content ?? "", limit);
             case DecoderKind.Metaspace:
                 return token.Replace(pattern, first && step.Prefixed ? "" : " ", StringComparison.Ordinal);
             case DecoderKind.WordSuffix:

@@ -9,6 +9,9 @@ namespace Weft.Tokenizers.Models;
 /// </summary>
 internal sealed class BpeModel : TokenModel
 {
+    // What SentencePiece writes for a space.
+    private const char Space = '\u2581';
+
     private readonly TokenModelDescription description;
     private readonly TokenTable table;
     private readonly PairMerger merger;
@@ -16,6 +19,7 @@ internal sealed class BpeModel : TokenModel
     private readonly TextMatcher? wholeTokens;
     private readonly byte[] prefix;
     private readonly byte[] suffix;
+    private readonly char? wordMark;
 
     public BpeModel(TokenModelDescription description)
     {
@@ -36,7 +40,11 @@ internal sealed class BpeModel : TokenModel
             wholeTokens = new TextMatcher(description.WholeTokens.Select(id => description.Tokens[id]!));
         prefix = Encoding.UTF8.GetBytes(description.ContinuingPrefix ?? "");
         suffix = Encoding.UTF8.GetBytes(description.WordSuffix ?? "");
+        wordMark = CutsAtSpaces() ? Space : null;
     }
+
+    /// <inheritdoc/>
+    protected override char? WordMark => wordMark;
 
     /// <inheritdoc/>
     protected override void EncodeWord(ReadOnlySpan<char> word, List<int> ids)
@@ -74,6 +82,25 @@ internal sealed class BpeModel : TokenModel
 
         ArrayPool<int>.Shared.Return(symbols);
         ArrayPool<int>.Shared.Return(starts);
+    }
+
+    /// <summary>
+    /// Whether a word and the space after it never merge, because no token holds a space behind another character: so it is with LLaMA's
+    /// vocabulary. Its texts come as one word; cut into many, most are known from before. Unknown characters of two words must not become
+    /// one token either, which a space between them that is a token sees to, nor disappear, which would make neighbours of two spaces.
+    /// </summary>
+    private bool CutsAtSpaces()
+    {
+        if (description is { ByteLevel: true } or { IgnoreMerges: true } or { Merges: not null, Unknown: null } || prefix.Length + suffix.Length > 0 || table.Find("\u2581"u8) < 0)
+            return false;
+        foreach (var token in description.Tokens)
+        {
+            var text = token.AsSpan().TrimStart(Space);
+            if (text.Contains(Space))
+                return false;
+        }
+
+        return true;
     }
 
     /// <returns>Whether the text became the unknown token.</returns>

@@ -13,6 +13,9 @@ internal sealed class CharacterMap
     // Longer clusters are taken apart without being looked up; the library that this follows does so.
     private const int LongestCluster = 5;
 
+    // Far beyond what any table has: the longest that Unicode's forms make of one character are 33 bytes.
+    private const int LongestEntry = 256;
+
     private readonly uint[] units;
     private readonly byte[] replacements;
     private readonly TextMatcher untouched;
@@ -109,7 +112,8 @@ internal sealed class CharacterMap
         if (units.Length == 0)
             return found;
         var node = Offset(units[0]);
-        for (var i = 0; i < bytes.Length; i++)
+        // A damaged trie may lead in a circle.
+        for (var i = 0; i < Math.Min(bytes.Length, LongestEntry); i++)
         {
             node ^= bytes[i];
             if (node >= units.Length || (units[node] & 0x800000FF) != bytes[i])
@@ -133,7 +137,9 @@ internal sealed class CharacterMap
     private ReadOnlySpan<byte> Replacement(int value)
     {
         var rest = value < replacements.Length ? replacements.AsSpan(value) : [];
-        var end = rest.IndexOf((byte)0);
+        var end = rest[..Math.Min(rest.Length, LongestEntry)].IndexOf((byte)0);
+        if (end < 0 && rest.Length > LongestEntry)
+            throw new WeftException("the tokenizer's character map is damaged: a replacement has no end");
         return end < 0 ? rest : rest[..end];
     }
 }

@@ -7,7 +7,7 @@ namespace Weft.Tokenizers.Normalization;
 /// <summary>The normalizers of a tokenizer, in order. Thread-safe.</summary>
 internal sealed class Normalizer
 {
-    private readonly Func<string, string>[] steps;
+    private readonly Func<string, WorkLimit, string>[] steps;
 
     /// <summary>Prepares the steps.</summary>
     /// <param name="steps">What to do.</param>
@@ -17,10 +17,15 @@ internal sealed class Normalizer
         this.steps = [.. steps.Select(step => Prepare(step, untouched))];
 
     /// <summary>The normalized form of <paramref name="text"/>.</summary>
-    public string Apply(string text)
+    /// <exception cref="WeftException">It grows too long, or an expression takes too long.</exception>
+    public string Apply(string text, WorkLimit limit)
     {
         foreach (var step in steps)
-            text = step(text);
+        {
+            text = step(text, limit);
+            limit.Spend(text.Length);
+        }
+
         return text;
     }
 
@@ -37,25 +42,38 @@ internal sealed class Normalizer
         return repaired.ToString();
     }
 
-    private static Func<string, string> Prepare(NormalizerStep step, IReadOnlyList<string> untouched)
+    private static Func<string, WorkLimit, string> Prepare(NormalizerStep step, IReadOnlyList<string> untouched)
     {
         var content = step.Content ?? "";
         switch (step.Kind)
         {
             case NormalizerKind.Prepend:
-                return text => text.Length == 0 ? text : content + text;
+                return (text, _) => text.Length == 0 ? text : content + text;
             case NormalizerKind.Replace:
-                return text => string.IsNullOrEmpty(step.Pattern) ? text : text.Replace(step.Pattern, content, StringComparison.Ordinal);
+                return (text, limit) => Replace(text, step.Pattern ?? "", content, limit);
             case NormalizerKind.ReplaceExpression:
                 var splitter = new RegexSplitter(step.Pattern ?? "");
-                return text => splitter.Replace(text, content);
+                return (text, limit) => splitter.Replace(text, content, limit);
             case NormalizerKind.CharacterMap:
-                return new CharacterMap(content, untouched).ReplaceLongest;
+                var longest = new CharacterMap(content, untouched);
+                return (text, _) => longest.ReplaceLongest(text);
             case NormalizerKind.ClusterMap:
-                return new CharacterMap(content, untouched).ReplaceClusters;
+                var clusters = new CharacterMap(content, untouched);
+                return (text, _) => clusters.ReplaceClusters(text);
             default:
-                return Plain(step.Kind);
+                var plain = Plain(step.Kind);
+                return (text, _) => plain(text);
         }
+    }
+
+    /// <summary>Text with something put for every occurrence of a pattern; it is not made when it would be too long.</summary>
+    public static string Replace(string text, string pattern, string? content, WorkLimit limit)
+    {
+        if (pattern.Length == 0)
+            return text;
+        if (content is not null && content.Length > pattern.Length)
+            limit.Spend((long)text.AsSpan().Count(pattern) * content.Length);
+        return text.Replace(pattern, content, StringComparison.Ordinal);
     }
 
     private static Func<string, string> Plain(NormalizerKind kind) => kind switch

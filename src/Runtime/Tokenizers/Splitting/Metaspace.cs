@@ -15,11 +15,11 @@ internal sealed class Metaspace(PreTokenizerStep step) : PreTokenizer
     }
 
     /// <inheritdoc/>
-    public override void Cut(ReadOnlySpan<char> text, List<Range> words)
+    public override void Cut(ReadOnlySpan<char> text, List<Range> words, WorkLimit limit)
     {
         if (!step.SplitWords)
         {
-            base.Cut(text, words);
+            base.Cut(text, words, limit);
             return;
         }
 

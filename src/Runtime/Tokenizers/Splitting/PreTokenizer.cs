@@ -8,6 +8,7 @@ internal abstract class PreTokenizer
     public static PreTokenizer Create(PreTokenizerStep step) => step.Kind switch
     {
         PreTokenizerKind.Split when WordSplitter.TryCreate(step) is { } words => words,
+        PreTokenizerKind.Split when CasedWordSplitter.TryCreate(step) is { } words => words,
         PreTokenizerKind.Split => new Splitter(step),
         PreTokenizerKind.PrefixSpace => new PrefixSpace(),
         PreTokenizerKind.Metaspace => new Metaspace(step),
@@ -23,7 +24,10 @@ internal abstract class PreTokenizer
     public virtual string? Change(ReadOnlySpan<char> text, bool first) => null;
 
     /// <summary>Appends the words of changed text, none of them empty.</summary>
-    public virtual void Cut(ReadOnlySpan<char> text, List<Range> words)
+    /// <param name="text">The text.</param>
+    /// <param name="words">Takes their places.</param>
+    /// <param name="limit">What expressions may take.</param>
+    public virtual void Cut(ReadOnlySpan<char> text, List<Range> words, WorkLimit limit)
     {
         if (!text.IsEmpty)
             words.Add(0..text.Length);
@@ -41,7 +45,7 @@ internal abstract class PreTokenizer
 
     private sealed class FixedLength(int length) : PreTokenizer
     {
-        public override void Cut(ReadOnlySpan<char> text, List<Range> words)
+        public override void Cut(ReadOnlySpan<char> text, List<Range> words, WorkLimit limit)
         {
             var start = 0;
             for (var end = 0; start < text.Length; start = end)

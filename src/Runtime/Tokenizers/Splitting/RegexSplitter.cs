@@ -12,9 +12,9 @@ namespace Weft.Tokenizers.Splitting;
 /// </summary>
 internal sealed class RegexSplitter
 {
-    // What the slowest honest expression takes is a hundredth of it.
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan PatienceForCharacter = TimeSpan.FromMicroseconds(2);
+    // Compiling takes longer than any text would with expressions that go on and on.
+    private const int LongestCompiled = 4_000;
+    private const int LongestPattern = 100_000;
 
     private readonly Regex expression;
 
@@ -22,9 +22,12 @@ internal sealed class RegexSplitter
     /// <exception cref="WeftException">It is none.</exception>
     public RegexSplitter(string pattern)
     {
+        if (pattern.Length > LongestPattern)
+            throw new WeftException($"the tokenizer has an expression of {pattern.Length} characters; at most {LongestPattern} are possible");
         try
         {
-            expression = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, Patience);
+            var options = RegexOptions.CultureInvariant | (pattern.Length > LongestCompiled ? RegexOptions.None : RegexOptions.Compiled);
+            expression = new Regex(pattern, options, WorkLimit.OneMatch);
         }
         catch (ArgumentException exception)
         {
@@ -34,11 +37,11 @@ internal sealed class RegexSplitter
 
     /// <summary>Appends the matches in <paramref name="text"/>, in order.</summary>
     /// <exception cref="WeftException">The expression takes too long.</exception>
-    public void Match(ReadOnlySpan<char> text, List<Range> matches)
+    public void Match(ReadOnlySpan<char> text, List<Range> matches, WorkLimit limit)
     {
         if (text.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
         {
-            Match(text, matches, null);
+            Match(text, matches, null, limit);
             return;
         }
 
@@ -53,16 +56,17 @@ internal sealed class RegexSplitter
         }
 
         starts.Add(text.Length);
-        Match(standIns.ToString(), matches, starts);
+        Match(standIns.ToString(), matches, starts, limit);
     }
 
     /// <summary>Puts <paramref name="content"/> for every match.</summary>
-    public string Replace(string text, string content)
+    public string Replace(string text, string content, WorkLimit limit)
     {
         var matches = new List<Range>();
-        Match(text, matches);
+        Match(text, matches, limit);
         if (matches.Count == 0)
             return text;
+        limit.Spend((long)matches.Count * content.Length);
         var result = new StringBuilder(text.Length);
         var done = 0;
         foreach (var match in matches)
@@ -76,19 +80,22 @@ internal sealed class RegexSplitter
 
     private static string Shortened(string pattern) => pattern.Length > 200 ? pattern[..200] + "…" : pattern;
 
-    private void Match(ReadOnlySpan<char> text, List<Range> matches, List<int>? starts)
+    private void Match(ReadOnlySpan<char> text, List<Range> matches, List<int>? starts, WorkLimit limit)
     {
-        var clock = Stopwatch.StartNew();
-        var patience = Patience + (PatienceForCharacter * text.Length);
+        var start = Stopwatch.GetTimestamp();
         try
         {
             foreach (var match in expression.EnumerateMatches(text))
             {
                 var (from, to) = (match.Index, match.Index + match.Length);
                 matches.Add(starts is null ? from..to : starts[from]..starts[to]);
-                if (clock.Elapsed > patience)
+                if (!limit.SpendTime(ref start))
                     throw new RegexMatchTimeoutException();
             }
+
+            // What found nothing took its time as well.
+            if (!limit.SpendTime(ref start))
+                throw new RegexMatchTimeoutException();
         }
         catch (RegexMatchTimeoutException exception)
         {

@@ -13,7 +13,7 @@ internal sealed class ScriptSplitter : PreTokenizer
     private const int None = -2;
 
     /// <inheritdoc/>
-    public override void Cut(ReadOnlySpan<char> text, List<Range> words)
+    public override void Cut(ReadOnlySpan<char> text, List<Range> words, WorkLimit limit)
     {
         var (start, last) = (0, None);
         for (var at = 0; at < text.Length;)

@@ -8,12 +8,12 @@ internal sealed class Splitter(PreTokenizerStep step) : PreTokenizer
     private readonly RegexSplitter expression = new(step.Pattern ?? "");
 
     /// <inheritdoc/>
-    public override void Cut(ReadOnlySpan<char> text, List<Range> words)
+    public override void Cut(ReadOnlySpan<char> text, List<Range> words, WorkLimit limit)
     {
         if (text.IsEmpty)
             return;
         var matches = new List<Range>();
-        expression.Match(text, matches);
+        expression.Match(text, matches, limit);
         var pieces = new List<Piece>((2 * matches.Count) + 1);
         var done = 0;
         foreach (var match in matches)

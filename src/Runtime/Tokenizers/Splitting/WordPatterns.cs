@@ -1,6 +1,6 @@
 namespace Weft.Tokenizers;
 
-/// <summary>Expressions by which published tokenizers split text; all but the last are recognised and run without a regular-expression engine.</summary>
+/// <summary>Expressions by which published tokenizers split text; all are recognised and run without a regular-expression engine.</summary>
 public static class WordPatterns
 {
     /// <summary>GPT-2's, which a byte-level pre-tokenizer implies.</summary>

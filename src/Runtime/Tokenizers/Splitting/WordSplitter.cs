@@ -39,7 +39,7 @@ internal sealed class WordSplitter : PreTokenizer
     };
 
     /// <inheritdoc/>
-    public override void Cut(ReadOnlySpan<char> text, List<Range> words)
+    public override void Cut(ReadOnlySpan<char> text, List<Range> words, WorkLimit limit)
     {
         for (var at = 0; at < text.Length;)
         {
@@ -47,6 +47,15 @@ internal sealed class WordSplitter : PreTokenizer
             words.Add(at..end);
             at = end;
         }
+    }
+
+    /// <summary>Characters of the English contraction at an apostrophe, or 0.</summary>
+    public static int Contraction(ReadOnlySpan<char> text, int at, bool anyCase)
+    {
+        var first = Letter(text, at + 1, anyCase);
+        if (first is 's' or 't' or 'm' or 'd')
+            return 2;
+        return (first, Letter(text, at + 2, anyCase)) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 3 : 0;
     }
 
     /// <summary>End of the word at <paramref name="at"/> by GPT-2's expression.</summary>
@@ -94,14 +103,6 @@ internal sealed class WordSplitter : PreTokenizer
     {
         var end = Run(text, at, Kind.Space, int.MaxValue);
         return end == text.Length || end == at + 1 ? end : end - 1;
-    }
-
-    private static int Contraction(ReadOnlySpan<char> text, int at, bool anyCase)
-    {
-        var first = Letter(text, at + 1, anyCase);
-        if (first is 's' or 't' or 'm' or 'd')
-            return 2;
-        return (first, Letter(text, at + 2, anyCase)) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 3 : 0;
     }
 
     private static char Letter(ReadOnlySpan<char> text, int at, bool anyCase)
