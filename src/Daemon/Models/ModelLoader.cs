@@ -38,7 +38,7 @@ internal static class ModelLoader
     }
 
     /// <summary>
-    /// Does once what requests ask for: one and several tokens at a time, drawn by the device and by the host, and an embedding. In an engine of its
+    /// Does once what requests ask for: one and several tokens at a time, drawn by the device and by the host, and an embedding where there are any. In an engine of its
     /// own, so that it does not count.
     /// </summary>
     private static void WarmUp(Model model)
@@ -48,9 +48,10 @@ internal static class ModelLoader
         GenerationOptions greedy = new() { MaxTokens = 3, IgnoreEos = true };
         GenerationOptions[] all = [greedy, greedy with { Sampling = new() { Temperature = 1, TopP = 0.9f } }, greedy with { TopLogProbabilities = 1 }];
         var generations = all.Select(options => engine.Start(prompt, options)).ToList();
-        var embedding = engine.EmbedAsync(prompt);
+        // An encoder-decoder makes none.
+        var embedding = model.Header.Model.Encoder is null ? engine.EmbedAsync(prompt) : null;
         generations.ForEach(generation => generation.Wait());
-        embedding.GetAwaiter().GetResult();
+        embedding?.GetAwaiter().GetResult();
     }
 
     private static ModelFacts Facts(Model model, string? template)

@@ -189,11 +189,27 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
             scores[i] += slope * (first + i);
     }
 
-    /// <summary>Adds the bias of distance first + i to score i.</summary>
+    /// <summary>Adds the bias of distance first + i to score i: a stretch of the table, or beyond its ends always the same.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddBias(float* scores, int count, float* bias, int most, int first)
     {
-        for (var i = 0; i < count; i++)
-            scores[i] += bias[Math.Clamp(first + i, -most, most) + most];
+        for (var i = 0; i < count; i += TSimd.Width)
+        {
+            var (from, to) = (first + i, first + i + TSimd.Width - 1);
+            if (to <= -most || from >= most)
+            {
+                TSimd.Store(scores + i, TSimd.Add(TSimd.Load(scores + i), TSimd.Broadcast(bias[from >= most ? 2 * most : 0])));
+            }
+            else if (from >= -most && to <= most)
+            {
+                TSimd.Store(scores + i, TSimd.Add(TSimd.Load(scores + i), TSimd.Load(bias + from + most)));
+            }
+            else
+            {
+                for (var lane = 0; lane < TSimd.Width; lane++)
+                    scores[i + lane] += bias[Math.Clamp(from + lane, -most, most) + most];
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
