@@ -38,4 +38,29 @@ __device__ inline float block_reduce(float value, float* scratch) {
   return value;
 }
 
+// Count sums over `lanes` neighbouring lanes, Count ≤ lanes, both powers of two, in Count − 1 exchanges and log2(lanes / Count) more: the
+// lane gets sum scattered<Count>(lane).
+template <int Count>
+__device__ inline float reduce_scatter(float (&sums)[Count], int lane, int lanes) {
+#pragma unroll
+  for (int half = Count / 2, offset = 1; half > 0; half /= 2, offset *= 2) {
+    const bool upper = lane & offset;
+#pragma unroll
+    for (int i = 0; i < half; ++i) {
+      const float given = upper ? sums[i] : sums[i + half];
+      sums[i] = (upper ? sums[i + half] : sums[i]) + __shfl_xor_sync(kFullMask, given, offset);
+    }
+  }
+  for (int offset = Count; offset < lanes; offset *= 2) sums[0] += __shfl_xor_sync(kFullMask, sums[0], offset);
+  return sums[0];
+}
+
+template <int Count>
+__device__ inline int scattered(int lane) {
+  int index = 0;
+#pragma unroll
+  for (int half = Count / 2, offset = 1; half > 0; half /= 2, offset *= 2) index += lane & offset ? half : 0;
+  return index;
+}
+
 }  // namespace weft

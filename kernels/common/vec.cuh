@@ -1,4 +1,4 @@
-// Eight values moved as one or two 16-byte accesses. NVRTC rule: device code only.
+// Eight values, or four, moved as one or two 16-byte accesses. NVRTC rule: device code only.
 #pragma once
 
 #include "common/types.cuh"
@@ -50,6 +50,16 @@ __device__ inline void store8(T* target, const float (&values)[kVec]) {
 __device__ inline void store8(float* target, const float (&values)[kVec]) {
   reinterpret_cast<float4*>(target)[0] = make_float4(values[0], values[1], values[2], values[3]);
   reinterpret_cast<float4*>(target)[1] = make_float4(values[4], values[5], values[6], values[7]);
+}
+
+// Four float32 values as one access.
+__device__ inline void load4(const float* source, float (&values)[4]) {
+  const float4 v = *reinterpret_cast<const float4*>(source);
+  values[0] = v.x, values[1] = v.y, values[2] = v.z, values[3] = v.w;
+}
+
+__device__ inline void store4(float* target, const float (&values)[4]) {
+  *reinterpret_cast<float4*>(target) = make_float4(values[0], values[1], values[2], values[3]);
 }
 
 // The same at the end of a row: elements from `count` on are 0 and not touched.

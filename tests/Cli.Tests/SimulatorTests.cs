@@ -27,6 +27,10 @@ public sealed class SimulatorTests
     [TestCase("nllb", "bf16")]
     public void A_golden_with_an_encoder_verifies(string golden, string activations) => Verify(golden, activations, "1");
 
+    /// <summary>Rounding Mamba's float32 weights to f16 alone costs more than f16's own bound (docs/kernels.md): the bound is that of 16-bit activations in general.</summary>
+    [Test]
+    public void A_state_space_verifies_in_the_type_that_it_takes() => Verify("mamba", "1", "--tolerance", "2e-2");
+
     [Test]
     public void Any_order_of_warps_gives_the_golden([Values("2", "3")] string seed) => Verify("llama3", "f16", seed);
 
@@ -71,11 +75,12 @@ public sealed class SimulatorTests
         Assert.That(outcome.ExitCode == 0, Is.EqualTo(runs), outcome.ToString());
     }
 
-    private static void Verify(string golden, string activations, string seed)
+    private static void Verify(string golden, string activations, string seed) => Verify(golden, seed, "--activations", activations);
+
+    private static void Verify(string golden, string seed, params string[] options)
     {
         Require.Simulator();
-        var outcome = WeftProcess.Run(
-            ["verify", Require.Golden(golden), "--device", "sim", "--activations", activations], "", ("WEFT_SIM_SEED", seed));
+        var outcome = WeftProcess.Run(["verify", Require.Golden(golden), "--device", "sim", .. options], "", ("WEFT_SIM_SEED", seed));
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
     }
 }

@@ -9,7 +9,8 @@ namespace Weft.Kernels.Tests;
 
 /// <summary>
 /// The kernels that carry a state, against their definitions over a whole sequence: its beginning in one step, the rest in a second that goes on from
-/// the state, and a middle part once more from a snapshot that the first step made, beside places without a sequence.
+/// the state, a middle part once more from a snapshot that the first step made, beside places without a sequence, and all of it in one step; bits do not
+/// depend on the cut.
 /// </summary>
 [TestFixture]
 public sealed class StateKernelTests
@@ -18,7 +19,8 @@ public sealed class StateKernelTests
     private const int First = 13;
     private const int Snapshot = 5;
     private const int Slots = 4;
-    private const int Offset = 3;
+    private const int Offset = 4;
+    private const int Pad = 4;
 
     [Test]
     public void Tokens_are_shifted([Values(1, 15, 128, 1003)] int width)
@@ -43,11 +45,13 @@ public sealed class StateKernelTests
             new AverageParams { State = state, Decay = pd.Address, First = pf.Address, K = inputs[0], V = inputs[1], Y = y, Width = width, KStride = stride, VStride = stride, YStride = stride }));
     }
 
-    [TestCase(1, 1, false)]
-    [TestCase(3, 5, true)]
+    [TestCase(1, 8, false)]
+    [TestCase(3, 40, true)]
     [TestCase(2, 64, false)]
     [TestCase(2, 64, true)]
-    [TestCase(1, 129, true)]
+    [TestCase(2, 72, true)]
+    [TestCase(1, 136, true)]
+    [TestCase(1, 256, false)]
     public void Heads_decay(int heads, int size, bool depends)
     {
         var (width, random) = (heads * size, new Random(size));
@@ -58,17 +62,19 @@ public sealed class StateKernelTests
         using var pf = TestDevice.Open().Upload(first);
         var w = depends ? Array.ConvertAll(Doubles(d), x => Math.Exp(-Math.Exp(x))) : Array.ConvertAll(Doubles(decay), Math.Exp);
         Check(width, width * size, ReferenceRecurrent.Decay(w, Doubles(first), Doubles(r), Doubles(k), Doubles(v), size), depends ? [r, k, v, d] : [r, k, v], (device, state, inputs, y, stride, sequences) => device.Run(
-            StateKernels.Decay, StateKernels.HeadShape(heads, size, sequences, 4), new DecayParams
+            StateKernels.Decay, StateKernels.DecayShape(heads, size, sequences), new DecayParams
             {
                 State = state, Decay = depends ? 0 : pd.Address, First = pf.Address, R = inputs[0], K = inputs[1], V = inputs[2], D = depends ? inputs[3] : 0, Y = y,
-                HeadSize = size, Stride = stride, DStride = stride, YStride = stride,
+                HeadSize = size, Lanes = StateKernels.HeadLanes(size), Stride = stride, DStride = stride, YStride = stride,
             }));
     }
 
-    [TestCase(1, 2)]
-    [TestCase(3, 5)]
+    [TestCase(1, 8)]
+    [TestCase(3, 40)]
     [TestCase(2, 64)]
-    [TestCase(1, 129)]
+    [TestCase(2, 72)]
+    [TestCase(1, 136)]
+    [TestCase(1, 256)]
     public void Heads_learn_by_the_delta_rule(int heads, int size)
     {
         var (width, random) = (heads * size, new Random(size));
@@ -82,10 +88,10 @@ public sealed class StateKernelTests
         double[] kappa = [.. k.Select((key, i) => (double)key * scale[i % width])];
         double[] keys = [.. k.Select((key, i) => key * (1 + (((double)a[i] - 1) * rate[i % width])))];
         Check(width, width * size, ReferenceRecurrent.DeltaRule(Doubles(r), w, kappa, keys, Doubles(v), Doubles(a), width, size), [r, d, k, v, a], (device, state, inputs, y, stride, sequences) => device.Run(
-            StateKernels.DeltaRule, StateKernels.HeadShape(heads, size, sequences, 5), new DeltaRuleParams
+            StateKernels.DeltaRule, StateKernels.DeltaRuleShape(heads, size, sequences), new DeltaRuleParams
             {
                 State = state, KeyScale = ps.Address, KeyRate = pr.Address, R = inputs[0], D = inputs[1], K = inputs[2], V = inputs[3], A = inputs[4], Y = y,
-                HeadSize = size, Stride = stride, YStride = stride,
+                HeadSize = size, Lanes = StateKernels.HeadLanes(size), Stride = stride, YStride = stride,
             }));
     }
 
@@ -106,8 +112,11 @@ public sealed class StateKernelTests
     [TestCase(1, 0, 0, 1)]
     [TestCase(111, 0, 0, 16)]
     [TestCase(130, 0, 0, 5)]
+    [TestCase(5, 0, 0, 128)]
     [TestCase(6, 3, 1, 7)]
     [TestCase(132, 12, 3, 16)]
+    [TestCase(96, 2, 1, 128)]
+    [TestCase(22, 2, 2, 250)]
     public void Channels_are_scanned(int width, int heads, int groups, int size)
     {
         var random = new Random(width);
@@ -121,7 +130,7 @@ public sealed class StateKernelTests
         var (b, c) = (Values.Random(random, Tokens * rows), Values.Random(random, Tokens * rows));
         var (decay, skip) = (Values.Random(random, heads == 0 ? width * size : heads, 0.03f), Values.Random(random, steps));
         var device = TestDevice.Open();
-        var (stepStride, rowStride) = (steps + 3, rows + 5);
+        var (stepStride, rowStride) = (steps + 3, (rows + 8) / 4 * 4);
         using var pd = device.Upload(decay);
         using var pk = device.Upload(skip);
         using var ps = device.Upload(Values.Strided(step, steps, stepStride, float.NaN));
@@ -129,10 +138,10 @@ public sealed class StateKernelTests
         using var pc = device.Upload(Values.Strided(c, rows, rowStride, float.NaN));
         var reference = ReferenceRecurrent.Scan(space, Doubles(decay), Doubles(skip), Doubles(x), Doubles(step), Doubles(b), Doubles(c));
         Check(width, width * size, reference, [x], (_, state, inputs, y, stride, sequences) => device.Run(
-            StateKernels.Scan(heads > 0), StateKernels.ChannelShape(width, sequences), new ScanParams
+            StateKernels.Scan(heads > 0), StateKernels.ScanShape(heads > 0, width, width / Math.Max(groups, 1), size, sequences), new ScanParams
             {
                 State = state, Decay = pd.Address, Skip = pk.Address, X = inputs[0], Step = ps.Address, B = pb.Address, C = pc.Address, Y = y,
-                Width = width, HeadSize = width / steps, GroupSize = width / Math.Max(groups, 1), StateSize = size,
+                HeadSize = width / steps, GroupSize = width / Math.Max(groups, 1), StateSize = size, Lanes = StateKernels.ScanLanes(heads > 0, size),
                 XStride = stride, StepStride = stepStride, RowStride = rowStride, YStride = stride, StepMin = space.StepMin ?? 0, StepMax = space.StepMax ?? float.PositiveInfinity,
             }));
     }
@@ -196,8 +205,8 @@ public sealed class StateKernelTests
 
     private static void Check(int width, int stateSize, double[] reference, float[][] inputs, Launch launch)
     {
-        var (device, stride) = (TestDevice.Open(), width + 3);
-        var size = stateSize + Offset + 2;
+        var (device, stride) = (TestDevice.Open(), (width + 6) / 4 * 4);
+        var size = Offset + ((stateSize + 3) / 4 * 4) + Pad;
         using var states = device.Poisoned<float>(Slots * size);
         using var y = device.Poisoned<float>(Tokens * stride);
         var arrays = Array.ConvertAll(inputs, input => device.Upload(Values.Strided(input, width, stride, float.NaN)));
@@ -219,11 +228,19 @@ public sealed class StateKernelTests
         Assert.That(Values.Unstrided(again, width, stride).Skip(Snapshot * width), Is.EqualTo(Values.Unstrided(stored, width, stride).Skip(Snapshot * width)));
         Assert.That(again.Take(Snapshot * stride), Has.All.NaN);
 
+        y.Memory.FillAsync(0xFF, device.Stream);
+        device.Stream.Synchronize();
+        Run([1], [-1], [0, Tokens], snapshots);
+        Assert.That(Values.Unstrided(y.Download(), width, stride), Is.EqualTo(Values.Unstrided(stored, width, stride)), "in one step");
+
         var all = states.Download();
+        float[] State(int slot) => all.AsSpan((slot * size) + Offset, stateSize).ToArray();
+        Assert.That(State(1), Has.None.NaN.And.EqualTo(State(0)), "in one step");
+        Assert.That(State(2), Is.EqualTo(State(0)), "from a snapshot");
         for (var slot = 0; slot < Slots; slot++)
         {
             Assert.That(all.AsSpan(slot * size, Offset).ToArray(), Has.All.NaN, "before its part of a state");
-            Assert.That(all.AsSpan(((slot + 1) * size) - 2, 2).ToArray(), Has.All.NaN, "after its part of a state");
+            Assert.That(all.AsSpan((slot * size) + Offset + stateSize, size - Offset - stateSize).ToArray(), Has.All.NaN, "after its part of a state");
         }
 
         foreach (var array in arrays)

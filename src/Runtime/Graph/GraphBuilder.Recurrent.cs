@@ -5,13 +5,15 @@ namespace Weft.Graph;
 /// <content>Blocks that carry a state from token to token.</content>
 public sealed partial class GraphBuilder
 {
+    private const int StateGranularity = 4; // numbers that a kernel reads together
+
     private int stateSize;
     private Value? firstValues; // of the first time mixing by the delta rule
 
     private StateSlice NewState(int size)
     {
         var slice = new StateSlice(stateSize, size);
-        stateSize += size;
+        stateSize += (size + StateGranularity - 1) / StateGranularity * StateGranularity;
         return slice;
     }
 

@@ -49,6 +49,9 @@ public sealed record ModelDescription
 
     /// <summary>Scores are not scaled down by √D, as GPT-Neo's are not: the rounding of keys counts √D times as much as elsewhere.</summary>
     internal bool HasUnscaledScores => Attentions.Any(attention => attention.Scale * Math.Sqrt(attention.ScoreSize) > 2);
+
+    /// <summary>Some layers are state spaces: C · h may be small beside C and h, and then it shows the rounding of everything that C and h were made of.</summary>
+    internal bool HasStateSpaces => Layers.Any(layer => layer.StateSpace is not null);
 }
 
 /// <summary>

@@ -1,3 +1,4 @@
+using Weft.Convert.Checkpoints;
 using Weft.Models;
 
 namespace Weft.Convert.Families;
@@ -5,6 +6,10 @@ namespace Weft.Convert.Families;
 /// <summary>Mamba (Gu and Dao 2023, arXiv 2312.00752).</summary>
 internal sealed class Mamba : StateSpaceLayout
 {
+    // What is gated grows with the state and is not normed before it is projected back: it can leave the range of f16. So the scan gives a sixteenth, and
+    // the projection takes sixteen times as much of it, both exactly.
+    private const float Headroom = 16;
+
     /// <inheritdoc/>
     public override IReadOnlyList<string> Architectures => ["MambaForCausalLM"];
 
@@ -39,21 +44,25 @@ internal sealed class Mamba : StateSpaceLayout
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
         var stored = shelf.Take(SourceName(requirement.Name));
-        if (ModuleOf(requirement.Name) is not { } module || !module.StartsWith("state_space.", StringComparison.Ordinal))
+        if (requirement.Name.Split('.') is not ["layers", var layer, "state_space", var part, .. var kind])
             return new(stored);
-        var space = model.Layers[LayerOf(requirement.Name)].StateSpace!;
+        var space = model.Layers[int.Parse(layer, System.Globalization.CultureInfo.InvariantCulture)].StateSpace!;
         var (i, n, rank) = (space.Width, space.StateSize, space.StepRank);
-        return module switch
+        return part switch
         {
-            "state_space.input" => new(OfRows(stored, 2 * i).Narrow(0, 0, i)),
-            "state_space.gate" => new(OfRows(stored, 2 * i).Narrow(0, i, i)),
-            "state_space.input_convolution" => Convolution(OfRows(stored, i), 0, i),
-            "state_space.step_in" => new(OfRows(stored, rank + (2 * n)).Narrow(0, 0, rank)),
-            "state_space.b" => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank, n)),
-            "state_space.c" => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank + n, n)),
+            "input" => new(OfRows(stored, 2 * i).Narrow(0, 0, i)),
+            "gate" => new(OfRows(stored, 2 * i).Narrow(0, i, i)),
+            "input_convolution" => Convolution(OfRows(stored, i), 0, i),
+            "step_in" => new(OfRows(stored, rank + (2 * n)).Narrow(0, 0, rank)),
+            "b" => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank, n)),
+            "c" => Times(1 / Headroom, OfRows(stored, rank + (2 * n)).Narrow(0, rank + n, n)),
+            "skip" => Times(1 / Headroom, stored),
+            "output" when kind is ["weight"] => Times(Headroom, stored),
             _ => new(stored),
         };
     }
+
+    private static TensorSource Times(float factor, StoredTensor stored) => new(stored) { Transform = numbers => Array.ConvertAll(numbers, x => factor * x) };
 
     private static string Named(string packedName, string name) => Mixer.Replace("#", packedName.Split('.')[1], StringComparison.Ordinal) + name;
 }

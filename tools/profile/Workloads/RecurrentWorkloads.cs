@@ -5,12 +5,11 @@ using Weft.Tensors;
 namespace Weft.Profile.Workloads;
 
 /// <summary>
-/// The kernels of recurrent blocks at a model's width, with sixteen numbers of state a channel where a kernel leaves it open. The fewest bytes are those of
-/// inputs, results and the state read and written once a step.
+/// The kernels of recurrent blocks at a model's width; channels have sixteen numbers of state, or 128 where heads share their decay, as Mamba's and Mamba-2's.
+/// The fewest bytes are those of inputs, results and the state read and written once a step.
 /// </summary>
 internal sealed class RecurrentWorkloads(ModelShape model, DataType type)
 {
-    private const int StateSize = 16;
     private const int Taps = 4;
 
     private readonly int width = model.Hidden;
@@ -29,28 +28,30 @@ internal sealed class RecurrentWorkloads(ModelShape model, DataType type)
         yield return State<AverageParams>("average", StateKernels.Average, channels, sequences, tokens, 3, Bytes(3, 3), 24 * rows * width, 4, (state, x, y) =>
             new() { State = state, Decay = x[2], First = x[3], K = x[0], V = x[1], Y = y, Width = width, KStride = width, VStride = width, YStride = width });
         yield return State<DecayParams>(
-            "decay", StateKernels.Decay, StateKernels.HeadShape(heads, model.HeadSize, sequences, 4), sequences, tokens, model.HeadSize, Bytes(5, model.HeadSize),
+            "decay", StateKernels.Decay, StateKernels.DecayShape(heads, model.HeadSize, sequences), sequences, tokens, model.HeadSize, Bytes(5, model.HeadSize),
             7 * rows * width * model.HeadSize, 5, (state, x, y) => new()
             {
-                State = state, First = x[4], R = x[0], K = x[1], V = x[2], D = x[3], Y = y, HeadSize = model.HeadSize, Stride = width, DStride = width, YStride = width,
+                State = state, First = x[4], R = x[0], K = x[1], V = x[2], D = x[3], Y = y, HeadSize = model.HeadSize, Lanes = StateKernels.HeadLanes(model.HeadSize), Stride = width, DStride = width, YStride = width,
             });
         yield return State<DeltaRuleParams>(
-            "delta_rule", StateKernels.DeltaRule, StateKernels.HeadShape(heads, model.HeadSize, sequences, 5), sequences, tokens, model.HeadSize, Bytes(6, model.HeadSize),
+            "delta_rule", StateKernels.DeltaRule, StateKernels.DeltaRuleShape(heads, model.HeadSize, sequences), sequences, tokens, model.HeadSize, Bytes(6, model.HeadSize),
             9 * rows * width * model.HeadSize, 7, (state, x, y) => new()
             {
-                State = state, KeyScale = x[5], KeyRate = x[6], R = x[0], D = x[1], K = x[2], V = x[3], A = x[4], Y = y, HeadSize = model.HeadSize, Stride = width, YStride = width,
+                State = state, KeyScale = x[5], KeyRate = x[6], R = x[0], D = x[1], K = x[2], V = x[3], A = x[4], Y = y, HeadSize = model.HeadSize,
+                Lanes = StateKernels.HeadLanes(model.HeadSize), Stride = width, YStride = width,
             });
         yield return State<ConvolutionParams>("convolution", StateKernels.Convolution, channels, sequences, tokens, Taps - 1, Bytes(2, Taps - 1), (2 * Taps * rows * width) + (4 * rows * width), 6, (state, x, y) =>
             new() { State = state, Weight = x[1], Bias = x[5], X = x[0], Y = y, Taps = Taps, Width = width, XStride = width, YStride = width }, Taps * width);
         foreach (var shared in (bool[])[false, true])
         {
+            var size = shared ? 128 : 16;
             yield return State<ScanParams>(
-                shared ? "scan, by head" : "scan", StateKernels.Scan(shared), channels, sequences, tokens, StateSize, Bytes(shared ? 2 : 3, StateSize),
-                7 * rows * width * StateSize, 6, (state, x, y) => new()
+                shared ? "scan, by head" : "scan", StateKernels.Scan(shared), StateKernels.ScanShape(shared, width, width, size, sequences), sequences, tokens, size, Bytes(shared ? 2 : 3, size),
+                7 * rows * width * size, 6, (state, x, y) => new()
                 {
-                    State = state, Decay = x[4], Skip = x[5], X = x[0], Step = x[1], B = x[2], C = x[3], Y = y, Width = width, HeadSize = shared ? model.HeadSize : 1, GroupSize = width,
-                    StateSize = StateSize, XStride = width, StepStride = width, RowStride = width, YStride = width, StepMax = float.PositiveInfinity,
-                }, StateSize * width);
+                    State = state, Decay = x[4], Skip = x[5], X = x[0], Step = x[1], B = x[2], C = x[3], Y = y, HeadSize = shared ? model.HeadSize : 1, GroupSize = width,
+                    StateSize = size, Lanes = StateKernels.ScanLanes(shared, size), XStride = width, StepStride = width, RowStride = width, YStride = width, StepMax = float.PositiveInfinity,
+                }, size * width);
         }
 
         yield return Mix("mix", MixKernels.Mix(type), (int)rows, 4);

@@ -74,7 +74,8 @@ internal static class CudaBackend
             return type;
         // Quantized matrices have no type of their own; what was left as numbers has.
         var stored = weights.Find(TensorSchema.Embedding).DataType;
-        return stored == DataType.Float16 || weights.Model.HasUnscaledScores || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
+        var needsDigits = weights.Model.HasUnscaledScores || weights.Model.HasStateSpaces;
+        return stored == DataType.Float16 || needsDigits || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
     }
 
     private static void RequireSupported(IModelWeights weights, CudaDeviceInfo device)

@@ -23,8 +23,13 @@ internal static class CudaBlocks
                 $"heads of time mixing whose size is no multiple of {PartGranularity} or beyond {StateKernels.MostHeadSize}",
                 layer.TimeMix is { Norm: not null } mix && (mix.HeadSize % PartGranularity != 0 || mix.HeadSize > StateKernels.MostHeadSize));
             yield return (
+                $"channels of a state space whose state is beyond {Most(layer.StateSpace)} numbers",
+                layer.StateSpace is { } channels && channels.StateSize > Most(channels));
+            yield return (
                 $"norms of a state space's groups whose size is no multiple of {PartGranularity}",
                 layer.StateSpace is { Norm: not null, Groups: > 1 } space && space.Width / space.Groups % PartGranularity != 0);
         }
     }
+
+    private static int Most(StateSpaceDescription? space) => StateKernels.MostStateSize(space is { Kind: StateSpaceKind.Dual });
 }

@@ -35,14 +35,14 @@ internal static class KernelCatalog
 
     /// <summary>
     /// Registers that a thread of an instance may take, so that as many warps fit a multiprocessor (of 65 536 registers) as hide the
-    /// kernel's memory latency: 32 where it does nothing but move rows, 16 for a product that has several loads under way in each thread, for sampling, which has one block a row, and for a scan, which has one block for 128 channels,
+    /// kernel's memory latency: 32 where it does nothing but move rows, 16 for a product that has several loads under way in each thread, for sampling, which has one block a row, and for recurrences that keep a state in registers,
     /// 12 for decode. Prefill and products of many rows keep their tiles in registers and hide latency with copies in the background: they may take all there are.
     /// </summary>
     public static int MostRegisters(KernelInstance instance) => instance.Source switch
     {
         "attention_prefill.cu" or "attention_latent.cu" or "gemm.cu" or "quantized_gemm.cu" => 255,
         "attention_decode.cu" => 168,
-        "gemv.cu" or "quantized_gemv.cu" or "head_linear.cu" or "sampling.cu" or "scan.cu" => 128,
+        "gemv.cu" or "quantized_gemv.cu" or "head_linear.cu" or "sampling.cu" or "scan.cu" or "decay.cu" or "delta_rule.cu" => 128,
         _ => 64,
     };
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Weft.Interop;
 
@@ -57,6 +58,7 @@ internal struct DecayParams
     public nuint D;
     public nuint Y;
     public int HeadSize;
+    public int Lanes;
     public int Stride;
     public int DStride;
     public int YStride;
@@ -76,6 +78,7 @@ internal struct DeltaRuleParams
     public nuint A;
     public nuint Y;
     public int HeadSize;
+    public int Lanes;
     public int Stride;
     public int YStride;
 }
@@ -107,10 +110,10 @@ internal struct ScanParams
     public nuint B;
     public nuint C;
     public nuint Y;
-    public int Width;
     public int HeadSize;
     public int GroupSize;
     public int StateSize;
+    public int Lanes;
     public int XStride;
     public int StepStride;
     public int RowStride;
@@ -122,10 +125,19 @@ internal struct ScanParams
 /// <summary>The kernels that go through sequences' tokens in order.</summary>
 internal static class StateKernels
 {
-    /// <summary>Channels of a head that a block takes at most.</summary>
-    public const int MostHeadSize = 256;
+    /// <summary>The largest head: as many rows as a warp's lanes share.</summary>
+    public const int MostHeadSize = 32 * HeadRows;
 
     private const int Threads = 128;
+    private const int Stages = 2;
+
+    // kernels/common/head_state.cuh: of a thread.
+    private const int HeadRows = 8;
+    private const int HeadColumns = 4;
+    private const int HeadSums = 8;
+
+    // kernels/scan.cu.
+    private const int ScanTokens = 8;
 
     /// <summary>kernels/token_shift.cu.</summary>
     public static KernelInstance TokenShift { get; } = new("token_shift.cu", "weft::token_shift");
@@ -152,6 +164,47 @@ internal static class StateKernels
     /// <summary>Blocks of channels, then sequences.</summary>
     public static LaunchShape ChannelShape(int channels, int sequences) => new((channels + Threads - 1) / Threads, sequences, 1, Threads, 0);
 
-    /// <summary>Heads, then sequences; a thread for a channel, and so many numbers of each in shared memory.</summary>
-    public static LaunchShape HeadShape(int heads, int headSize, int sequences, int numbers) => new(heads, sequences, 1, headSize, numbers * headSize * sizeof(float));
+    /// <summary>Lanes that share columns of a head's state: at least as many as sums that they add up together.</summary>
+    public static int HeadLanes(int headSize) => Lanes(headSize, HeadRows, HeadSums);
+
+    /// <summary>Blocks of columns of heads, then sequences.</summary>
+    public static LaunchShape DecayShape(int heads, int headSize, int sequences) => HeadShape(heads, headSize, sequences, 3);
+
+    /// <inheritdoc cref="DecayShape"/>
+    public static LaunchShape DeltaRuleShape(int heads, int headSize, int sequences) => HeadShape(heads, headSize, sequences, 5);
+
+    /// <summary>The largest state of a channel.</summary>
+    public static int MostStateSize(bool shared) => 32 * ScanNumbers(shared);
+
+    /// <summary>Lanes that share a channel's state.</summary>
+    public static int ScanLanes(bool shared, int stateSize) => Lanes(stateSize, ScanNumbers(shared), shared ? 8 : 4);
+
+    /// <summary>Blocks of channels of groups, then sequences.</summary>
+    /// <param name="shared">The channels of a head have one decay.</param>
+    /// <param name="width">Channels.</param>
+    /// <param name="groupSize">Channels of a group.</param>
+    /// <param name="stateSize">Of a channel.</param>
+    /// <param name="sequences">How many.</param>
+    public static LaunchShape ScanShape(bool shared, int width, int groupSize, int stateSize, int sequences)
+    {
+        var lanes = ScanLanes(shared, stateSize);
+        var channels = Threads / lanes * (shared ? 4 : 1);
+        var token = (2 * lanes * ScanNumbers(shared)) + ((shared ? 3 : 2) * channels);
+        return new(width / groupSize * ((groupSize + channels - 1) / channels), sequences, 1, Threads, Stages * ScanTokens * token * sizeof(float));
+    }
+
+    // `numbers` of a token for each row of the state, and a value for each column.
+    private static LaunchShape HeadShape(int heads, int headSize, int sequences, int numbers)
+    {
+        var lanes = HeadLanes(headSize);
+        var columns = Threads / lanes * HeadColumns;
+        var tokens = Threads / 2 / lanes;
+        return new(heads * ((headSize + columns - 1) / columns), sequences, 1, Threads, Stages * tokens * ((numbers * HeadRows * lanes) + columns) * sizeof(float));
+    }
+
+    // A power of two: each lane has `own` of a state's numbers, and one of the sums that are added up together.
+    private static int Lanes(int size, int own, int sums) => (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max((size + own - 1) / own, sums));
+
+    // Of a channel's state in a thread.
+    private static int ScanNumbers(bool shared) => shared ? 8 : 4;
 }

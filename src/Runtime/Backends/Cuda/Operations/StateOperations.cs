@@ -1,15 +1,16 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
+using Weft.Interop;
 using Weft.Models;
 
 namespace Weft.Backends.Cuda.Operations;
 
 /// <summary>An operation that goes through each sequence's tokens in order.</summary>
-internal abstract class StateOperation(CudaProgramContext context, StateNode node, KernelInstance kernel) : CudaOperation(context)
+/// <typeparam name="TParameters">Twin of the kernel's params.</typeparam>
+internal abstract class StateOperation<TParameters>(CudaProgramContext context, StateNode node, KernelInstance kernel) : CudaOperation(context)
+    where TParameters : unmanaged
 {
     public override IEnumerable<KernelInstance> Kernels => [kernel];
-
-    protected KernelInstance Kernel => kernel;
 
     /// <summary>Where states are in this step.</summary>
     protected StateParams State => new()
@@ -22,12 +23,27 @@ internal abstract class StateOperation(CudaProgramContext context, StateNode nod
         Stride = Context.States.Size,
         Offset = node.State.Offset,
     };
+
+    protected abstract TParameters Parameters { get; }
+
+    public override void Run(in StepShape shape) => Context.Launch(kernel, Shape(Context.Batch.Sequences(shape)), Parameters);
+
+    protected abstract LaunchShape Shape(int sequences);
+}
+
+/// <summary>The same of one whose threads have a channel each.</summary>
+internal abstract class ChannelOperation<TParameters>(CudaProgramContext context, StateNode node, KernelInstance kernel, int channels)
+    : StateOperation<TParameters>(context, node, kernel)
+    where TParameters : unmanaged
+{
+    protected override LaunchShape Shape(int sequences) => StateKernels.ChannelShape(channels, sequences);
 }
 
 /// <summary><see cref="TokenShiftNode"/>.</summary>
-internal sealed class TokenShiftOperation(CudaProgramContext context, TokenShiftNode node) : StateOperation(context, node, StateKernels.TokenShift)
+internal sealed class TokenShiftOperation(CudaProgramContext context, TokenShiftNode node)
+    : ChannelOperation<TokenShiftParams>(context, node, StateKernels.TokenShift, node.X.Width)
 {
-    public override void Run(in StepShape shape) => Context.Launch(Kernel, StateKernels.ChannelShape(node.X.Width, Context.Batch.Sequences(shape)), new TokenShiftParams
+    protected override TokenShiftParams Parameters => new()
     {
         State = State,
         X = Context.Address(node.X),
@@ -35,13 +51,14 @@ internal sealed class TokenShiftOperation(CudaProgramContext context, TokenShift
         Width = node.X.Width,
         XStride = ValueLayout.Stride(node.X),
         YStride = ValueLayout.Stride(node.Y),
-    });
+    };
 }
 
 /// <summary><see cref="AverageNode"/>.</summary>
-internal sealed class AverageOperation(CudaProgramContext context, AverageNode node, nuint decay, nuint first) : StateOperation(context, node, StateKernels.Average)
+internal sealed class AverageOperation(CudaProgramContext context, AverageNode node, nuint decay, nuint first)
+    : ChannelOperation<AverageParams>(context, node, StateKernels.Average, node.V.Width)
 {
-    public override void Run(in StepShape shape) => Context.Launch(Kernel, StateKernels.ChannelShape(node.V.Width, Context.Batch.Sequences(shape)), new AverageParams
+    protected override AverageParams Parameters => new()
     {
         State = State,
         Decay = decay,
@@ -53,61 +70,62 @@ internal sealed class AverageOperation(CudaProgramContext context, AverageNode n
         KStride = ValueLayout.Stride(node.K),
         VStride = ValueLayout.Stride(node.V),
         YStride = ValueLayout.Stride(node.Y),
-    });
+    };
 }
 
 /// <summary><see cref="DecayNode"/>.</summary>
-internal sealed class DecayOperation(CudaProgramContext context, DecayNode node, nuint decay, nuint first) : StateOperation(context, node, StateKernels.Decay)
+internal sealed class DecayOperation(CudaProgramContext context, DecayNode node, nuint decay, nuint first)
+    : StateOperation<DecayParams>(context, node, StateKernels.Decay)
 {
-    private const int SharedNumbers = 4;
+    protected override DecayParams Parameters => new()
+    {
+        State = State,
+        Decay = decay,
+        First = first,
+        R = Context.Address(node.R),
+        K = Context.Address(node.K),
+        V = Context.Address(node.V),
+        D = node.D is { } d ? Context.Address(d) : 0,
+        Y = Context.Address(node.Y),
+        HeadSize = node.HeadSize,
+        Lanes = StateKernels.HeadLanes(node.HeadSize),
+        Stride = ValueLayout.Stride(node.V),
+        DStride = ValueLayout.Stride(node.V),
+        YStride = ValueLayout.Stride(node.Y),
+    };
 
-    public override void Run(in StepShape shape) => Context.Launch(
-        Kernel, StateKernels.HeadShape(node.V.Width / node.HeadSize, node.HeadSize, Context.Batch.Sequences(shape), SharedNumbers), new DecayParams
-        {
-            State = State,
-            Decay = decay,
-            First = first,
-            R = Context.Address(node.R),
-            K = Context.Address(node.K),
-            V = Context.Address(node.V),
-            D = node.D is { } d ? Context.Address(d) : 0,
-            Y = Context.Address(node.Y),
-            HeadSize = node.HeadSize,
-            Stride = ValueLayout.Stride(node.V),
-            DStride = ValueLayout.Stride(node.V),
-            YStride = ValueLayout.Stride(node.Y),
-        });
+    protected override LaunchShape Shape(int sequences) => StateKernels.DecayShape(node.V.Width / node.HeadSize, node.HeadSize, sequences);
 }
 
 /// <summary><see cref="DeltaRuleNode"/>.</summary>
 internal sealed class DeltaRuleOperation(CudaProgramContext context, DeltaRuleNode node, nuint keyScale, nuint keyRate)
-    : StateOperation(context, node, StateKernels.DeltaRule)
+    : StateOperation<DeltaRuleParams>(context, node, StateKernels.DeltaRule)
 {
-    private const int SharedNumbers = 5;
+    protected override DeltaRuleParams Parameters => new()
+    {
+        State = State,
+        KeyScale = keyScale,
+        KeyRate = keyRate,
+        R = Context.Address(node.R),
+        D = Context.Address(node.D),
+        K = Context.Address(node.K),
+        V = Context.Address(node.V),
+        A = Context.Address(node.A),
+        Y = Context.Address(node.Y),
+        HeadSize = node.HeadSize,
+        Lanes = StateKernels.HeadLanes(node.HeadSize),
+        Stride = ValueLayout.Stride(node.V),
+        YStride = ValueLayout.Stride(node.Y),
+    };
 
-    public override void Run(in StepShape shape) => Context.Launch(
-        Kernel, StateKernels.HeadShape(node.V.Width / node.HeadSize, node.HeadSize, Context.Batch.Sequences(shape), SharedNumbers), new DeltaRuleParams
-        {
-            State = State,
-            KeyScale = keyScale,
-            KeyRate = keyRate,
-            R = Context.Address(node.R),
-            D = Context.Address(node.D),
-            K = Context.Address(node.K),
-            V = Context.Address(node.V),
-            A = Context.Address(node.A),
-            Y = Context.Address(node.Y),
-            HeadSize = node.HeadSize,
-            Stride = ValueLayout.Stride(node.V),
-            YStride = ValueLayout.Stride(node.Y),
-        });
+    protected override LaunchShape Shape(int sequences) => StateKernels.DeltaRuleShape(node.V.Width / node.HeadSize, node.HeadSize, sequences);
 }
 
 /// <summary><see cref="ConvolutionNode"/>.</summary>
 internal sealed class ConvolutionOperation(CudaProgramContext context, ConvolutionNode node, nuint weight, nuint bias)
-    : StateOperation(context, node, StateKernels.Convolution)
+    : ChannelOperation<ConvolutionParams>(context, node, StateKernels.Convolution, node.X.Width)
 {
-    public override void Run(in StepShape shape) => Context.Launch(Kernel, StateKernels.ChannelShape(node.X.Width, Context.Batch.Sequences(shape)), new ConvolutionParams
+    protected override ConvolutionParams Parameters => new()
     {
         State = State,
         Weight = weight,
@@ -118,14 +136,17 @@ internal sealed class ConvolutionOperation(CudaProgramContext context, Convoluti
         Width = node.X.Width,
         XStride = ValueLayout.Stride(node.X),
         YStride = ValueLayout.Stride(node.Y),
-    });
+    };
 }
 
 /// <summary><see cref="ScanNode"/>.</summary>
 internal sealed class ScanOperation(CudaProgramContext context, ScanNode node, nuint decay, nuint skip)
-    : StateOperation(context, node, StateKernels.Scan(node.Space.Kind == StateSpaceKind.Dual))
+    : StateOperation<ScanParams>(context, node, StateKernels.Scan(node.Space.Kind == StateSpaceKind.Dual))
 {
-    public override void Run(in StepShape shape) => Context.Launch(Kernel, StateKernels.ChannelShape(node.X.Width, Context.Batch.Sequences(shape)), new ScanParams
+    private readonly bool isShared = node.Space.Kind == StateSpaceKind.Dual;
+    private readonly int groupSize = node.X.Width / Math.Max(node.Space.Groups, 1);
+
+    protected override ScanParams Parameters => new()
     {
         State = State,
         Decay = decay,
@@ -135,15 +156,17 @@ internal sealed class ScanOperation(CudaProgramContext context, ScanNode node, n
         B = Context.Address(node.B),
         C = Context.Address(node.C),
         Y = Context.Address(node.Y),
-        Width = node.X.Width,
         HeadSize = node.X.Width / node.Space.Steps,
-        GroupSize = node.X.Width / Math.Max(node.Space.Groups, 1),
+        GroupSize = groupSize,
         StateSize = node.Space.StateSize,
+        Lanes = StateKernels.ScanLanes(isShared, node.Space.StateSize),
         XStride = ValueLayout.Stride(node.X),
         StepStride = ValueLayout.Stride(node.Step),
         RowStride = ValueLayout.Stride(node.B),
         YStride = ValueLayout.Stride(node.Y),
         StepMin = node.Space.StepMin ?? 0,
         StepMax = node.Space.StepMax ?? float.PositiveInfinity,
-    });
+    };
+
+    protected override LaunchShape Shape(int sequences) => StateKernels.ScanShape(isShared, node.X.Width, groupSize, node.Space.StateSize, sequences);
 }
