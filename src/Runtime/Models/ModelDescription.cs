@@ -49,6 +49,9 @@ public sealed record ModelDescription
 
     /// <summary>Scores are not scaled down by √D, as GPT-Neo's are not: the rounding of keys counts √D times as much as elsewhere.</summary>
     internal bool HasUnscaledScores => Attentions.Any(attention => attention.Scale * Math.Sqrt(attention.ScoreSize) > 2);
+
+    /// <summary>Keys and queries are scaled over more powers of two than binary16 has room for.</summary>
+    internal bool HasWideKeys => Attentions.Any(attention => attention.Rotary?.Decay is { } decay && !decay.FitsHalf(ContextLength));
 }
 
 /// <summary>
