@@ -146,6 +146,38 @@ public sealed class CudaModelTests
     }
 
     [Test]
+    public void Quantized_experts_match_the_definition_and_give_the_same_bits_however_the_prompt_is_cut(
+        [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values] bool plain)
+    {
+        _ = TestDevice.Open();
+        using var tiny = CreateQuantizedExperts(codes, plain, permuted: false);
+        var tokens = Tokens(tiny, 90);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, type);
+        var actual = Forward(model, tokens, [70, 3, 1, 1, 1, 1, 8, 5]);
+        Assert.That(ErrorMeasure.MedianRowRms(actual, expected, tiny.Description.VocabularySize), Is.LessThan(Tolerances[type]));
+        Assert.That(Forward(model, tokens, [3, 8, 2, 60, 17]), Is.EqualTo(Forward(model, tokens, [90])));
+    }
+
+    [Test]
+    public void Quantized_experts_in_another_order_of_columns_are_refused()
+    {
+        _ = TestDevice.Open();
+        using var tiny = CreateQuantizedExperts(DataType.Int4, plain: true, permuted: true);
+        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("columns in another order"));
+    }
+
+    private static TinyModel CreateQuantizedExperts(DataType codes, bool plain, bool permuted)
+    {
+        var model = BlockModels.Describe("experts", headSize: 32);
+        return TinyModel.Create(
+            model with { Layers = [.. model.Layers.Select(layer => layer with { FeedForward = layer.FeedForward! with { Plain = plain } })] },
+            DataType.Float16,
+            quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = permuted },
+            codes: codes);
+    }
+
+    [Test]
     public void Steps_ahead_draw_what_the_host_draws_step_by_step(
         [Values("greedy", "sampled", "penalties", "greedy with penalties")] string how, [Values(1, 2, 3)] int seed)
     {

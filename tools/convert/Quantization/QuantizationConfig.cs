@@ -43,6 +43,9 @@ internal sealed record QuantizationConfig
     /// <summary>Rows of the matrix that these codes are of; null where they are no matrix.</summary>
     public int? RowsOf(StoredTensor codes) => codes.Shape.Count != 2 ? null : (int)codes.Shape[1] * (Method == QuantizationMethod.Awq ? 32 / Bits : 1);
 
+    /// <summary>Columns of the matrix that these codes are of.</summary>
+    public long ColumnsOf(StoredTensor codes) => codes.Shape[0] * (Method == QuantizationMethod.Awq ? 1 : 32 / Bits);
+
     /// <summary>Reads it; null when the checkpoint is not quantized.</summary>
     /// <param name="config">config.json.</param>
     /// <param name="folder">Of the checkpoint.</param>
