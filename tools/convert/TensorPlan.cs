@@ -45,7 +45,7 @@ internal static class TensorPlan
                 return quantized;
             var source = family.Source(requirement, model, shelf);
             CheckShape(requirement, source, () => SizesBehind(requirement, source, family, config));
-            var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType), source);
+            var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType, config), source);
             return options.GroupSize is { } groupSize && IsLinear(requirement) && !Chooses(requirement) ? Quantize(planned, groupSize) : planned;
         }).ToList();
 
@@ -226,7 +226,7 @@ internal static class TensorPlan
         }
     }
 
-    private static DataType TargetType(TensorRequirement requirement, TensorSource source, DataType? matrixType)
+    private static DataType TargetType(TensorRequirement requirement, TensorSource source, DataType? matrixType, ConfigFile config)
     {
         if (requirement.IsVector)
             return DataType.Float32;
@@ -234,6 +234,7 @@ internal static class TensorPlan
         {
             StoredType.Float16 => DataType.Float16,
             StoredType.BFloat16 => DataType.BFloat16,
+            StoredType.Float8 => Float8Weights.TypeOf(config),
             _ => DataType.Float32,
         };
     }
