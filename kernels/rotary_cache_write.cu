@@ -3,7 +3,7 @@
 // attention, keys and values to the paged cache.
 //   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
 //   q      [N, q_stride] T, head h at h·D
-//   table  [positions, rotary / 2] (cos, sin), or with per_token [N, rotary / 2]
+//   table  [positions, rotary / 2] (cos, sin), or with per_token [N, rotary / 2]; with key_turns [.., 2, rotary / 2], keys after queries
 //   spans  [N], or null: the second half of the pairs turns by them instead of positions [N]
 //   keys, values [blocks, G, 16, D] T; slots[n] = block · 16 + offset, or negative: not written
 // One warp a head of a token; lane l owns pairs l, l + 32, ….
@@ -34,7 +34,8 @@ struct RotaryCacheWriteParams {
   float epsilon;
   float clip;  // 0: none
   int per_token;
-  int log_from;  // queries at positions from here on are multiplied by ln(position + 1) / ln(log_from); 0: none
+  int log_from;   // queries at positions from here on are multiplied by ln(position + 1) / ln(log_from); 0: none
+  int key_turns;  // rotary / 2 where keys have angles of their own; 0: those of queries
 };
 
 constexpr int kRotaryThreads = 128;
@@ -95,8 +96,9 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
         b[i] = b[i] * scale * (weight ? weight[first + bt[i]] : 1.0f) + (bias ? bias[first + bt[i]] : 0.0f);
       }
     }
-    const float2* angles = p.table + static_cast<size_t>(p.per_token ? token : p.positions[token]) * (p.rotary / 2);
-    const float2* span_angles = p.spans ? p.table + static_cast<size_t>(p.spans[token]) * (p.rotary / 2) : angles;
+    const int row = p.rotary / 2 + p.key_turns;
+    const float2* angles = p.table + static_cast<size_t>(p.per_token ? token : p.positions[token]) * row + (is_query ? 0 : p.key_turns);
+    const float2* span_angles = p.spans ? p.table + static_cast<size_t>(p.spans[token]) * row : angles;
 #pragma unroll
     for (int i = 0; i < kPairs; ++i) {
       const int pair = lane + i * kWarpSize;

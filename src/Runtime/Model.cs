@@ -187,10 +187,12 @@ public sealed class Model : IDisposable
                 }
         }
 
+        if (options.CacheType == DataType.Float16 && Header.Model.HasWideKeys)
+            throw new WeftException($"{file.Path}: over {Header.Model.ContextLength} tokens the keys of this model take more powers of two than f16 has: take a cache of bf16 or f32");
         return CpuBackend.Compile(graph, file, batch, new CpuOptions(
             options.Instructions ?? InstructionSets.Best,
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
-            options.CacheType ?? (Header.Model.HasUnscaledScores ? DataType.Float32 : DataType.Float16),
+            options.CacheType ?? (Header.Model.HasUnscaledScores || Header.Model.HasWideKeys ? DataType.Float32 : DataType.Float16),
             blocks,
             ContextLength,
             StateSlots));

@@ -33,6 +33,21 @@ public sealed class QuantizedTests
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
     }
 
+    /// <summary>The numbers that it stands for, and those rounded to the type that its config names.</summary>
+    [TestCase("f32", "f32", "1e-5")]
+    [TestCase(null, "f32", "1e-3")]
+    [TestCase(null, "f16", "2e-3")]
+    public void A_golden_in_eight_bit_floating_point_verifies(string? type, string cache, string tolerance)
+    {
+        var golden = Require.Golden("llama-ct-fp8");
+        var packed = Path.Combine(folder, "fp8.weft");
+        var convert = WeftProcess.Run(["convert", golden, "-o", packed, .. type is null ? [] : new[] { "--dtype", type }]);
+        Assert.That(convert.ExitCode, Is.Zero, convert.ToString());
+        var outcome = WeftProcess.Run(
+            "verify", packed, "--expected", Path.Combine(golden, "expected.safetensors"), "--device", "cpu", "--cache", cache, "--tolerance", tolerance);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+    }
+
     [Test]
     public void What_is_not_supported_is_named()
     {

@@ -24,6 +24,21 @@ public sealed class ElementsTests
             Assert.That(BitConverter.SingleToUInt32Bits(values[i]), Is.EqualTo(BitConverter.SingleToUInt32Bits((float)Decode(type, finite[i]))));
     }
 
+    [Test]
+    public void Every_8_bit_number_widens_exactly_and_what_is_none_is_found()
+    {
+        for (var bits = 0; bits < 256; bits++)
+        {
+            var expected = NumberFormats.FromFloat8((byte)bits);
+            Assert.That(Elements.IndexOfNonFinite(StoredType.Float8, [0, (byte)bits]), Is.EqualTo(double.IsNaN(expected) ? 1 : -1));
+            if (double.IsNaN(expected))
+                continue;
+            var value = new float[1];
+            Elements.ToSingle(StoredType.Float8, [(byte)bits], value);
+            Assert.That(BitConverter.SingleToUInt32Bits(value[0]), Is.EqualTo(BitConverter.SingleToUInt32Bits((float)expected)), $"{bits:x2}");
+        }
+    }
+
     [TestCase(StoredType.BFloat16, DataType.BFloat16)]
     [TestCase(StoredType.Float16, DataType.Float16)]
     public void Middles_round_to_even_and_their_neighbours_to_the_nearer(StoredType type, DataType target)

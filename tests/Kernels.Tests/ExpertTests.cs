@@ -105,14 +105,15 @@ public sealed class ExpertTests
     }
 
     [Test]
-    public void Codes_of_mxfp4_become_numbers([ValueSource(nameof(Types))] DataType type, [Values] bool gated)
+    public void Codes_become_numbers(
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Mxfp4, DataType.Int4, DataType.Int8)] DataType codeType, [Values] bool gated)
     {
         var device = TestDevice.Open();
         const int Experts = 3;
         foreach (var (k, m, rows) in new[] { (32, 16, 3), (96, 48, 21), (1056, 32, 40) })
         {
             var random = new Random(k);
-            var matrix = new QuantizedMatrix((gated ? 2 : 1) * Experts * m, k, DataType.Mxfp4, new() { GroupSize = 32 });
+            var matrix = new QuantizedMatrix((gated ? 2 : 1) * Experts * m, k, codeType, new() { GroupSize = 32, ZeroPoints = codeType == DataType.Int4 });
             var x = Values.Random(random, rows * k);
             var chosen = Enumerable.Range(0, rows).Select(_ => random.Next(Experts)).ToArray();
             var (sources, _, tiles) = Sort(device, chosen, Experts, 1, QuantizedGemvKernel.MostRows);
@@ -122,7 +123,7 @@ public sealed class ExpertTests
             using var deviceSources = device.Upload(sources);
             using var y = device.Poisoned<float>(rows * m);
             var block = new FeedForwardDescription { IntermediateSize = m, Activation = Activation.QuickGelu, Limit = 2 };
-            var instance = gated ? ExpertProductKernel.GatedMxfp4(type, block) : ExpertProductKernel.Mxfp4(type, GemvOutput.StoreFloat);
+            var instance = gated ? ExpertProductKernel.GatedQuantized(type, codeType, block) : ExpertProductKernel.Quantized(type, codeType, GemvOutput.StoreFloat);
             device.Run(instance, QuantizedGemvKernel.Shape(m, gated) with { GridY = tiles.Length / RouteKernel.TileInts }, new ExpertParams<QuantizedGemvParams>
             {
                 Product = new()
@@ -130,7 +131,7 @@ public sealed class ExpertTests
                     X = deviceX.Address,
                     Weight = new()
                     {
-                        Codes = codes.Address, Scales = codes.Address + (nuint)matrix.Layout.Scales, Tiles = matrix.Layout.ColumnTiles, Groups = matrix.Layout.Groups, GroupSize = 32,
+                        Codes = codes.Address, Scales = codes.Address + (nuint)matrix.Layout.Scales, ZeroPoints = codeType == DataType.Int4 ? codes.Address + (nuint)matrix.Layout.ZeroPoints : 0, Tiles = matrix.Layout.ColumnTiles, Groups = matrix.Layout.Groups, GroupSize = 32,
                     },
                     Y = y.Address,
                     Outputs = m,

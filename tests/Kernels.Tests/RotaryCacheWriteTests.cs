@@ -36,6 +36,10 @@ public sealed class RotaryCacheWriteTests
         Check(TestDevice.Open((ulong)seed), type, headSize, seed == 3 ? 24 : headSize, HeadNorm.None, hasSpans: true);
 
     [Test]
+    public void Keys_may_have_angles_of_their_own([Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values(32, 80, 128)] int headSize, [Values(1, 2, 3)] int seed) =>
+        Check(TestDevice.Open((ulong)seed), type, headSize, seed == 3 ? 24 : headSize, HeadNorm.None, keyFactor: 3);
+
+    [Test]
     public void Norms_may_lack_weights_and_biases([Values] bool isCentered) =>
         Check(TestDevice.Open(), DataType.Float16, 80, 32, Form(true, isCentered), isBare: true);
 
@@ -52,7 +56,7 @@ public sealed class RotaryCacheWriteTests
 
     private static void Check(
         TestDevice device, DataType type, int headSize, int rotary, HeadNorm norm, bool isBare = false, float clip = float.PositiveInfinity, int tokens = DefaultTokens,
-        bool hasSpans = false)
+        bool hasSpans = false, double keyFactor = 1)
     {
         var blocks = (tokens / BlockSize) + 2;
         var random = new Random(headSize);
@@ -67,8 +71,10 @@ public sealed class RotaryCacheWriteTests
         var slots = Enumerable.Range(0, blocks * BlockSize).ToArray();
         random.Shuffle(slots);
         slots = [.. slots[..tokens].Select((slot, token) => token == 3 ? -1 : slot)];
-        var table = Enumerable.Range(0, 200).SelectMany(position => Enumerable.Range(0, rotary / 2).SelectMany(i => (float[])
-            [(float)Math.Cos(position * Frequency(i, rotary, hasSpans)), (float)Math.Sin(position * Frequency(i, rotary, hasSpans))])).ToArray();
+        // Angles of queries, and those of keys where they have their own.
+        double[] factors = keyFactor == 1 ? [1] : [1, keyFactor];
+        var table = Enumerable.Range(0, 200).SelectMany(position => factors.SelectMany(factor => Enumerable.Range(0, rotary / 2).SelectMany(i => (float[])
+            [(float)(factor * Math.Cos(position * Frequency(i, rotary, hasSpans))), (float)(factor * Math.Sin(position * Frequency(i, rotary, hasSpans)))]))).ToArray();
 
         using var px = device.Upload(Values.Strided(qkv, width, stride, float.NaN));
         using var pt = device.Upload(table);
@@ -107,6 +113,7 @@ public sealed class RotaryCacheWriteTests
                 HeadNorm = norm,
                 Epsilon = Epsilon,
                 Clip = float.IsInfinity(clip) ? 0 : clip,
+                KeyTurns = keyFactor == 1 ? 0 : rotary / 2,
             });
 
         var (storedQ, storedK, storedV) = (q.Download(), keys.Download(), values.Download());
@@ -118,7 +125,7 @@ public sealed class RotaryCacheWriteTests
                 var x = qkv.Skip((token * width) + (head * headSize)).Take(headSize).Select(v => (double)Math.Clamp(v, -clip, clip)).ToArray();
                 var isQuery = head < QueryHeads;
                 if (head < normed)
-                    x = Turn(Norm(x, norm, isBare ? [] : weights.AsSpan(head * headSize, headSize), isBare ? [] : biases.AsSpan(head * headSize, headSize)), positions[token], spans[token], rotary, hasSpans);
+                    x = Turn(Norm(x, norm, isBare ? [] : weights.AsSpan(head * headSize, headSize), isBare ? [] : biases.AsSpan(head * headSize, headSize)), positions[token], spans[token], rotary, hasSpans, isQuery ? 1 : keyFactor);
                 if (!isQuery && slots[token] < 0)
                     continue;
                 var group = (head - QueryHeads) % KeyHeads;
@@ -143,15 +150,15 @@ public sealed class RotaryCacheWriteTests
 
     private static double Frequency(int i, int rotary, bool hasSpans) => hasSpans ? Math.Pow(10000, -4.0 * (i % (rotary / 4)) / rotary) : Math.Pow(10000, -2.0 * i / rotary);
 
-    private static double[] Turn(double[] x, int position, int span, int rotary, bool hasSpans)
+    private static double[] Turn(double[] x, int position, int span, int rotary, bool hasSpans, double factor)
     {
         var y = (double[])x.Clone();
         for (var i = 0; i < rotary / 2; i++)
         {
             var (first, second) = (i, i + (rotary / 2));
             var (sin, cos) = Math.SinCos((i < rotary / 4 ? position : span) * Frequency(i, rotary, hasSpans));
-            y[first] = (x[first] * cos) - (x[second] * sin);
-            y[second] = (x[second] * cos) + (x[first] * sin);
+            y[first] = factor * ((x[first] * cos) - (x[second] * sin));
+            y[second] = factor * ((x[second] * cos) + (x[first] * sin));
         }
 
         return y;

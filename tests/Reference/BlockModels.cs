@@ -40,6 +40,9 @@ public static class BlockModels
         ["scores that grow"] = model => Attention(model, attention => attention with { LogScaleFrom = 40 }),
         ["dynamic base"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = new() { Kind = RotaryScalingKind.Dynamic, Factor = 4, OriginalContextLength = 30 } } }),
         ["dynamic base in steps"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = new() { Kind = RotaryScalingKind.DynamicSteps, Factor = 1, OriginalContextLength = 30 } } }),
+        ["products that decay"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Decay = new() { Base = 128, Origin = 128 } } }),
+        ["products that decay, of a part of each head"] = model => Attention(
+            model, attention => attention with { KeyValueHeads = 1, Rotary = attention.Rotary! with { Size = 12, Decay = new() { Base = 90, Origin = 100 } } }),
         ["latent attention"] = model => Latent(model, 32, new() { Rank = 24, PlainSize = 16, ValueSize = 20, Norm = Rms }),
         ["latent attention, latent queries"] = model => Attention(
             Latent(model, 56, new() { Rank = 40, QueryRank = 28, PlainSize = 24, ValueSize = 8, Norm = Rms }), attention => attention with { InputBias = true, OutputBias = true, Window = 70 }),

@@ -1,6 +1,6 @@
 namespace Weft.Reference;
 
-/// <summary>16-bit floating-point formats as their bits define them; every value is exact in double.</summary>
+/// <summary>Floating-point formats of 16 and 8 bits as their bits define them; every value is exact in double.</summary>
 public static class NumberFormats
 {
     /// <summary>bfloat16: 1 sign, 8 exponent (bias 127), 7 mantissa bits.</summary>
@@ -8,6 +8,15 @@ public static class NumberFormats
 
     /// <summary>IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 mantissa bits.</summary>
     public static double FromFloat16(ushort bits) => Decode(bits, exponentBits: 5, mantissaBits: 10);
+
+    /// <summary>E4M3: 1 sign, 4 exponent (bias 7), 3 mantissa bits; no infinities, and NaN where all but the sign are ones (Micikevicius et al. 2022, arXiv 2209.05433).</summary>
+    public static double FromFloat8(byte bits)
+    {
+        if ((bits & 0x7F) == 0x7F)
+            return double.NaN;
+        var (sign, exponent, mantissa) = (bits < 0x80 ? 1.0 : -1.0, (bits >> 3) & 15, (bits & 7) / 8.0);
+        return sign * (exponent == 0 ? mantissa * Math.Pow(2, -6) : (1 + mantissa) * Math.Pow(2, exponent - 7));
+    }
 
     private static double Decode(int bits, int exponentBits, int mantissaBits)
     {

@@ -132,7 +132,7 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
         if (attention.Rotary is { } rotary)
         {
             ReferenceRotary.Apply(q, positions.Text, rotary, attention.HeadSize, PromptLength, positions.Span);
-            ReferenceRotary.Apply(k, positions.Text, rotary, attention.HeadSize, PromptLength, positions.Span);
+            ReferenceRotary.Apply(k, positions.Text, rotary, attention.HeadSize, PromptLength, positions.Span, isKey: true);
         }
 
         var mixed = ReferenceAttention.Apply(q, k, v, positions.Places, attention, attention.Sinks ? tensors[prefix + "sinks"] : [], positions.Prefix,

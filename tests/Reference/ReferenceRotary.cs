@@ -2,7 +2,7 @@ using Weft.Models;
 
 namespace Weft.Reference;
 
-/// <summary>Rotary position embedding (Su et al. 2021, arXiv 2104.09864) and its scalings, halves paired.</summary>
+/// <summary>Rotary position embedding (Su et al. 2021, arXiv 2104.09864), its scalings and xPos (Sun et al. 2022, arXiv 2212.10554), halves paired.</summary>
 public static class ReferenceRotary
 {
     /// <summary>The frequencies [R/2] in radians per position.</summary>
@@ -37,7 +37,9 @@ public static class ReferenceRotary
     /// <param name="headSize">D.</param>
     /// <param name="prompt">Tokens of the prompt; 0 for all. A base that grows with the text grows from there on with every token.</param>
     /// <param name="spans">[N] positions by which the second half of the pairs turns, where it has its own.</param>
-    public static void Apply(Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize, int prompt = 0, ReadOnlySpan<int> spans = default)
+    /// <param name="isKey">They are keys: xPos divides them by what it multiplies queries by.</param>
+    public static void Apply(
+        Span<double> x, ReadOnlySpan<int> positions, RotaryDescription rotary, int headSize, int prompt = 0, ReadOnlySpan<int> spans = default, bool isKey = false)
     {
         prompt = prompt > 0 ? prompt : positions.Length;
         var growsOn = rotary.Scaling?.Kind == RotaryScalingKind.Dynamic;
@@ -51,13 +53,18 @@ public static class ReferenceRotary
             for (var i = 0; i < half; i++)
             {
                 var angle = (rotary.Spans && i >= half / 2 ? spans : positions)[start / width] * frequencies[i];
-                var (sin, cos) = (Math.Sin(angle) * factor, Math.Cos(angle) * factor);
+                var scale = factor * Decay(rotary.Decay, (double)i / half, positions[start / width], isKey);
+                var (sin, cos) = (Math.Sin(angle) * scale, Math.Cos(angle) * scale);
                 var (a, b) = (x[start + i], x[start + half + i]);
                 x[start + i] = (a * cos) - (b * sin);
                 x[start + half + i] = (b * cos) + (a * sin);
             }
         }
     }
+
+    /// <summary>ζ^(n / base), or one over it, ζ going from 2/7 to 1 along the head: position 0 is the origin, whichever the description has.</summary>
+    private static double Decay(RotaryDecay? decay, double place, int position, bool isKey) =>
+        decay is null ? 1 : Math.Pow((place + 0.4) / 1.4, (isKey ? -position : position) / decay.Base);
 
     private static double[] Plain(double theta, int size) => [.. Enumerable.Range(0, size / 2).Select(i => Math.Pow(theta, -2.0 * i / size))];
 

@@ -61,9 +61,10 @@ public sealed class TinyModel : IDisposable
     /// <param name="type">Of matrices; where quantized, of those that stay numbers.</param>
     /// <param name="seed">Of the numbers.</param>
     /// <param name="scale">Of the numbers in matrices.</param>
-    /// <param name="quantization">Makes the layers' matrices 4-bit codes.</param>
+    /// <param name="quantization">Makes the layers' matrices codes, but not those that choose experts.</param>
+    /// <param name="codes">Their type.</param>
     public static TinyModel Create(
-        ModelDescription description, DataType type = DataType.BFloat16, int seed = 1, double scale = 1, Quantization? quantization = null)
+        ModelDescription description, DataType type = DataType.BFloat16, int seed = 1, double scale = 1, Quantization? quantization = null, DataType codes = DataType.Int4)
     {
         var model = new TinyModel(description);
         var requirements = TensorSchema.Of(description).ToList();
@@ -73,7 +74,7 @@ public sealed class TinyModel : IDisposable
             Generation = new GenerationDefaults { EosTokens = [2] },
             Provenance = new Provenance { Architecture = "random", Converter = "tests", Sources = [] },
             Tensors = [.. requirements.Select(r => new TensorEntry(
-                r.Name, r.IsVector ? DataType.Float32 : IsQuantized(r) ? DataType.Int4 : type, IsQuantized(r) ? TensorLayout.Tiles : TensorLayout.RowMajor,
+                r.Name, r.IsVector ? DataType.Float32 : IsQuantized(r) ? codes : type, IsQuantized(r) ? TensorLayout.Tiles : TensorLayout.RowMajor,
                 r.Shape, 0, 0, 0, IsQuantized(r) ? quantization : null))],
         };
         var random = new Random(seed);
@@ -102,7 +103,8 @@ public sealed class TinyModel : IDisposable
         writer.Complete(header);
         return model;
 
-        bool IsQuantized(TensorRequirement tensor) => quantization is not null && !tensor.IsVector && tensor.Name.StartsWith("layers.", StringComparison.Ordinal);
+        bool IsQuantized(TensorRequirement tensor) => quantization is not null && !tensor.IsVector && tensor.Name.StartsWith("layers.", StringComparison.Ordinal)
+            && !tensor.Name.EndsWith(".router.weight", StringComparison.Ordinal) && !tensor.Name.EndsWith(".switch.weight", StringComparison.Ordinal);
     }
 
     /// <summary>Random tokens of its vocabulary.</summary>

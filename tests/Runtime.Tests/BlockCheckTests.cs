@@ -3,7 +3,7 @@ using Weft.Reference;
 
 namespace Weft.Runtime.Tests;
 
-/// <summary>Descriptions of latent attention and of growing bases that make no sense are refused with a clause that says why.</summary>
+/// <summary>Descriptions of latent attention, of growing bases and of products that decay that make no sense are refused with a clause that says why.</summary>
 [TestFixture]
 public sealed class BlockCheckTests
 {
@@ -27,6 +27,16 @@ public sealed class BlockCheckTests
         ["steps from nowhere"] = (new() { Kind = RotaryScalingKind.DynamicSteps, Factor = 1 }, "original context length"),
     };
 
+    private static readonly Dictionary<string, (Func<AttentionDescription, AttentionDescription> Change, string Reason)> Decays = new()
+    {
+        ["no base"] = (a => a with { Rotary = a.Rotary! with { Decay = a.Rotary!.Decay! with { Base = 0 } } }, "must be positive"),
+        ["an endless base"] = (a => a with { Rotary = a.Rotary! with { Decay = a.Rotary!.Decay! with { Base = double.PositiveInfinity } } }, "must be positive"),
+        ["too small a base"] = (a => a with { Rotary = a.Rotary! with { Decay = a.Rotary!.Decay! with { Base = 3 } } }, "leave the range of float32"),
+        ["too far an origin"] = (a => a with { Rotary = a.Rotary! with { Decay = a.Rotary!.Decay! with { Origin = int.MinValue } } }, "leave the range of float32"),
+    };
+
+    private static IEnumerable<string> DecayNames => Decays.Keys;
+
     private static IEnumerable<string> LatentNames => Latent.Keys;
 
     private static IEnumerable<string> ScalingNames => Scalings.Keys;
@@ -37,6 +47,18 @@ public sealed class BlockCheckTests
     [TestCaseSource(nameof(ScalingNames))]
     public void A_growing_base_is_refused_with(string name) =>
         Check("dynamic base", attention => attention with { Rotary = attention.Rotary! with { Scaling = Scalings[name].Scaling } }, Scalings[name].Reason);
+
+    [TestCaseSource(nameof(DecayNames))]
+    public void Products_that_decay_are_refused_with(string name) => Check("products that decay", Decays[name].Change, Decays[name].Reason);
+
+    [Test]
+    public void Products_that_decay_have_one_distance()
+    {
+        var model = BlockModels.Describe("products that decay") with { Prefix = new() { EndToken = 1 } };
+        Assert.That(ModelCheck.FindError(model), Is.Null);
+        var changed = model with { Layers = [.. model.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rotary = layer.Attention!.Rotary! with { Spans = true } } })] };
+        Assert.That(ModelCheck.FindError(changed), Does.Contain("by positions in a span"));
+    }
 
     private static void Check(string block, Func<AttentionDescription, AttentionDescription> change, string reason)
     {

@@ -34,7 +34,7 @@ public static class Converter
         var model = family.Describe(config);
         if (ModelCheck.FindError(model) is { } error)
             throw config.Error(error);
-        var checkpoint = Checkpoint.Open(folder);
+        var checkpoint = Float8Weights.Attach(Checkpoint.Open(folder), config);
         var quantization = QuantizationConfig.Read(config, folder);
         if (quantization is not null && options.GroupSize is not null)
             throw config.Error("the weights are quantized already; convert the original checkpoint, or leave out --quant");

@@ -16,6 +16,8 @@ internal static class Elements
         StoredType.Float32 => IndexOfAllOnes(MemoryMarshal.Cast<byte, uint>(data), 0x7F80_0000u),
         StoredType.Float16 => IndexOfAllOnes(MemoryMarshal.Cast<byte, ushort>(data), (ushort)0x7C00),
         StoredType.BFloat16 => IndexOfAllOnes(MemoryMarshal.Cast<byte, ushort>(data), (ushort)0x7F80),
+        // All ones but the sign are its one NaN.
+        StoredType.Float8 => IndexOfAllOnes(data, (byte)0x7F),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
     };
 
@@ -37,6 +39,10 @@ internal static class Elements
                 break;
             case StoredType.Float16:
                 Widen(MemoryMarshal.Cast<byte, ushort>(source), destination, Float16Bits);
+                break;
+            case StoredType.Float8:
+                for (var i = 0; i < source.Length; i++)
+                    destination[i] = Float8Numbers[source[i]];
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, null);
@@ -61,6 +67,14 @@ internal static class Elements
                 throw new ArgumentOutOfRangeException(nameof(type), type, null);
         }
     }
+
+    // (−1)^s · (1 + m / 8) · 2^(e − 7), and (−1)^s · m / 8 · 2^−6 where e is 0.
+    private static readonly float[] Float8Numbers = [.. Enumerable.Range(0, 256).Select(bits =>
+    {
+        var (exponent, mantissa) = ((bits >> 3) & 15, bits & 7);
+        var magnitude = exponent == 0 ? MathF.ScaleB(mantissa, -9) : MathF.ScaleB(8 + mantissa, exponent - 10);
+        return bits < 128 ? magnitude : -magnitude;
+    })];
 
     // An exponent of all ones marks both NaN and infinity.
     private static int IndexOfAllOnes<T>(ReadOnlySpan<T> bits, T exponent) where T : unmanaged, IBinaryInteger<T>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
 using Weft.Convert.Quantization;
@@ -33,21 +34,19 @@ internal static class TensorPlan
     public static IReadOnlyList<PlannedTensor> Create(
         Family family, ModelDescription model, Checkpoint checkpoint, ConfigFile config, QuantizationConfig? stored, ConversionOptions options)
     {
-        var folder = options.Source;
         var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, config);
+        var standIns = stored is { Method: not QuantizationMethod.Mxfp4 } ? StandIns(checkpoint, stored) : [];
         var plan = TensorSchema.Of(model).Select(requirement =>
         {
-            if (stored is not null && IsLinear(requirement)
-                && TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, stand => family.Source(requirement, model, new(stand, family.Prefix, config))) is { } quantized)
+            TensorSource OfStandIns(IReadOnlyDictionary<string, StoredTensor> stand) => family.Source(requirement, model, new(stand, family.Prefix, config));
+            if (stored is not null && IsLinear(requirement) && (IsOfExperts(requirement, model) && stored.Method != QuantizationMethod.Mxfp4
+                ? TryTakeExperts(shelf, requirement, stored, standIns, OfStandIns)
+                : TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, OfStandIns)) is { } quantized)
                 return quantized;
             var source = family.Source(requirement, model, shelf);
             CheckShape(requirement, source, () => SizesBehind(requirement, source, family, config));
-            var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType), source);
-            if (options.GroupSize is not { } groupSize || !IsLinear(requirement))
-                return planned;
-            return model.Layers.Concat(model.Encoder?.Layers ?? []).All(layer => layer.FeedForward?.Experts is null)
-                ? Quantize(planned, groupSize)
-                : throw new WeftException($"{folder}: mixtures of experts cannot be quantized yet; leave out --quant");
+            var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType, config), source);
+            return options.GroupSize is { } groupSize && IsLinear(requirement) && !Chooses(requirement) ? Quantize(planned, groupSize) : planned;
         }).ToList();
 
         foreach (var tensor in shelf.Left.ToList())
@@ -64,6 +63,64 @@ internal static class TensorPlan
     /// <summary>The matrices of layers: what quantization is about. Embedding and head stay as they are, and so do matrices of single heads.</summary>
     private static bool IsLinear(TensorRequirement requirement) =>
         requirement.Shape.Count == 2 && requirement.Name.Contains("layers.", StringComparison.Ordinal);
+
+    /// <summary>What chooses experts: it is small, and a token that goes through another expert is another token.</summary>
+    private static bool Chooses(TensorRequirement requirement) =>
+        requirement.Name.EndsWith(".feed_forward.router.weight", StringComparison.Ordinal) || requirement.Name.EndsWith(".feed_forward.switch.weight", StringComparison.Ordinal);
+
+    /// <summary>A projection of all experts of a layer.</summary>
+    private static bool IsOfExperts(TensorRequirement requirement, ModelDescription model)
+    {
+        var isEncoder = requirement.Name.StartsWith("encoder.", StringComparison.Ordinal);
+        return requirement.Name.Split('.')[(isEncoder ? 1 : 0)..] is ["layers", var layer, "feed_forward", "gate" or "up" or "down", _]
+            && (isEncoder ? model.Encoder!.Layers : model.Layers)[int.Parse(layer, CultureInfo.InvariantCulture)].FeedForward?.Experts is not null;
+    }
+
+    /// <summary>The checkpoint's tensors, and for each matrix of codes the numbers that there would be, with nothing behind them.</summary>
+    private static Dictionary<string, StoredTensor> StandIns(Checkpoint checkpoint, QuantizationConfig stored)
+    {
+        const string Codes = ".qweight";
+        var tensors = new Dictionary<string, StoredTensor>(checkpoint.Tensors);
+        foreach (var codes in checkpoint.Tensors.Values.Where(tensor => tensor.Name.EndsWith(Codes, StringComparison.Ordinal)))
+        {
+            if (stored.RowsOf(codes) is not { } rows)
+                continue;
+            long[] shape = [rows, stored.ColumnsOf(codes)];
+            var name = codes.Name[..^Codes.Length] + ".weight";
+            tensors.TryAdd(name, new(name, StoredType.Float32, shape, StoredTensor.RowMajorStrides(shape), codes.File, 0));
+        }
+
+        return tensors;
+    }
+
+    /// <summary>A projection of experts of which each is quantized by itself; null where they are numbers.</summary>
+    private static PlannedTensor? TryTakeExperts(
+        TensorShelf shelf, TensorRequirement requirement, QuantizationConfig stored, Dictionary<string, StoredTensor> standIns, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
+    {
+        var view = source(standIns);
+        if (view.Pieces.Any(piece => shelf.Has(piece.Name)))
+            return null;
+        var columns = requirement.Shape[1];
+        var experts = view.Pieces.GroupBy(piece => piece.Name).Select(expert =>
+        {
+            var numbers = standIns[expert.Key];
+            var matrix = expert.Key[..^"weight".Length];
+            var whole = new CheckpointMatrix(stored, [(int)numbers.Shape[0], columns], last => shelf.TryTake(matrix + last), matrix.TrimEnd('.'));
+            var rows = SelectedRows.Find(new([.. expert]) { Transform = view.Transform }, numbers);
+            return (Whole: whole, Rows: rows?.Length ?? (int)numbers.Shape[0], Source: rows is null ? (MatrixSource)whole : new SelectedRows(whole, rows, columns));
+        }).ToList();
+        var first = experts[0].Whole;
+        if (experts.Sum(expert => expert.Rows) != requirement.Shape[0])
+            throw new WeftException($"{first.File}: the experts of '{requirement.Name}' have {experts.Sum(expert => expert.Rows)} rows together, but config.json asks for {requirement.Shape[0]}");
+        if (experts.Exists(expert => expert.Rows % QuantizedLayout.TileRows != 0))
+            throw new WeftException($"{first.File}: '{first.Name}' has {experts[0].Rows} rows, but those of quantized experts must be multiples of {QuantizedLayout.TileRows}");
+        if (experts.Find(expert => !expert.Whole.HasOrderOf(first)).Whole is { } other)
+            throw new WeftException($"{other.File}: the columns of '{other.Name}' are in another order than those of '{first.Name}' (act-order), which experts that are one matrix cannot have");
+        return new(requirement.Name, requirement.Shape, stored.Type, new TensorSource(view.Pieces))
+        {
+            Quantized = (first.Quantization with { ZeroPoints = experts.Exists(expert => expert.Whole.Quantization.ZeroPoints) }, new JoinedRows([.. experts.Select(expert => (expert.Source, expert.Rows))])),
+        };
+    }
 
     /// <summary>A matrix that the checkpoint has quantized; null where it kept numbers.</summary>
     /// <param name="shelf">The checkpoint.</param>
@@ -169,7 +226,7 @@ internal static class TensorPlan
         }
     }
 
-    private static DataType TargetType(TensorRequirement requirement, TensorSource source, DataType? matrixType)
+    private static DataType TargetType(TensorRequirement requirement, TensorSource source, DataType? matrixType, ConfigFile config)
     {
         if (requirement.IsVector)
             return DataType.Float32;
@@ -177,6 +234,7 @@ internal static class TensorPlan
         {
             StoredType.Float16 => DataType.Float16,
             StoredType.BFloat16 => DataType.BFloat16,
+            StoredType.Float8 => Float8Weights.TypeOf(config),
             _ => DataType.Float32,
         };
     }

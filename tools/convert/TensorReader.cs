@@ -55,12 +55,18 @@ internal sealed class TensorReader : IDisposable
             {
                 var bytes = ReadPiece(stored, first);
                 var count = bytes.Length / stored.Type.Size();
-                Elements.ToSingle(stored.Type, bytes.Span, values.AsSpan((int)done, count));
+                Widen(stored, first, bytes.Span, values.AsSpan((int)done, count));
                 done += count;
             }
         }
 
         return values;
+    }
+
+    private static void Widen(StoredTensor stored, long first, ReadOnlySpan<byte> bytes, Span<float> values)
+    {
+        Elements.ToSingle(stored.Type, bytes, values);
+        stored.Scales?.Apply(stored, first, values);
     }
 
     private static byte[] FromSingles(DataType type, float[] values)
@@ -82,7 +88,7 @@ internal sealed class TensorReader : IDisposable
             return bytes;
         var count = bytes.Length / stored.Type.Size();
         var values = singles.AsSpan(0, count);
-        Elements.ToSingle(stored.Type, bytes.Span, values);
+        Widen(stored, first, bytes.Span, values);
         var converted = target.AsMemory(0, count * type.Size());
         Elements.FromSingle(type, values, converted.Span);
         var bad = Elements.IndexOfNonFinite(Stored(type), converted.Span);

@@ -41,6 +41,8 @@ public static class ModelCheck
         {
             if (FindError(model.Layers[i], model.HiddenSize) is { } layerError)
                 return $"layer {i}: {layerError}";
+            if (model.Layers[i].Attention?.Rotary?.Decay is { } decay && !decay.Fits(model.ContextLength))
+                return $"layer {i}: over a context of {model.ContextLength} tokens products that decay with a base of {decay.Base} tokens leave the range of float32";
         }
 
         return RecurrentCheck.FindError(model);
@@ -120,6 +122,8 @@ public static class ModelCheck
             return $"the part of a head that turns needs an even size within it, not {turned} of {attention.HeadSize}";
         if (attention.Rotary is { Spans: true } spans && (spans.Size ?? attention.HeadSize) % 4 != 0)
             return "rotary positions in a span need a part of a head that has a whole number of quarters";
+        if (attention.Rotary is { Decay: not null } && (attention.Latent is not null || attention.Rotary.Spans))
+            return "products decay with the distance neither in latent attention nor by positions in a span";
         if (attention.Rotary is { Scaling: { Kind: RotaryScalingKind.LongRope } scaling } longRope
             && (scaling.Divisors?.Count != (longRope.Size ?? attention.HeadSize) / 2 || !scaling.Divisors.All(divisor => divisor is > 0 and < double.PositiveInfinity)))
             return "rotary scaling needs a positive divisor for each frequency";
@@ -232,6 +236,8 @@ public static class ModelCheck
             return null;
         if (!(rotary.Theta > 0) || !double.IsFinite(rotary.Theta))
             return "the rotary base must be positive";
+        if (rotary.Decay is { Base: not (> 0 and < double.PositiveInfinity) })
+            return "the base of what decays with the distance must be positive";
         return rotary.Scaling switch
         {
             not null when rotary.Spans => "rotary positions in a span go with no scaling",

@@ -52,6 +52,9 @@ public sealed record ModelDescription
 
     /// <summary>Some layers are state spaces: C · h may be small beside C and h, and then it shows the rounding of everything that C and h were made of.</summary>
     internal bool HasStateSpaces => Layers.Any(layer => layer.StateSpace is not null);
+
+    /// <summary>Keys and queries are scaled over more powers of two than binary16 has room for.</summary>
+    internal bool HasWideKeys => Attentions.Any(attention => attention.Rotary?.Decay is { } decay && !decay.FitsHalf(ContextLength));
 }
 
 /// <summary>

@@ -20,6 +20,9 @@ public sealed record RotaryDescription
 
     /// <summary>The frequencies are rounded to binary16.</summary>
     public bool HalfFrequencies { get; init; }
+
+    /// <summary>What a pair of a query gives with a key shrinks with their distance; null for not at all.</summary>
+    public RotaryDecay? Decay { get; init; }
 }
 
 /// <summary>Which scaling of rotary frequencies.</summary>

@@ -27,7 +27,7 @@ internal sealed partial class BlockSummary
         ("QueryKeyNorm.Norm", ""), ("QueryKeyNorm.AcrossHeads", "across heads"),
         ("Attention.Rotary", "rotary"), ("Rotary.Size", "of a part of each head"), ("Rotary.Scaling", ""), ("Scaling.Divisors", ""),
         ("Kind=Linear", "linear scaling"), ("Kind=Llama3", "llama3 scaling"), ("Kind=Yarn", "YaRN"), ("Kind=LongRope", "LongRoPE"),
-        ("Kind=Dynamic", "dynamic scaling"), ("Kind=DynamicSteps", "dynamic NTK scaling"), ("Attention.LogScaleFrom", "log-n scaling"),
+        ("Rotary.Decay", "xPos"), ("Kind=Dynamic", "dynamic scaling"), ("Kind=DynamicSteps", "dynamic NTK scaling"), ("Attention.LogScaleFrom", "log-n scaling"),
         ("Attention.Latent", "latent attention"), ("Latent.Norm", ""), ("Latent.QueryRank", ""),
         ("Attention.AlibiSlopes", "ALiBi"), ("Attention.BiasDistance", "bias by distance"), ("Attention.SoftCap", "capped scores"), ("Attention.Sinks", "sinks"),
         ("Layers.FeedForward", ""), ("FeedForward.Plain", ""), ("Gate=True", "gated feed-forward"), ("Gate=False", "plain feed-forward"),

@@ -26,14 +26,16 @@ internal sealed class QuantizedCheckpoint
     public const int Intermediate = 192;
 
     private readonly QuantizedCase how;
+    private readonly int experts;
     private readonly Random random = new(9);
 
     /// <summary>Draws a checkpoint of Llama's.</summary>
     /// <param name="how">Its quantization.</param>
     /// <param name="names">Changes the names of its tensors; those that become one are one, fused.</param>
-    public QuantizedCheckpoint(QuantizedCase how, Func<string, string>? names = null)
+    /// <param name="experts">Makes it a Mixtral's with so many in each layer; the order of their columns is the same.</param>
+    public QuantizedCheckpoint(QuantizedCase how, Func<string, string>? names = null, int experts = 0)
     {
-        this.how = how;
+        (this.how, this.experts) = (how, experts);
         Checkpoint = new TinyCheckpoint();
         Checkpoint.Config["hidden_size"] = Hidden;
         Checkpoint.Config["intermediate_size"] = Intermediate;
@@ -43,9 +45,19 @@ internal sealed class QuantizedCheckpoint
             : new JsonObject { ["quant_method"] = "awq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["version"] = "gemm", ["zero_point"] = true };
         List<TinyTensor> dense = [.. Checkpoint.Tensors];
         Checkpoint.Tensors.Clear();
-        foreach (var name in dense.Select(tensor => names?.Invoke(tensor.Name) ?? tensor.Name).Distinct())
+        foreach (var name in dense.Select(tensor => names?.Invoke(tensor.Name) ?? tensor.Name).Distinct().SelectMany(OfExperts))
             Add(name);
+        if (experts == 0)
+            return;
+        Checkpoint.Config["architectures"] = new JsonArray("MixtralForCausalLM");
+        Checkpoint.Config["num_local_experts"] = experts;
+        for (var layer = 0; layer < TinyCheckpoint.Layers; layer++)
+            Checkpoint.Tensors.Add(TinyTensor.Random($"model.layers.{layer}.block_sparse_moe.gate.weight", [experts, Hidden], layer));
     }
+
+    private IEnumerable<string> OfExperts(string name) => experts == 0 || !name.Contains(".mlp.", StringComparison.Ordinal) ? [name] : Enumerable.Range(0, experts).Select(
+        expert => new[] { ("gate_proj", "w1"), ("down_proj", "w2"), ("up_proj", "w3") }.Aggregate(
+            name.Replace("mlp", $"block_sparse_moe.experts.{expert}", StringComparison.Ordinal), (given, pair) => given.Replace(pair.Item1, pair.Item2, StringComparison.Ordinal)));
 
     /// <summary>Its files, to be spoilt or written.</summary>
     public TinyCheckpoint Checkpoint { get; }
@@ -61,14 +73,14 @@ internal sealed class QuantizedCheckpoint
         {
             "embed_tokens" or "lm_head" => [TinyCheckpoint.Vocabulary, Hidden],
             "k_proj" or "v_proj" => [KeyValue, Hidden],
-            "gate_proj" or "up_proj" => [Intermediate, Hidden],
+            "gate_proj" or "up_proj" or "w1" or "w3" => [Intermediate, Hidden],
             "qkv_proj" => [Hidden + (2 * KeyValue), Hidden],
             "gate_up_proj" => [2 * Intermediate, Hidden],
-            "down_proj" => [Hidden, Intermediate],
+            "down_proj" or "w2" => [Hidden, Intermediate],
             "q_proj" or "o_proj" => [Hidden, Hidden],
             _ => [Hidden],
         };
-        if (!name.Contains("_proj", StringComparison.Ordinal))
+        if (!name.Contains("_proj", StringComparison.Ordinal) && !name.Contains(".experts.", StringComparison.Ordinal))
         {
             Checkpoint.Tensors.Add(TinyTensor.Random(name, shape, Checkpoint.Tensors.Count));
             return;
@@ -116,7 +128,7 @@ internal sealed class QuantizedCheckpoint
         var groups = columns / size;
         var groupOf = Enumerable.Range(0, columns).Select(column => column / size).ToArray();
         if (how.ActOrder)
-            random.Shuffle(groupOf);
+            (experts > 0 ? new Random(columns) : random).Shuffle(groupOf);
         var numbers = new QuantizedNumbers(rows, columns, size, new int[rows, columns], new int[rows, groups], new Half[rows, groups], groupOf);
         var codes = 1 << how.Bits;
         for (var row = 0; row < rows; row++)

@@ -91,6 +91,26 @@ public sealed class CudaModelTests
         Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [505, 519, 1, 1, 1, 1, 1, 1]), expected), Is.LessThan(Tolerances[DataType.Float16]));
     }
 
+    /// <summary>Keys whose factors span many powers of two have no room in f16.</summary>
+    [Test]
+    public void Products_that_decay_over_a_long_context_run_in_bf16()
+    {
+        _ = TestDevice.Open();
+        var model = Describe(context: 900, keyValueHeads: 1);
+        using var tiny = TinyModel.Create(
+            model with
+            {
+                Layers = [.. model.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rotary = layer.Attention!.Rotary! with { Decay = new() { Base = 18, Origin = 450 } } } })],
+            },
+            DataType.Float16);
+        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("more powers of two than f16 has"));
+        var tokens = Tokens(tiny, 800);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var loaded = Load(tiny, null);
+        Assert.That(loaded.ActivationType, Is.EqualTo(DataType.BFloat16));
+        Assert.That(ErrorMeasure.RelativeRms(Forward(loaded, tokens, [700, 90, 1, 1, 1, 1, 6]), expected), Is.LessThan(Tolerances[DataType.BFloat16]));
+    }
+
     [Test]
     public void The_same_step_gives_the_same_bits_launched_captured_and_replayed()
     {
@@ -123,6 +143,38 @@ public sealed class CudaModelTests
         var whole = Forward(model, tokens, [90]);
         Assert.That(Forward(model, tokens, [47, 43]), Is.EqualTo(whole));
         Assert.That(Forward(model, tokens, [3, 8, 2, 60, 17]), Is.EqualTo(whole));
+    }
+
+    [Test]
+    public void Quantized_experts_match_the_definition_and_give_the_same_bits_however_the_prompt_is_cut(
+        [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values] bool plain)
+    {
+        _ = TestDevice.Open();
+        using var tiny = CreateQuantizedExperts(codes, plain, permuted: false);
+        var tokens = Tokens(tiny, 90);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, type);
+        var actual = Forward(model, tokens, [70, 3, 1, 1, 1, 1, 8, 5]);
+        Assert.That(ErrorMeasure.MedianRowRms(actual, expected, tiny.Description.VocabularySize), Is.LessThan(Tolerances[type]));
+        Assert.That(Forward(model, tokens, [3, 8, 2, 60, 17]), Is.EqualTo(Forward(model, tokens, [90])));
+    }
+
+    [Test]
+    public void Quantized_experts_in_another_order_of_columns_are_refused()
+    {
+        _ = TestDevice.Open();
+        using var tiny = CreateQuantizedExperts(DataType.Int4, plain: true, permuted: true);
+        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("columns in another order"));
+    }
+
+    private static TinyModel CreateQuantizedExperts(DataType codes, bool plain, bool permuted)
+    {
+        var model = BlockModels.Describe("experts", headSize: 32);
+        return TinyModel.Create(
+            model with { Layers = [.. model.Layers.Select(layer => layer with { FeedForward = layer.FeedForward! with { Plain = plain } })] },
+            DataType.Float16,
+            quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = permuted },
+            codes: codes);
     }
 
     [Test]
@@ -310,7 +362,7 @@ public sealed class CudaModelTests
         int context = 256, bool bias = false, int? window = null, bool tied = false, Activation activation = Activation.Silu) =>
         TinyModel.Describe(layers, hidden, heads, keyValueHeads, headSize, intermediate, vocabulary, context, bias, window, null, tied, activation);
 
-    private static Model Load(TinyModel tiny, DataType type, int cacheTokens = 0, bool batchInvariant = true) => Model.Load(tiny.Path, new ModelOptions
+    private static Model Load(TinyModel tiny, DataType? type, int cacheTokens = 0, bool batchInvariant = true) => Model.Load(tiny.Path, new ModelOptions
     {
         BatchInvariant = batchInvariant,
         Device = new DeviceChoice(TestDevice.IsSimulator ? DeviceKind.Simulator : DeviceKind.Cuda),

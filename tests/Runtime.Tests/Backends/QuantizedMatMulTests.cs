@@ -73,6 +73,24 @@ public sealed unsafe class QuantizedMatMulTests
         }
     }
 
+    /// <summary>Experts' rows are a part of a matrix, which may begin and end within tiles.</summary>
+    [Test]
+    public void A_part_of_the_rows_has_the_bits_of_the_whole([ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type)
+    {
+        var matrix = new QuantizedMatrix(48, 256, type, new() { GroupSize = 64, ZeroPoints = true });
+        var x = Activations(9, 256);
+        var bias = Activations(1, 48);
+        var whole = new float[9 * 48];
+        Multiply(Select(kernel), matrix, x, whole, 9, bias, false);
+        foreach (var (first, end) in new[] { (0, 5), (5, 37), (17, 30), (16, 48), (40, 48) })
+        {
+            float[] part = [.. Enumerable.Repeat(float.NaN, 9 * 48)];
+            Multiply(Select(kernel), matrix, x, part, 9, bias, false, first, end);
+            for (var i = 0; i < part.Length; i++)
+                Assert.That(part[i], Is.EqualTo(i % 48 >= first && i % 48 < end ? whole[i] : float.NaN), $"rows {first} to {end}, element {i}");
+        }
+    }
+
     [Test]
     public void Activations_of_zero_give_the_bias([ValueSource(nameof(KernelNames))] string kernel)
     {
@@ -97,7 +115,7 @@ public sealed unsafe class QuantizedMatMulTests
         : new QuantizedMatMulKernel<TDot, Int8Code>(layout, input);
 
     private static void Multiply(
-        Func<QuantizedLayout, QuantizedInput, MatMulKernel> create, QuantizedMatrix matrix, float[] x, float[] y, int n, float[] bias, bool accumulate)
+        Func<QuantizedLayout, QuantizedInput, MatMulKernel> create, QuantizedMatrix matrix, float[] x, float[] y, int n, float[] bias, bool accumulate, int firstRow = 0, int? endRow = null)
     {
         var input = new QuantizedInput(matrix.Layout, matrix.Order?.ToArray());
         var rows = (byte*)NativeMemory.AlignedAlloc((nuint)(input.Bytes * n), 64);
@@ -111,8 +129,8 @@ public sealed unsafe class QuantizedMatMulTests
                     input.Quantize(px + (token * matrix.Layout.Columns), rows + (token * input.Bytes));
                 create(matrix.Layout, input).Run(
                     new() { PackedX = (float*)rows, W = w, Y = py, YStride = matrix.Layout.Rows, Bias = pb, Accumulate = accumulate, N = n, K = matrix.Layout.Columns },
-                    0,
-                    matrix.Layout.Rows,
+                    firstRow,
+                    endRow ?? matrix.Layout.Rows,
                     scratch);
             }
         }

@@ -14,6 +14,7 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
         TryOpen(folder, "model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
         ?? TryOpen(folder, "pytorch_model.bin", PyTorchFile.Read)
         ?? TryOpenParts(folder)
+        ?? TryOpenOnly(folder)
         ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either)");
 
     /// <summary>The file of one of the processes that a model was trained in, as DeepSpeed names it.</summary>
@@ -47,6 +48,11 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
         return paths.Length == 0 ? null : new(
             paths.SelectMany((path, part) => PyTorchFile.Read(path).Select(tensor => tensor with { Name = PartOf(tensor.Name, part) })).ToDictionary(tensor => tensor.Name), paths);
     }
+
+    /// <summary>The one file that torch.save wrote under a name of its own.</summary>
+    private static Checkpoint? TryOpenOnly(string folder) => Directory.GetFiles(folder, "*.pt") is [var only]
+        ? new(PyTorchFile.Read(only).ToDictionary(tensor => tensor.Name), [only])
+        : null;
 
     private static Checkpoint? TryOpen(string folder, string name, Reader read)
     {

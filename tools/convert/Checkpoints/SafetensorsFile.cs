@@ -142,6 +142,7 @@ public sealed class SafetensorsFile
         "F32" => StoredType.Float32,
         "F16" => StoredType.Float16,
         "BF16" => StoredType.BFloat16,
+        "F8_E4M3" => StoredType.Float8,
         "I64" => StoredType.Int64,
         "I32" => StoredType.Int32,
         "I16" => StoredType.Int16,

@@ -10,6 +10,9 @@ namespace Weft.Convert.Checkpoints;
 public sealed record StoredTensor(
     string Name, StoredType Type, IReadOnlyList<long> Shape, IReadOnlyList<long> Strides, string File, long Offset)
 {
+    /// <summary>What elements of a <see cref="StoredType.Float8"/> are multiplied by; null for nothing.</summary>
+    public Float8Scales? Scales { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 

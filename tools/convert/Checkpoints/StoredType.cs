@@ -15,6 +15,9 @@ public enum StoredType
     /// <summary>The upper half of a binary32.</summary>
     BFloat16,
 
+    /// <summary>Eight bits: sign, four of exponent, three of mantissa; no infinities (E4M3; Micikevicius et al. 2022, arXiv 2209.05433).</summary>
+    Float8,
+
     /// <summary>Signed 64-bit integer.</summary>
     Int64,
 
@@ -47,5 +50,5 @@ public static class StoredTypes
     };
 
     /// <summary>Whether this is a floating-point type, as weights are.</summary>
-    public static bool IsFloat(this StoredType type) => type <= StoredType.BFloat16;
+    public static bool IsFloat(this StoredType type) => type <= StoredType.Float8;
 }

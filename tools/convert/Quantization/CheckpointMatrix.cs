@@ -8,7 +8,7 @@ namespace Weft.Convert.Quantization;
 /// A matrix [M, K] that a checkpoint stores quantized: qweight, qzeros, scales and, for GPTQ, g_idx. What decides the packed tensor's layout (zero
 /// points, order of columns) is read when it is found, the codes when they are written.
 /// </summary>
-internal sealed class CheckpointMatrix : QuantizedSource
+internal sealed class CheckpointMatrix : MatrixSource
 {
     private readonly QuantizationConfig config;
     private readonly int rows;
@@ -28,6 +28,7 @@ internal sealed class CheckpointMatrix : QuantizedSource
     public CheckpointMatrix(QuantizationConfig config, IReadOnlyList<int> shape, Func<string, StoredTensor?> find, string name)
     {
         this.config = config;
+        Name = name;
         (rows, columns) = (shape[0], shape[1]);
         var groupSize = config.GroupSize == -1 ? columns : config.GroupSize;
         codes = Required("qweight");
@@ -56,8 +57,17 @@ internal sealed class CheckpointMatrix : QuantizedSource
             find(last) ?? throw new WeftException($"{(codes?.File is { } file ? file + ": " : "")}'{name}' is quantized, but its tensor '{last}' is missing");
     }
 
+    /// <summary>The matrix's name, for messages.</summary>
+    public string Name { get; }
+
+    /// <summary>Where its codes are.</summary>
+    public string File => codes.File;
+
     /// <summary>How the packed tensor is quantized.</summary>
     public Weights.Quantization Quantization { get; }
+
+    /// <summary>Whether its columns are stored in the order of another's.</summary>
+    public bool HasOrderOf(CheckpointMatrix other) => order is null ? other.order is null : other.order is not null && order.AsSpan().SequenceEqual(other.order);
 
     /// <inheritdoc/>
     public override long ByteLength => codes.ByteLength + zeroPoints.ByteLength + scales.ByteLength;

@@ -46,9 +46,6 @@ internal sealed class Mxfp4Matrix : QuantizedSource
     }
 
     /// <inheritdoc/>
-    public override QuantizedMatrix Read() => throw new NotSupportedException("MXFP4 is packed without its numbers");
-
-    /// <inheritdoc/>
     public override byte[] Pack(QuantizedLayout layout)
     {
         var (codes, exponents) = (Bytes(blocks), Bytes(scales));

@@ -20,7 +20,7 @@ internal enum QuantizationMethod
 /// <summary>What config.json (or the file beside it that older tools wrote) says about quantization.</summary>
 internal sealed record QuantizationConfig
 {
-    private const string Supported = "supported are gptq with 4 or 8 bits, awq with 4 bits in the GEMM layout and mxfp4";
+    private const string Supported = "supported are gptq with 4 or 8 bits, awq with 4 bits in the GEMM layout, mxfp4, fp8 and compressed-tensors with 8-bit floats";
 
     /// <summary>Which layout.</summary>
     public required QuantizationMethod Method { get; init; }
@@ -43,7 +43,10 @@ internal sealed record QuantizationConfig
     /// <summary>Rows of the matrix that these codes are of; null where they are no matrix.</summary>
     public int? RowsOf(StoredTensor codes) => codes.Shape.Count != 2 ? null : (int)codes.Shape[1] * (Method == QuantizationMethod.Awq ? 32 / Bits : 1);
 
-    /// <summary>Reads it; null when the checkpoint is not quantized.</summary>
+    /// <summary>Columns of the matrix that these codes are of.</summary>
+    public long ColumnsOf(StoredTensor codes) => codes.Shape[0] * (Method == QuantizationMethod.Awq ? 1 : 32 / Bits);
+
+    /// <summary>Reads it; null when the checkpoint's weights are numbers.</summary>
     /// <param name="config">config.json.</param>
     /// <param name="folder">Of the checkpoint.</param>
     /// <exception cref="WeftException">It says something that is not supported.</exception>
@@ -61,8 +64,11 @@ internal sealed record QuantizationConfig
         return null;
     }
 
-    private static QuantizationConfig Parse(ConfigFile config, string method) => method switch
+    private static QuantizationConfig? Parse(ConfigFile config, string method) => method switch
     {
+        // Numbers of eight bits: the checkpoint's tensors say so themselves.
+        "fp8" => null,
+        "compressed-tensors" when Float8Weights.IsFloat8(config) => null,
         "gptq" => Gptq(config),
         "awq" => Awq(config),
         "mxfp4" => new() { Method = QuantizationMethod.Mxfp4, Bits = 4, GroupSize = Mxfp4Matrix.Meaning.GroupSize },

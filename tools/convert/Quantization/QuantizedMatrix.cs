@@ -24,10 +24,18 @@ internal abstract class QuantizedSource
     /// <summary>Bytes of the checkpoint that it is made of.</summary>
     public abstract long ByteLength { get; }
 
-    /// <summary>Reads or computes it.</summary>
+    /// <summary>Reads or computes it, in the packed file's order.</summary>
+    /// <exception cref="WeftException">The checkpoint's numbers make no sense.</exception>
+    public abstract byte[] Pack(QuantizedLayout layout);
+}
+
+/// <summary>One that comes as a whole matrix of codes.</summary>
+internal abstract class MatrixSource : QuantizedSource
+{
+    /// <summary>Reads it.</summary>
     /// <exception cref="WeftException">The checkpoint's numbers make no sense.</exception>
     public abstract QuantizedMatrix Read();
 
-    /// <summary>Reads or computes it, in the packed file's order.</summary>
-    public virtual byte[] Pack(QuantizedLayout layout) => TilePacker.Pack(Read(), layout);
+    /// <inheritdoc/>
+    public override byte[] Pack(QuantizedLayout layout) => TilePacker.Pack(Read(), layout);
 }

@@ -15,12 +15,15 @@ internal sealed class RoundToNearest : QuantizedSource
 
     private readonly PlannedTensor dense;
     private readonly int groupSize;
+    private readonly int partElements;
 
     /// <param name="dense">The matrix; read in float32.</param>
     /// <param name="groupSize">Columns that share a scale; −1 for all.</param>
+    /// <param name="partElements">Numbers in memory at once: the projections of a layer's experts are one matrix, of up to billions.</param>
     /// <exception cref="WeftException">Groups do not divide the columns.</exception>
-    public RoundToNearest(PlannedTensor dense, int groupSize)
+    public RoundToNearest(PlannedTensor dense, int groupSize, int partElements = 1 << 24)
     {
+        this.partElements = partElements;
         this.dense = dense with { DataType = DataType.Float32 };
         var columns = dense.Shape[1];
         this.groupSize = groupSize == -1 ? columns : groupSize;
@@ -35,28 +38,46 @@ internal sealed class RoundToNearest : QuantizedSource
     public override long ByteLength => dense.Source.ByteLength;
 
     /// <inheritdoc/>
-    public override QuantizedMatrix Read()
+    public override byte[] Pack(QuantizedLayout layout)
+    {
+        var bytes = new byte[layout.Length];
+        var rows = Math.Max(1, partElements / dense.Shape[1] / QuantizedLayout.TileRows) * QuantizedLayout.TileRows;
+        foreach (var (matrix, first, count) in Parts(rows))
+            TilePacker.PackRows(matrix, layout, first, count, bytes);
+        return bytes;
+    }
+
+    /// <summary>Rows that follow one another, at most <paramref name="most"/> at a time.</summary>
+    private IEnumerable<(QuantizedMatrix Matrix, int FirstRow, int Rows)> Parts(int most)
     {
         var (rows, columns) = (dense.Shape[0], dense.Shape[1]);
-        var groups = columns / groupSize;
-        var weights = new float[(long)rows * columns];
-        using (var reader = new TensorReader())
+        var weights = new float[Math.Min(most, rows) * columns];
+        var (first, done) = (0, 0);
+        using var reader = new TensorReader();
+        foreach (var (bytes, _) in reader.Read(dense))
         {
-            var done = 0;
-            foreach (var (bytes, _) in reader.Read(dense))
+            for (var read = 0; read < bytes.Length / sizeof(float);)
             {
-                var piece = MemoryMarshal.Cast<byte, float>(bytes.Span);
+                var piece = MemoryMarshal.Cast<byte, float>(bytes.Span)[read..];
+                piece = piece[..Math.Min(piece.Length, weights.Length - done)];
                 piece.CopyTo(weights.AsSpan(done));
+                read += piece.Length;
                 done += piece.Length;
+                var here = done / columns;
+                if (done < weights.Length && first + here < rows)
+                    continue;
+                yield return (Quantize(weights, here * columns), first, here);
+                (first, done) = (first + here, 0);
             }
         }
+    }
 
-        var result = new QuantizedMatrix { Codes = new byte[weights.Length], Scales = new Half[rows * groups], ZeroPoints = new byte[rows * groups] };
-        Parallel.For(0, rows * groups, group =>
-        {
-            var place = (long)group * groupSize;
-            Quantize(weights.AsSpan((int)place, groupSize), result.Codes.AsSpan((int)place, groupSize), out result.Scales[group], out result.ZeroPoints[group]);
-        });
+    private QuantizedMatrix Quantize(float[] weights, int count)
+    {
+        var groups = count / groupSize;
+        var result = new QuantizedMatrix { Codes = new byte[count], Scales = new Half[groups], ZeroPoints = new byte[groups] };
+        Parallel.For(0, groups, group => Quantize(
+            weights.AsSpan(group * groupSize, groupSize), result.Codes.AsSpan(group * groupSize, groupSize), out result.Scales[group], out result.ZeroPoints[group]));
         return result;
     }
 

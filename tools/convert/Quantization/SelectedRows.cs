@@ -6,7 +6,7 @@ namespace Weft.Convert.Quantization;
 /// <param name="whole">The stored matrix.</param>
 /// <param name="rows">Numbers of its rows.</param>
 /// <param name="columns">K.</param>
-internal sealed class SelectedRows(QuantizedSource whole, int[] rows, int columns) : QuantizedSource
+internal sealed class SelectedRows(MatrixSource whole, int[] rows, int columns) : MatrixSource
 {
     /// <inheritdoc/>
     public override long ByteLength => whole.ByteLength;

@@ -11,11 +11,24 @@ internal static class TilePacker
     public static byte[] Pack(QuantizedMatrix matrix, QuantizedLayout layout)
     {
         var bytes = new byte[layout.Length];
+        PackRows(matrix, layout, 0, layout.Rows, bytes);
+        return bytes;
+    }
+
+    /// <summary>Writes rows of a tensor, of which nothing was written before.</summary>
+    /// <param name="matrix">These rows alone.</param>
+    /// <param name="layout">Of the tensor.</param>
+    /// <param name="firstRow">The first of them; a tile's first.</param>
+    /// <param name="rows">How many; the last fills a tile unless it is the tensor's last.</param>
+    /// <param name="bytes">The tensor.</param>
+    public static void PackRows(QuantizedMatrix matrix, QuantizedLayout layout, int firstRow, int rows, byte[] bytes)
+    {
         var places = Places(layout);
-        Parallel.For(0, layout.RowBlocks, block => PackBlock(matrix, layout, places, bytes, block));
+        var first = firstRow / QuantizedLayout.TileRows;
+        var end = (firstRow + rows + QuantizedLayout.TileRows - 1) / QuantizedLayout.TileRows;
+        Parallel.For(first, end, block => PackBlock(matrix, layout, firstRow, places, bytes, block));
         if (layout.Quantization.Permuted)
             MemoryMarshal.AsBytes(matrix.Order.AsSpan()).CopyTo(bytes.AsSpan((int)layout.Order));
-        return bytes;
     }
 
     private static (int Byte, int Shift)[] Places(QuantizedLayout layout) =>
@@ -25,7 +38,7 @@ internal static class TilePacker
            select layout.Place(row, column),
     ];
 
-    private static void PackBlock(QuantizedMatrix matrix, QuantizedLayout layout, (int Byte, int Shift)[] places, byte[] bytes, int block)
+    private static void PackBlock(QuantizedMatrix matrix, QuantizedLayout layout, int firstRow, (int Byte, int Shift)[] places, byte[] bytes, int block)
     {
         var first = block * QuantizedLayout.TileRows;
         var rows = Math.Min(QuantizedLayout.TileRows, layout.Rows - first);
@@ -36,7 +49,7 @@ internal static class TilePacker
             var columns = Math.Min(layout.TileColumns, layout.Columns - start);
             for (var row = 0; row < rows; row++)
             {
-                var codes = matrix.Codes.AsSpan(((first + row) * layout.Columns) + start, columns);
+                var codes = matrix.Codes.AsSpan(((first - firstRow + row) * layout.Columns) + start, columns);
                 for (var column = 0; column < columns; column++)
                 {
                     var (place, shift) = places[(row * layout.TileColumns) + column];
@@ -49,7 +62,7 @@ internal static class TilePacker
         {
             for (var group = 0; group < layout.Groups; group++)
             {
-                var (from, to) = ((row * layout.Groups) + group, layout.GroupIndex(row, group));
+                var (from, to) = (((row - firstRow) * layout.Groups) + group, layout.GroupIndex(row, group));
                 BinaryPrimitives.WriteHalfLittleEndian(bytes.AsSpan((int)(layout.Scales + (to * sizeof(ushort)))), matrix.Scales[from]);
                 if (layout.Quantization.ZeroPoints)
                     bytes[layout.ZeroPoints + to] = matrix.ZeroPoints[from];

@@ -179,15 +179,8 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
                 $"{file.Path}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}; convert with --dtype to make them alike");
         }
 
-        var inputs = HasIntegers(first) ? Inputs(node) : [];
-        var rows = inputs.Distinct().Select(input => new QuantizedRows(input, 0)).ToList();
-        var next = (nint)context.Packed;
-        for (var i = 0; i < rows.Count; i++)
-        {
-            rows[i] = rows[i] with { Address = next };
-            next += rows[i].Input.Bytes * MaxRows(node);
-        }
-
+        var inputs = HasIntegers(first) ? Inputs(node.Segments) : [];
+        var rows = Place(inputs, MaxRows(node));
         var segments = node.Segments.Select((segment, i) => new BoundSegment(
             inputs.Count > 0 ? QuantizedMatMul.Create(file.Find(segment.Weight).Tiles, inputs[i], options.Instructions) : Kernel(file.Find(segment.Weight)),
             Weight(segment.Weight),
@@ -195,7 +188,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
             segment.Rows,
             inputs.Count > 0 ? (float*)rows.Find(row => row.Input == inputs[i]).Address : context.Packed)).ToArray();
         var product = new LinearOperation<TSimd, TVector>(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y));
-        return inputs.Count > 0 ? [new QuantizeOperation(context, node.X, (nint)Address(node.X), rows), product] : [product];
+        return inputs.Count > 0 ? [new QuantizeOperation(context, node.X, (nint)Address(node.X), [.. rows]), product] : [product];
     }
 
     private IReadOnlyList<Operation> BindExperts(ExpertsNode node)
@@ -208,30 +201,52 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         return
         [
             new RouteOperation(context, routing, Address(node.Router), block.Experts!.SelectionBias ? Vector(node.Name + TensorSchema.SelectionBias) : null, Address(node.X)),
-            new ExpertProjectionOperation<TSimd, TVector>(context, routing, [.. node.Inner.Select(Matrix)], block, routing.Inputs, c, c, routing.Hidden, routing.HiddenWidth),
-            new ExpertProjectionOperation<TSimd, TVector>(context, routing, [Matrix(node.Outer)], null, routing.Hidden, routing.HiddenWidth, f, routing.Outputs, c),
+            .. Project(node.Inner, block, routing.Inputs, c, c, routing.Hidden, routing.HiddenWidth),
+            .. Project([node.Outer], null, routing.Hidden, routing.HiddenWidth, f, routing.Outputs, c),
             new CombineOperation(context, routing, Address(node.Y)),
         ];
 
-        ExpertMatrix Matrix(LinearSegment segment)
+        IReadOnlyList<Operation> Project(IReadOnlyList<LinearSegment> segments, FeedForwardDescription? epilogue, float* x, int xStride, int inner, float* y, int yStride)
+        {
+            var inputs = HasIntegers(file.Find(segments[0].Weight)) ? Inputs(segments) : [];
+            var rows = Place(inputs, Batch.MaxTokens * block.Experts!.Active);
+            ExpertMatrix[] matrices = [.. segments.Select((segment, i) => Matrix(segment, inputs.Count > 0 ? rows.Find(row => row.Input == inputs[i]) : null))];
+            var product = new ExpertProjectionOperation<TSimd, TVector>(context, routing, matrices, epilogue, x, xStride, inner, y, yStride);
+            return inputs.Count > 0 ? [new QuantizeExpertsOperation(context, routing, x, xStride, [.. rows]), product] : [product];
+        }
+
+        ExpertMatrix Matrix(LinearSegment segment, QuantizedRows? input)
         {
             var tensor = file.Find(segment.Weight);
-            if (HasIntegers(tensor))
-                throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()}, which experts cannot be yet");
             if (tensor.DataType != file.Find(node.Outer.Weight).DataType)
                 throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()} and other projections of the experts are not; convert with --dtype to make them alike");
-            return new(Kernel(tensor), file.Address(tensor), segment.Bias is { } bias ? Vector(bias) : null, segment.Rows / block.Experts!.Count);
+            var kernel = input is { } rows ? QuantizedMatMul.Create(tensor.Tiles, rows.Input, options.Instructions) : Kernel(tensor);
+            return new(kernel, file.Address(tensor), segment.Bias is { } bias ? Vector(bias) : null, segment.Rows / block.Experts!.Count, input ?? default);
         }
+    }
+
+    /// <summary>Gives the distinct ones of <paramref name="inputs"/> room for so many rows, one after the other.</summary>
+    private List<QuantizedRows> Place(IEnumerable<QuantizedInput> inputs, int count)
+    {
+        var rows = new List<QuantizedRows>();
+        var next = (nint)context.Packed;
+        foreach (var input in inputs.Distinct())
+        {
+            rows.Add(new(input, next));
+            next += (nint)input.Bytes * count;
+        }
+
+        return rows;
     }
 
     /// <summary>Codes that are multiplied as integers, with activations rounded to 8 bits.</summary>
     private static bool HasIntegers(TensorEntry tensor) => tensor.DataType is DataType.Int4 or DataType.Int8;
 
     /// <summary>How each segment's input is quantized; segments that want the same share one.</summary>
-    private List<QuantizedInput> Inputs(FusedLinearNode node)
+    private List<QuantizedInput> Inputs(IReadOnlyList<LinearSegment> segments)
     {
         var inputs = new List<QuantizedInput>();
-        foreach (var segment in node.Segments)
+        foreach (var segment in segments)
         {
             var own = QuantizedMatMul.Input(file, file.Find(segment.Weight));
             inputs.Add(inputs.Find(own.IsSameAs) ?? own);
@@ -304,9 +319,16 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         Sinks = node.Sinks is { } sinks ? Vector(sinks) : null,
     });
 
-    private int PackedFloats() => graph.Nodes.OfType<FusedLinearNode>().Max(node => file.Find(node.Segments[0].Weight) is var first && HasIntegers(first)
-        ? Inputs(node).Distinct().Sum(input => input.Bytes) * MaxRows(node) / sizeof(float)
-        : MatMulKernel.PackedFloats(first.Shape[1]));
+    private long PackedFloats() => graph.Nodes.SelectMany(node => node switch
+    {
+        FusedLinearNode n => [PackedFloats(n.Segments, MaxRows(n))],
+        ExpertsNode { FeedForward.Experts: { } experts } n => [PackedFloats(n.Inner, Batch.MaxTokens * experts.Active), PackedFloats([n.Outer], Batch.MaxTokens * experts.Active)],
+        _ => (IEnumerable<long>)[],
+    }).Max();
+
+    private long PackedFloats(IReadOnlyList<LinearSegment> segments, int rows) => file.Find(segments[0].Weight) is var first && HasIntegers(first)
+        ? Inputs(segments).Distinct().Sum(input => (long)input.Bytes) * rows / sizeof(float)
+        : MatMulKernel.PackedFloats(first.Shape[1]);
 
     private int ScratchFloats() => graph.Nodes.OfType<AttentionNode>()
         .Select(node => AttentionKernel.ScratchFloats(node.Attention.HeadSize))

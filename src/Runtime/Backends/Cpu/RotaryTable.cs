@@ -6,7 +6,7 @@ namespace Weft.Backends.Cpu;
 
 /// <summary>
 /// Cosines and sines [position][R/2 cosines, R/2 sines], filled as far as positions have been reached. Where the base depends on a sequence's length they
-/// are those of the step's tokens instead, [token][…].
+/// are those of the step's tokens instead, [token][…]. Where products decay, a row has those of queries and then those of keys, each with its factors.
 /// </summary>
 internal sealed unsafe class RotaryTable : IDisposable
 {
@@ -14,6 +14,7 @@ internal sealed unsafe class RotaryTable : IDisposable
     private readonly int headSize;
     private readonly NativeBuffer buffer;
     private readonly int half;
+    private readonly int width; // of a row
     private readonly bool isOfStep;
     private RotaryFrequencies frequencies;
     private int length; // of the frequencies
@@ -31,12 +32,16 @@ internal sealed unsafe class RotaryTable : IDisposable
         isOfStep = RotaryLength.Counts(rotary);
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
         half = frequencies.Inverse.Count;
+        width = (rotary.Decay is null ? 2 : 4) * half;
         // A span that begins with the sequence is one ahead of its places.
-        buffer = new NativeBuffer((isOfStep ? tokens : positions + 1L) * 2 * half * sizeof(float));
+        buffer = new NativeBuffer((isOfStep ? tokens : positions + 1L) * width * sizeof(float));
     }
 
     /// <summary>R: elements of a head that turn.</summary>
     public int Size => 2 * half;
+
+    /// <summary>From the angles of queries in a row to those of keys.</summary>
+    public int KeyOffset => width - (2 * half);
 
     /// <summary>The row of a token of the step: R/2 cosines, then R/2 sines.</summary>
     public float* Row(StepBatch batch, int token) => Row(isOfStep ? token : batch.TextPositions[token]);
@@ -70,7 +75,7 @@ internal sealed unsafe class RotaryTable : IDisposable
 
     public void Dispose() => buffer.Dispose();
 
-    private float* Row(int row) => (float*)buffer.Address + ((nint)row * 2 * half);
+    private float* Row(int row) => (float*)buffer.Address + ((nint)row * width);
 
     private void Reach(int position)
     {
@@ -97,6 +102,11 @@ internal sealed unsafe class RotaryTable : IDisposable
             var (sin, cos) = Math.SinCos(position * frequencies.Inverse[i]);
             row[i] = (float)cos * frequencies.Magnitude;
             row[half + i] = (float)sin * frequencies.Magnitude;
+            if (rotary.Decay is not { } decay)
+                continue;
+            var factor = (float)decay.Factor(i, half, position);
+            (row[(2 * half) + i], row[(3 * half) + i]) = (row[i] / factor, row[half + i] / factor);
+            (row[i], row[half + i]) = (row[i] * factor, row[half + i] * factor);
         }
     }
 }

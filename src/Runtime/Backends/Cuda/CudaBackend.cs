@@ -70,6 +70,12 @@ internal static class CudaBackend
             throw new WeftException("CUDA kernels run in bf16 or f16; f32 runs on the CPU (--device cpu)");
         if (wanted == DataType.BFloat16 && device.ComputeCapability < BFloat16Capability)
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor} and no bf16: run it in f16");
+        if (weights.Model.HasWideKeys)
+        {
+            return wanted != DataType.Float16 && device.ComputeCapability >= BFloat16Capability ? DataType.BFloat16 : throw new WeftException(
+                $"{weights.Name}: over {weights.Model.ContextLength} tokens the keys of this model take more powers of two than f16 has: run it in bf16 on a GPU that has it, or on the CPU (--device cpu)");
+        }
+
         if (wanted is { } type)
             return type;
         // Quantized matrices have no type of their own; what was left as numbers has.

@@ -6,7 +6,7 @@ namespace Weft.Backends.Cuda;
 
 /// <summary>
 /// (cos, sin) [positions, R/2] on the device, filled as far as positions have been reached. Where the base depends on a sequence's length they are those of
-/// the step's tokens instead, [tokens, R/2].
+/// the step's tokens instead, [tokens, R/2]. Where products decay, a row has those of queries and then those of keys, each with its factors: [positions, 2, R/2].
 /// </summary>
 internal sealed class DeviceRotaryTable : IDisposable
 {
@@ -19,6 +19,7 @@ internal sealed class DeviceRotaryTable : IDisposable
     private readonly CudaEvent copied;
     private readonly CudaStream stream;
     private readonly int half;
+    private readonly int width; // pairs of a row
     private readonly int positions;
     private RotaryFrequencies frequencies;
     private int length; // of the frequencies
@@ -34,6 +35,7 @@ internal sealed class DeviceRotaryTable : IDisposable
         IsOfStep = RotaryLength.Counts(rotary);
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
         half = frequencies.Inverse.Count;
+        width = (rotary.Decay is null ? 1 : 2) * half;
         memory = CudaDeviceMemory.Allocate(context, (IsOfStep ? tokens : this.positions) * RowBytes);
         // Rows that a padded step reads and nobody needs.
         memory.FillAsync(0, stream);
@@ -46,7 +48,10 @@ internal sealed class DeviceRotaryTable : IDisposable
     /// <summary>A row belongs to a token of the step, not to a position.</summary>
     public bool IsOfStep { get; }
 
-    private long RowBytes => 2L * half * sizeof(float);
+    /// <summary>From the angles of queries in a row to those of keys.</summary>
+    public int KeyOffset => width - half;
+
+    private long RowBytes => 2L * width * sizeof(float);
 
     /// <summary>Makes the rows of a step valid, before it is submitted.</summary>
     public void Prepare(StepBatch batch)
@@ -92,15 +97,21 @@ internal sealed class DeviceRotaryTable : IDisposable
     {
         // The copy before this one may still read the buffer.
         copied.Synchronize();
-        var rows = staging.AsSpan<float>(0, count * 2 * half);
+        var rows = staging.AsSpan<float>(0, count * 2 * width);
         for (var row = 0; row < count; row++)
         {
             var at = position(row);
             for (var i = 0; i < half; i++)
             {
                 var (sin, cos) = Math.SinCos(at * frequencies.Inverse[i]);
-                rows[((row * half) + i) * 2] = (float)cos * frequencies.Magnitude;
-                rows[(((row * half) + i) * 2) + 1] = (float)sin * frequencies.Magnitude;
+                var turn = rows.Slice(((row * width) + i) * 2, 2);
+                (turn[0], turn[1]) = ((float)cos * frequencies.Magnitude, (float)sin * frequencies.Magnitude);
+                if (rotary.Decay is not { } decay)
+                    continue;
+                var factor = (float)decay.Factor(i, half, at);
+                var keyTurn = rows.Slice(((row * width) + half + i) * 2, 2);
+                (keyTurn[0], keyTurn[1]) = (turn[0] / factor, turn[1] / factor);
+                (turn[0], turn[1]) = (turn[0] * factor, turn[1] * factor);
             }
         }
 

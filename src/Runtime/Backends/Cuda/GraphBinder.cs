@@ -2,6 +2,7 @@ using Weft.Backends.Cuda.Operations;
 using Weft.Graph;
 using Weft.Models;
 using Weft.Tensors;
+using Weft.Weights;
 
 namespace Weft.Backends.Cuda;
 
@@ -125,9 +126,10 @@ internal sealed class GraphBinder(
         var bias = weights.Bias(segments);
         if (!weights.IsQuantized(names))
             return new DenseExpertProduct(Context, node, isInner, weights.Matrix(names), bias);
-        return weights.TypeOf(names[0]) == DataType.Mxfp4
-            ? new Mxfp4ExpertProduct(Context, node, isInner, weights.Quantized(names).Single(), bias)
-            : throw new WeftException($"'{names[0]}' is {weights.TypeOf(names[0]).Name()}, which experts cannot be on a GPU yet: run it on the CPU (--device cpu)");
+        // Tiles of one expert hold no rows of another, and all experts read the columns in one order.
+        return segments.All(segment => segment.Rows / node.FeedForward.Experts!.Count % QuantizedLayout.TileRows == 0) && weights.Quantized(names) is [{ Weight.Order: 0 } matrix]
+            ? new QuantizedExpertProduct(Context, node, isInner, matrix, weights.TypeOf(names[0]), bias)
+            : throw new WeftException($"'{names[0]}' has experts of rows that do not fill tiles, with columns in another order, or in other groups than those beside them, which have no kernel on a GPU: run it on the CPU (--device cpu)");
     }
 
     private DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)

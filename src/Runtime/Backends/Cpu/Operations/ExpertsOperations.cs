@@ -19,6 +19,20 @@ internal sealed unsafe class RouteOperation(ProgramContext context, ExpertRoutin
     }
 }
 
+/// <summary>Before a projection with codes of integers: quantizes what the experts read, a row an assignment.</summary>
+internal sealed unsafe class QuantizeExpertsOperation(ProgramContext context, ExpertRouting routing, float* x, int stride, QuantizedRows[] targets)
+    : RowOperation(context, Rows.Tokens)
+{
+    protected override void RunRow(int row, int thread)
+    {
+        for (var i = row * routing.Active; i < (row + 1) * routing.Active; i++)
+        {
+            foreach (var target in targets)
+                target.Input.Quantize(x + ((nint)i * stride), target.Row(i));
+        }
+    }
+}
+
 /// <summary>
 /// Second and third part: a projection of every expert over its own tokens, followed by the activation of <paramref name="epilogue"/> if there is one; an item
 /// is a range of one expert's rows.
@@ -44,7 +58,7 @@ internal sealed unsafe class ExpertProjectionOperation<TSimd, TVector>(
             if (arguments.N == 0)
                 continue;
             busy[count++] = expert;
-            if (arguments.N <= MatMulKernel.FewTokens)
+            if (arguments.N <= MatMulKernel.FewTokens && matrices[0].Kernel.PacksItself)
                 matrices[0].Kernel.Pack(arguments, arguments.PackedX);
         }
 
@@ -64,6 +78,8 @@ internal sealed unsafe class ExpertProjectionOperation<TSimd, TVector>(
             var start = expert * rows;
             arguments.W = matrices[i].Weights;
             arguments.Bias = matrices[i].Bias;
+            if (!matrices[i].Kernel.PacksItself)
+                arguments.PackedX = (float*)matrices[i].Input.Row(routing.Starts[expert]);
             arguments.Y = result + (i * rows) - start;
             matrices[i].Kernel.Run(arguments, start + first, start + end, Context.Scratch(thread));
         }
@@ -113,12 +129,14 @@ internal static unsafe class GateLimit
 /// <param name="weights">The first expert's.</param>
 /// <param name="bias">The first expert's, or null.</param>
 /// <param name="rows">Of one expert.</param>
-internal readonly unsafe struct ExpertMatrix(MatMulKernel kernel, byte* weights, float* bias, int rows)
+/// <param name="input">Where its input is as 8-bit numbers, for kernels that read those.</param>
+internal readonly unsafe struct ExpertMatrix(MatMulKernel kernel, byte* weights, float* bias, int rows, QuantizedRows input)
 {
     public readonly MatMulKernel Kernel = kernel;
     public readonly byte* Weights = weights;
     public readonly float* Bias = bias;
     public readonly int Rows = rows;
+    public readonly QuantizedRows Input = input;
 }
 
 /// <summary>Last part: adds up what each token's experts gave, in the order in which they were chosen.</summary>

@@ -11,13 +11,13 @@ internal sealed unsafe class ProgramContext : IDisposable
     /// <param name="threads">Threads of the pool.</param>
     /// <param name="scratchFloats">Working memory that an operation needs for each thread.</param>
     /// <param name="packedFloats">Packed activations of the largest product of few tokens.</param>
-    public ProgramContext(Scheduling.StepBatch batch, int threads, int scratchFloats, int packedFloats)
+    public ProgramContext(Scheduling.StepBatch batch, int threads, int scratchFloats, long packedFloats)
     {
         Batch = batch;
         Threads = threads;
         stride = (scratchFloats + 15) / 16 * 16;
         scratch = new NativeBuffer((long)threads * stride * sizeof(float));
-        packed = new NativeBuffer((long)packedFloats * sizeof(float));
+        packed = new NativeBuffer(packedFloats * sizeof(float));
     }
 
     private ProgramContext(Scheduling.StepBatch batch, ProgramContext other) =>

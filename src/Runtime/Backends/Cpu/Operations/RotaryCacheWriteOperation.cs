@@ -36,7 +36,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
             if (spans)
                 table.Join(Batch, row, angles = joint);
             for (var head = 0; head < attention.QueryHeads + attention.KeyValueHeads; head++)
-                HeadTurn<TSimd, TVector>.Apply(q + (head * size), angles, table.Size / 2);
+                HeadTurn<TSimd, TVector>.Apply(q + (head * size), angles + (head < attention.QueryHeads ? 0 : table.KeyOffset), table.Size / 2);
         }
 
         var (block, offset) = Math.DivRem(Batch.Slots[row], BlockSize);

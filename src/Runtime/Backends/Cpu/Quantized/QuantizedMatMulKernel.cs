@@ -35,21 +35,22 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
     public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
     {
         var sums = stackalloc float[TokensAtOnce * QuantizedLayout.TileRows];
-        for (var row = firstRow; row < endRow; row += QuantizedLayout.TileRows)
+        for (var row = firstRow; row < endRow;)
         {
+            // An expert's rows may begin and end within a tile.
             var block = row / QuantizedLayout.TileRows;
+            var end = Math.Min((block + 1) * QuantizedLayout.TileRows, endRow);
             var scales = scratch;
             var corrections = scratch + (layout.Groups * QuantizedLayout.TileRows);
             ReadScales(arguments.W, block, scales, corrections);
             var tiles = arguments.W + layout.Tile(block, 0);
-            var rows = Math.Min(QuantizedLayout.TileRows, endRow - row);
             var token = 0;
             for (; TDot.IsWide && token + TokensAtOnce <= arguments.N; token += TokensAtOnce)
             {
                 for (var pair = 0; pair < Pairs; pair++)
                     MultiplyTokens(tiles + (pair * QuantizedInput.VectorBytes), Row(arguments, token), scales, pair, sums);
                 for (var i = 0; i < TokensAtOnce; i++)
-                    Write(arguments, token + i, row, rows, sums + (i * QuantizedLayout.TileRows), corrections);
+                    Write(arguments, token + i, row, end, sums + (i * QuantizedLayout.TileRows), corrections);
             }
 
             for (; token < arguments.N; token++)
@@ -63,8 +64,10 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
                         MultiplyPair(w, Row(arguments, token), scales, pair, sums);
                 }
 
-                Write(arguments, token, row, rows, sums, corrections);
+                Write(arguments, token, row, end, sums, corrections);
             }
+
+            row = end;
         }
     }
 
@@ -273,17 +276,18 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
         sums[Pairs] = Vector512.Sum(isInt8 ? Vector512.ConditionalSelect(EvenLanes, Vector512<float>.Zero, lower) : upper);
     }
 
-    private void Write(in MatMulArguments arguments, int token, int row, int rows, float* sums, float* corrections)
+    private void Write(in MatMulArguments arguments, int token, int firstRow, int endRow, float* sums, float* corrections)
     {
         var groupSums = input.Sums(Row(arguments, token));
         var zero = Vector512<float>.Zero;
         for (var group = 0; group < layout.Groups; group++)
             zero = Vector512.MultiplyAddEstimate(Vector512.Load(corrections + (group * QuantizedLayout.TileRows)), Vector512.Create(groupSums[group]), zero);
-        var y = arguments.Y + (token * arguments.YStride) + row;
-        for (var i = 0; i < rows; i++)
+        var y = arguments.Y + (token * arguments.YStride);
+        for (var row = firstRow; row < endRow; row++)
         {
-            var value = sums[i] - zero[i] + (arguments.Bias == null ? 0 : arguments.Bias[row + i]);
-            y[i] = arguments.Accumulate ? y[i] + value : value;
+            var i = row % QuantizedLayout.TileRows;
+            var value = sums[i] - zero[i] + (arguments.Bias == null ? 0 : arguments.Bias[row]);
+            y[row] = arguments.Accumulate ? y[row] + value : value;
         }
     }
 

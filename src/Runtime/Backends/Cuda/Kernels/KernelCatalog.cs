@@ -67,7 +67,7 @@ internal static class KernelCatalog
         { Source: "route.cu", Expression: "weft::route" } => sizeof(RouteParams),
         { Source: "route.cu" } => sizeof(SortParams),
         { Source: "combine.cu" } => sizeof(CombineParams),
-        { Source: "quantized_gemv.cu" } when instance.Expression.EndsWith("Mxfp4Meaning>", StringComparison.Ordinal) => sizeof(ExpertParams<QuantizedGemvParams>),
+        { Source: "quantized_gemv.cu" } when instance.Expression.Contains("ExpertRows", StringComparison.Ordinal) => sizeof(ExpertParams<QuantizedGemvParams>),
         { Source: "gemv.cu" } when instance.Expression.EndsWith("ExpertRows>", StringComparison.Ordinal) => sizeof(ExpertParams<GemvParams>),
         { Source: "gemm.cu" } when instance.Expression.EndsWith("ExpertRows>", StringComparison.Ordinal) => sizeof(ExpertParams<GemmParams>),
         { Source: "gemv.cu" } => sizeof(GemvParams),

@@ -44,6 +44,7 @@ internal struct RotaryCacheWriteParams
     public float Clip;
     public int PerToken;
     public int LogFrom;
+    public int KeyTurns;
 }
 
 /// <summary>kernels/rotary_cache_write.cu.</summary>

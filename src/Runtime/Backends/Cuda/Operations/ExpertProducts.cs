@@ -1,6 +1,7 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
 using Weft.Models;
+using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Operations;
 
@@ -120,14 +121,15 @@ internal sealed class DenseExpertProduct(CudaProgramContext context, ExpertsNode
         IsGated ? ExpertProductKernel.GatedGemm(Context.Type, columns, Block) : ExpertProductKernel.Gemm(Context.Type, columns, Output);
 }
 
-/// <summary>Of matrices in MXFP4, whose codes become numbers in registers: quantized_gemv, however many assignments there are.</summary>
-internal sealed class Mxfp4ExpertProduct(CudaProgramContext context, ExpertsNode node, bool isInner, DeviceQuantizedMatrix matrix, DeviceBias bias) : ExpertProduct(context, node, isInner)
+/// <summary>Of quantized matrices, whose codes become numbers in registers: quantized_gemv, however many assignments there are.</summary>
+internal sealed class QuantizedExpertProduct(CudaProgramContext context, ExpertsNode node, bool isInner, DeviceQuantizedMatrix matrix, DataType codes, DeviceBias bias)
+    : ExpertProduct(context, node, isInner)
 {
     public override IEnumerable<KernelInstance> Kernels => [Instance];
 
     public override int MostColumns => QuantizedGemvKernel.MostRows;
 
-    private KernelInstance Instance => IsGated ? ExpertProductKernel.GatedMxfp4(Context.Type, Block) : ExpertProductKernel.Mxfp4(Context.Type, Output);
+    private KernelInstance Instance => IsGated ? ExpertProductKernel.GatedQuantized(Context.Type, codes, Block) : ExpertProductKernel.Quantized(Context.Type, codes, Output);
 
     public override void Run(in ExpertTiles tiles, ExpertOperand x, ExpertOperand y) => Context.Launch(
         Instance, QuantizedGemvKernel.Shape(Outputs, IsGated) with { GridY = tiles.Tiles }, With(

@@ -42,6 +42,7 @@ internal sealed class RotaryCacheWriteOperation(
             Clip = node.Clip ?? 0,
             PerToken = table is { IsOfStep: true } ? 1 : 0,
             LogFrom = attention.LogScaleFrom ?? 0,
+            KeyTurns = table?.KeyOffset ?? 0,
         });
     }
 }
