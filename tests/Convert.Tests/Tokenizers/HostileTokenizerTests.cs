@@ -84,9 +84,8 @@ public sealed class HostileTokenizerTests
     [Test]
     public void Many_slow_expressions_share_the_time()
     {
-        // Each takes a good part of what one may take.
         var split = JsonSerializer.Serialize(new { type = "Split", behavior = "Isolated", invert = false, pattern = new { Regex = "(?:a{1,6}){1,5}[^a!]" } });
-        AssertRefused(Json("pre_tokenizer", Sequence("pretokenizers", 30, split)));
+        AssertEnds(Json("pre_tokenizer", Sequence("pretokenizers", 30, split)), Text);
     }
 
     [Test]
