@@ -80,7 +80,7 @@ struct DecayInput {
   }
 };
 
-__global__ void __launch_bounds__(kHeadThreads) decay(DecayParams p) {
+__global__ void __launch_bounds__(kHeadThreads, kHeadBlocks) decay(DecayParams p) {
   ptx::wait_for_previous_launch();
   const State state(p.state);
   if (state.is_empty()) return;

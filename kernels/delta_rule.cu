@@ -106,7 +106,7 @@ struct DeltaRuleInput {
   }
 };
 
-__global__ void __launch_bounds__(kHeadThreads) delta_rule(DeltaRuleParams p) {
+__global__ void __launch_bounds__(kHeadThreads, kHeadBlocks) delta_rule(DeltaRuleParams p) {
   ptx::wait_for_previous_launch();
   const State state(p.state);
   if (state.is_empty()) return;

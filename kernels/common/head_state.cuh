@@ -12,6 +12,7 @@
 namespace weft {
 
 constexpr int kHeadThreads = 128;
+constexpr int kHeadBlocks = 4;  // of a multiprocessor: 128 registers a thread
 constexpr int kHeadColumns = 4;
 constexpr int kHeadRows = 8;
 constexpr int kHeadPair = 2;  // tokens whose sums are added up together
