@@ -82,8 +82,11 @@ public sealed class Model : IDisposable
     /// <summary>Element type of activations: f32 on the CPU, 16 bits wide on a GPU.</summary>
     public DataType ActivationType => Program.ActivationType;
 
-    /// <summary>Attention scores are not scaled down by the root of the head size, so that the rounding of queries and keys counts that many times as much.</summary>
-    public bool HasUnscaledScores => Header.Model.HasUnscaledScores;
+    /// <summary>
+    /// The model computes small differences of large numbers, so that the rounding of 16-bit activations counts several times as much as elsewhere: attention scores that are not
+    /// scaled down by the root of the head size, or state spaces.
+    /// </summary>
+    public bool MagnifiesRounding => Header.Model.HasUnscaledScores || Header.Model.HasStateSpaces;
 
     /// <summary>Bytes of all weights.</summary>
     public long WeightBytes { get; }
