@@ -140,7 +140,16 @@ public sealed class Sequence : IDisposable
         program.Batch.Add(tokens, first, table, rows, drawn, promptLength: promptLength, prefix: prefix, source: sourceTable);
         if (encodes)
             program.Batch.AddSource(source, sourceTable!);
-        return program.Submit();
+        try
+        {
+            return program.Submit();
+        }
+        catch when (encodes)
+        {
+            // What the step was to encode is not there: the next one reads the source again.
+            sourceTable!.Truncate(0);
+            throw;
+        }
     }
 
     /// <summary>Checks ids and that they fit the context.</summary>

@@ -1,3 +1,4 @@
+using Weft.Interop;
 using Weft.Kernels.Tests.Support;
 using Weft.Reference;
 using Weft.Tensors;
@@ -53,6 +54,26 @@ public sealed class CudaEncoderTests
         Assert.That(requests.Select(request => request.Together), Is.EqualTo(requests.Select(request => request.Alone)));
         Assert.That(engine.Statistics.Preemptions, Is.Positive);
         Assert.That(() => engine.Statistics is { Running: 0, Waiting: 0, UsedBlocks: 0 }, Is.True.After(5000, 5));
+    }
+
+    /// <summary>What a failed step was to encode is encoded by the next.</summary>
+    [Test]
+    public void A_source_whose_step_fails_is_read_again()
+    {
+        _ = TestDevice.Open();
+        if (!TestDevice.IsSimulator)
+            Assert.Ignore("faults are injected on the software device only");
+        using var tiny = TinyModel.Create(EncoderModels.Describe("rotary", headSize: 32), DataType.Float16);
+        using var model = Load(tiny, DataType.Float16, 0);
+        using var sequence = model.CreateSequence();
+        sequence.Encode(tiny.Tokens(30, 1));
+        var logits = new float[tiny.Description.VocabularySize];
+        Simulator.InjectFault("cuLaunchKernelEx", (int)CudaResult.InvalidValue);
+        Assert.That(() => sequence.Forward([3], LogitRows.Last, logits), Throws.TypeOf<WeftException>());
+        Simulator.ClearFaults();
+        sequence.Truncate(0);
+        sequence.Forward([3], LogitRows.Last, logits);
+        Assert.That(logits, Is.EqualTo(Forward(model, tiny.Tokens(30, 1), [3], [1])));
     }
 
     private static Model Load(TinyModel tiny, DataType type, int cacheTokens) => Model.Load(tiny.Path, new ModelOptions
