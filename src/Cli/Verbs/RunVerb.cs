@@ -21,7 +21,7 @@ internal sealed class RunVerb : GenerationVerb, IVerb
     public int MaxTokens { get; set; } = 256;
 
     /// <summary>Start of the text.</summary>
-    [Option("target-prefix", MetaValue = "TEXT", HelpText = "What the text of an encoder-decoder begins with, such as the token of the language to translate into.")]
+    [Option("target-prefix", MetaValue = "TEXT", HelpText = "What the text of an encoder-decoder follows and does not repeat, such as the token of the language to translate into.")]
     public string? TargetPrefix { get; set; }
 
     /// <summary>No special tokens.</summary>

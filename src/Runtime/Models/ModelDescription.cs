@@ -94,7 +94,7 @@ public sealed record EmbeddingDescription
 }
 
 /// <summary>
-/// One decoder layer. Its two branches, attention and feed-forward, are each b = output_norm(f(norm(x))), then x = sum_norm(scale · x + b);
+/// One layer. Its branches, attention, attention to a source and feed-forward, are each b = output_norm(f(norm(x))), then x = sum_norm(scale · x + b);
 /// what is null is left out. Branches in parallel read the same x, and x = scale · x + both. In place of attention a layer may have another
 /// block that mixes tokens, and then its norms are that block's.
 /// </summary>

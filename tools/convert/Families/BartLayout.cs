@@ -113,6 +113,9 @@ internal abstract class BartLayout(params IEnumerable<(string Packed, string Sou
     public override string? CopyOf(string sourceName, ModelDescription model) =>
         sourceName.EndsWith("coder.embed_tokens.weight", StringComparison.Ordinal) ? TensorSchema.Embedding : base.CopyOf(sourceName, model);
 
+    /// <summary>Tables of positions that are computed are stored by some all the same.</summary>
+    public override bool IsIgnored(string sourceName, ModelDescription model) => sourceName.EndsWith("embed_positions.weight", StringComparison.Ordinal) || base.IsIgnored(sourceName, model);
+
     /// <summary>A table of positions: what training learned.</summary>
     protected virtual TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) =>
         new(shelf.Take(SourceName(requirement.Name)).Narrow(0, UnusedPositions, requirement.Shape[0]));

@@ -17,9 +17,6 @@ internal sealed class Marian : BartLayout
         : throw config.Error("'share_encoder_decoder_embeddings' false, a vocabulary a language, is not supported");
 
     /// <inheritdoc/>
-    public override bool IsIgnored(string sourceName, ModelDescription model) => sourceName.EndsWith("embed_positions.weight", StringComparison.Ordinal) || base.IsIgnored(sourceName, model);
-
-    /// <inheritdoc/>
     protected override TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) =>
         new([]) { Transform = _ => Sinusoids.Table(requirement.Shape[0], requirement.Shape[1], 0, reachesLast: false) };
 }

@@ -15,9 +15,6 @@ internal sealed class Pegasus : BartLayout
     public override ModelDescription Describe(ConfigFile config) => Describe(config, normsFirst: true, normsEmbedding: false, hasHeadBias: true);
 
     /// <inheritdoc/>
-    public override bool IsIgnored(string sourceName, ModelDescription model) => sourceName.EndsWith("embed_positions.weight", StringComparison.Ordinal) || base.IsIgnored(sourceName, model);
-
-    /// <inheritdoc/>
     protected override TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) =>
         new([]) { Transform = _ => Sinusoids.Table(requirement.Shape[0], requirement.Shape[1], 0, reachesLast: false) };
 }
