@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using Weft.Tokenizers.Unicode;
 
 namespace Weft.Tokenizers.Splitting;
 
@@ -122,14 +122,8 @@ internal sealed class CasedWordSplitter : PreTokenizer
 
     private static Kind KindAt(ReadOnlySpan<char> text, int at, out int length)
     {
-        var unit = text[at];
         length = 1;
-        if (unit < 128)
-            return AsciiKinds[unit];
-        if (!char.IsSurrogate(unit))
-            return Of(CharUnicodeInfo.GetUnicodeCategory(unit), unit);
-        Rune.DecodeFromUtf16(text[at..], out var rune, out length);
-        return Of(Rune.GetUnicodeCategory(rune), '\0');
+        return text[at] < 128 ? AsciiKinds[text[at]] : Of(CodePoint.Category(text, at, out length), text[at]);
     }
 
     private static Kind Of(UnicodeCategory category, char unit) => category switch
