@@ -20,37 +20,41 @@ internal sealed record ValueSyntax(bool Repeats, ValueAttribute Attribute);
 /// <summary>What a verb accepts, read from the CommandLineParser attributes of its class: help pages and checks share it.</summary>
 internal sealed class VerbSyntax
 {
-    /// <summary>Reads the attributes of <paramref name="type"/>.</summary>
+    private readonly Lazy<PropertyInfo[]> properties;
+    private readonly Lazy<IReadOnlyList<OptionSyntax>> options;
+    private readonly Lazy<IReadOnlyList<ValueSyntax>> values;
+
+    /// <summary>Reads the attributes of <paramref name="type"/>; those of its properties when they are asked for, since a program's start sees the names of all verbs.</summary>
     public VerbSyntax([DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] Type type)
     {
         Verb = type.GetCustomAttribute<VerbAttribute>() ?? throw new ArgumentException($"{type} is no verb", nameof(type));
-        var properties = type.GetProperties();
-        Options =
+        properties = new(() => type.GetProperties());
+        options = new(() =>
         [
-            .. from property in properties
+            .. from property in properties.Value
                let option = property.GetCustomAttribute<OptionAttribute>()
                where option is not null
                select new OptionSyntax(
                    option.ShortName is [var letter, ..] ? letter : null, option.LongName, property.PropertyType != typeof(bool), option),
-        ];
-        Values =
+        ]);
+        values = new(() =>
         [
-            .. from property in properties
+            .. from property in properties.Value
                let value = property.GetCustomAttribute<ValueAttribute>()
                where value is not null
                orderby value.Index
                select new ValueSyntax(IsSequence(property.PropertyType), value),
-        ];
+        ]);
     }
 
     /// <summary>Name and description.</summary>
     public VerbAttribute Verb { get; }
 
     /// <summary>Options, those of the verb's own class first.</summary>
-    public IReadOnlyList<OptionSyntax> Options { get; }
+    public IReadOnlyList<OptionSyntax> Options => options.Value;
 
     /// <summary>Positional arguments in order.</summary>
-    public IReadOnlyList<ValueSyntax> Values { get; }
+    public IReadOnlyList<ValueSyntax> Values => values.Value;
 
     private static bool IsSequence(Type type) => type != typeof(string) && typeof(IEnumerable).IsAssignableFrom(type);
 }

@@ -31,11 +31,13 @@ public sealed partial class DaemonServer : IAsyncDisposable
     private readonly List<(Engine Engine, Model Model)> owned = [];
     private readonly TracerProvider? traces;
 
-    private DaemonServer(DaemonOptions options)
+    private DaemonServer(DaemonOptions options, Func<DaemonServer, Task> load)
     {
         this.options = options;
         address = options.UnixSocket is null ? Resolve(options.Host) : null;
         traces = options.TraceEndpoint is { } endpoint ? RequestTrace.Export(endpoint, options.Version) : null;
+        // The web server takes as long to start as a small model.
+        Ready = load(this);
         application = Build();
     }
 
@@ -43,7 +45,7 @@ public sealed partial class DaemonServer : IAsyncDisposable
     public string Address { get; private set; } = "";
 
     /// <summary>Completes when every model is loaded and warmed up; fails with a <see cref="WeftException"/> when one cannot be.</summary>
-    public Task Ready { get; private set; } = Task.CompletedTask;
+    public Task Ready { get; }
 
     /// <summary>Starts to listen and, at the same time, to load models.</summary>
     /// <param name="options">How it listens.</param>
@@ -56,9 +58,8 @@ public sealed partial class DaemonServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(sources);
-        var server = new DaemonServer(options);
-        if (sources.Count > 0)
-            server.Ready = Task.Run(() => server.Load(sources, engineOptions, cancellationToken), CancellationToken.None);
+        var server = new DaemonServer(
+            options, server => sources.Count > 0 ? Task.Run(() => server.Load(sources, engineOptions, cancellationToken), CancellationToken.None) : Task.CompletedTask);
         try
         {
             await server.application.StartAsync(cancellationToken).ConfigureAwait(false);

@@ -17,17 +17,13 @@ internal static class WeftHeaderReader
         WeftHeader header;
         try
         {
-            header = JsonSerializer.Deserialize(json, WeftJson.Header)
-                ?? throw new WeftException($"{path}: the header is empty");
+            header = WeftHeaderParser.Parse(json);
         }
         catch (JsonException exception)
         {
-            throw new WeftException(
-                $"{path}: the header does not follow format version {WeftFormat.Version} at {exception.Path ?? "$"}", exception);
+            throw new WeftException($"{path}: the header does not follow format version {WeftFormat.Version}: {exception.Message}", exception);
         }
 
-        if (HasNull(header))
-            throw new WeftException($"{path}: a list in the header has an empty place");
         var end = WeftFormat.FixedLength + json.Length;
         if (ModelCheck.FindError(header.Model) is { } error)
             throw new WeftException($"{path}: the model description is wrong: {error}");
@@ -64,14 +60,6 @@ internal static class WeftHeaderReader
         return actual == expected
             ? json
             : throw new WeftException($"{path}: the header is damaged (checksum {actual:x8}, expected {expected:x8})");
-    }
-
-    // The deserializer lets a null inside a list pass although the list's type has none.
-    private static bool HasNull(WeftHeader header)
-    {
-        static bool In<T>(IReadOnlyList<T> list) where T : class => list.Any(item => item is null);
-        return In(header.Model.Layers) || (header.Model.Encoder is { } encoder && In(encoder.Layers)) || In(header.Tensors) || In(header.Provenance.Sources)
-            || (header.Tokenizer is { } tokenizer && (In(tokenizer.AddedTokens) || In(tokenizer.Normalizers) || In(tokenizer.PreTokenizers) || In(tokenizer.Decoders)));
     }
 
     private static void CheckNames(string path, WeftHeader header)

@@ -9,12 +9,12 @@ using Weft.Tokenizers;
 namespace Weft.Weights;
 
 /// <summary>
-/// The header as JSON: snake_case, enumerations as words, optional members left out when they hold their type's default. Members
-/// this runtime does not know are an error: skipping a building block would compute nonsense.
+/// How a header is written as JSON: snake_case, enumerations as words, optional members left out when they hold their type's default. <see cref="WeftHeaderParser"/>
+/// reads it.
 /// </summary>
 internal static class WeftJson
 {
-    /// <summary>How a header is written and read.</summary>
+    /// <summary>What the serializer needs to write one.</summary>
     public static JsonTypeInfo<WeftHeader> Header { get; } = (JsonTypeInfo<WeftHeader>)Options().GetTypeInfo(typeof(WeftHeader));
 
     private static JsonSerializerOptions Options() => new(WeftJsonContext.Default.Options)
@@ -39,10 +39,6 @@ internal static class WeftJson
     GenerationMode = JsonSourceGenerationMode.Metadata,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    AllowDuplicateProperties = false,
-    RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true,
     Converters =
     [
         typeof(SnakeCaseConverter<TensorLayout>),
@@ -61,7 +57,7 @@ internal static class WeftJson
 [JsonSerializable(typeof(WeftHeader))]
 internal sealed partial class WeftJsonContext : JsonSerializerContext;
 
-/// <summary>Writes an enumeration as a snake_case word and accepts nothing else.</summary>
+/// <summary>Writes an enumeration as a snake_case word.</summary>
 internal sealed class SnakeCaseConverter<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false)
     where T : struct, Enum;
 
@@ -69,13 +65,8 @@ internal sealed class SnakeCaseConverter<T>() : JsonStringEnumConverter<T>(JsonN
 internal sealed class ChecksumConverter : JsonConverter<uint>
 {
     /// <inheritdoc/>
-    public override uint Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-    {
-        var text = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-        return text?.Length == 8 && uint.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
-            ? value
-            : throw new JsonException("a checksum is eight hexadecimal digits");
-    }
+    public override uint Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        throw new NotSupportedException("headers are read by their parser");
 
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, uint value, JsonSerializerOptions options) =>

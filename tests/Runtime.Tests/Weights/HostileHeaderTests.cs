@@ -20,18 +20,29 @@ public sealed class HostileHeaderTests
     [TearDown]
     public void Delete() => tiny.Dispose();
 
-    [TestCase("\"layers\":[", "\"layers\":[null,", "empty place", TestName = "A null layer")]
-    [TestCase("\"tensors\":[", "\"tensors\":[null,", "empty place", TestName = "A null tensor")]
-    [TestCase("\"query_heads\":4", "\"query_heads\":null", "format version 1", TestName = "A null number")]
+    [TestCase("\"layers\":[", "\"layers\":[null,", "format version 1: $.model.layers[0] is no object", TestName = "A null layer")]
+    [TestCase("\"tensors\":[", "\"tensors\":[null,", "format version 1: $.tensors[0] is no object", TestName = "A null tensor")]
+    [TestCase("\"query_heads\":4", "\"query_heads\":null", "$.model.layers[0].attention.query_heads is missing", TestName = "A null number")]
     [TestCase("\"query_heads\":4", "\"query_heads\":0", "layer 0", TestName = "No query heads")]
     [TestCase("\"query_heads\":4", "\"query_heads\":3", "layer 0", TestName = "Heads that cannot be shared")]
-    [TestCase("\"query_heads\":4", "\"query_heads\":4,\"novel_block\":1", "format version 1", TestName = "An unknown member")]
+    [TestCase("\"query_heads\":4", "\"query_heads\":4,\"novel_block\":1", "$.model.layers[0].attention.novel_block is not known", TestName = "An unknown member")]
     [TestCase("\"query_heads\":4", "\"query_heads\":4,\"query_heads\":4", "format version 1", TestName = "A member twice")]
-    [TestCase("\"kind\":\"rms\"", "\"kind\":\"novel\"", "format version 1", TestName = "An unknown norm")]
-    [TestCase("\"kind\":\"rms\"", "\"kind\":0", "format version 1", TestName = "A norm by number")]
+    [TestCase("\"kind\":\"rms\"", "\"kind\":\"novel\"", "$.model.layers[0].attention_norm.kind is 'novel', which is no NormKind that is known", TestName = "An unknown norm")]
+    [TestCase("\"kind\":\"rms\"", "\"kind\":0", "$.model.layers[0].attention_norm.kind is no text", TestName = "A norm by number")]
+    [TestCase("\"kind\":\"rms\"", "\"kind\":\"0\"", "is '0'", TestName = "A norm by number in a word")]
+    [TestCase("\"kind\":\"rms\"", "\"kind\":\"Rms\"", "is 'Rms'", TestName = "A norm in capitals")]
+    [TestCase("\"kind\":\"rms\"", "\"kind\":\"rms,layer\"", "is 'rms,layer'", TestName = "Two norms")]
+    [TestCase("\"query_heads\":4", "\"query_heads\":4.5", "$.model.layers[0].attention.query_heads is no whole number of 32 bits", TestName = "A broken number")]
+    [TestCase("\"query_heads\":4", "\"query_heads\":4294967296", "no whole number of 32 bits", TestName = "A number beyond 32 bits")]
+    [TestCase("\"query_heads\":4", "\"query_heads\":\"4\"", "no whole number of 32 bits", TestName = "A number as text")]
+    [TestCase("\"query_heads\":4", "\"query_heads\":[4]", "no whole number of 32 bits", TestName = "A list for a number")]
+    [TestCase("\"name\":\"final_norm.weight\"", "\"name\":\"\\ud800\"", "a text is not Unicode", TestName = "Half a surrogate pair")]
+    [TestCase("\"layers\":[", "\"layers\":[[", "format version 1: ", TestName = "Broken JSON")]
+    [TestCase("\"dtype\":\"bf16\"", "\"dtype\":\"f8\"", "$.tensors[0].dtype is no data type that is known", TestName = "An unknown type")]
+    [TestCase("\"checksum\":\"", "\"checksum\":\"0x", "$.tensors[0].checksum is no eight hexadecimal digits", TestName = "A checksum that is too long")]
     [TestCase("\"dtype\":\"bf16\"", "\"dtype\":\"f32\"", "embedding.weight", TestName = "A type that does not fit the length")]
     [TestCase("\"name\":\"final_norm.weight\"", "\"name\":\"final_norm.bias\"", "final_norm.bias", TestName = "A name that does not belong")]
-    [TestCase("\"context_length\":256,", "", "format version 1", TestName = "A required member left out")]
+    [TestCase("\"context_length\":256,", "", "$.model.context_length is missing", TestName = "A required member left out")]
     public void A_lying_header_is_refused(string old, string replacement, string expected)
     {
         Rewrite(tiny.Path, json => ReplaceFirst(json, old, replacement));
@@ -46,7 +57,7 @@ public sealed class HostileHeaderTests
     {
         var model = TinyModel.Describe(layers: 1, vocabulary: int.MaxValue, hidden: int.MaxValue);
         Rewrite(tiny.Path, json => JsonSerializer.Serialize(
-            JsonSerializer.Deserialize(json, WeftJson.Header)! with
+            WeftHeaderParser.Parse(Encoding.UTF8.GetBytes(json)) with
             {
                 Model = model,
                 Tensors = [.. TensorSchema.Of(model).Select(r => new TensorEntry(
