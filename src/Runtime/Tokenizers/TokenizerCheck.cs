@@ -3,7 +3,9 @@ namespace Weft.Tokenizers;
 /// <summary>Finds what makes no sense in a tokenizer's description, which may come from a file of a stranger.</summary>
 internal static class TokenizerCheck
 {
-    private const int HighestId = 1 << 22;
+    /// <summary>The highest id that a token can have.</summary>
+    public const int HighestId = 1 << 22;
+
     private const int MostSteps = 128;
     private const int MostExpensiveSteps = 32;
     private const int LongestText = 1024;

@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using Weft.Weights;
+
 namespace Weft.Tokenizers;
 
 /// <summary>
@@ -222,15 +225,18 @@ public sealed record TokenModelDescription
     public TokenModelKind Kind { get; init; }
 
     /// <summary>Texts of the tokens by id; null where an id has no token of the model.</summary>
+    [JsonConverter(typeof(PackedTextsConverter))]
     public required IReadOnlyList<string?> Tokens { get; init; }
 
     /// <summary>
     /// BPE: pairs of ids in falling priority: left, right, left, right, … Without them a pair merges when its joint text is a token, the
     /// highest of <see cref="Scores"/> first (SentencePiece) or, without scores, the lowest id (tiktoken).
     /// </summary>
+    [JsonConverter(typeof(PackedNumbersConverter<int>))]
     public IReadOnlyList<int>? Merges { get; init; }
 
     /// <summary>Scores of the tokens by id: the order of BPE's merges, or what a unigram model adds up.</summary>
+    [JsonConverter(typeof(PackedNumbersConverter<float>))]
     public IReadOnlyList<float>? Scores { get; init; }
 
     /// <summary>Unigram: scores add up in single precision, as SentencePiece does it.</summary>

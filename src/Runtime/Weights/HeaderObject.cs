@@ -99,9 +99,13 @@ internal sealed class HeaderObject
 
     public string[]? TextsOrNull(string member) => Find(member) is { } value ? List(value, member, Text) : null;
 
-    /// <summary>Texts, some of which may be null.</summary>
-    public string?[] TextsWithGaps(string member) =>
-        List(Get(member), member, (text, of) => text.ValueKind == JsonValueKind.Null ? null : Text(text, of));
+    /// <summary>A list of texts, some of which may be null, as <see cref="PackedLists"/> packs them.</summary>
+    public string?[] PackedTexts(string member) => PackedLists.UnpackTexts(Bytes(Get(member), member)) ?? throw Wrong(member, "list of texts in Base64");
+
+    /// <summary>A list of numbers, as <see cref="PackedLists"/> packs them.</summary>
+    public T[]? PackedOrNull<T>(string member)
+        where T : unmanaged =>
+        Find(member) is { } value ? PackedLists.Unpack<T>(Bytes(value, member)) ?? throw Wrong(member, "list of numbers in Base64") : null;
 
     /// <summary>Texts by names that the format does not know.</summary>
     public Dictionary<string, string>? TextsByNameOrNull(string member)
@@ -163,6 +167,9 @@ internal sealed class HeaderObject
         value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) ? number : throw Wrong(member, "number");
 
     private string Text(JsonElement value, string member) => value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(member, "text");
+
+    private byte[] Bytes(JsonElement value, string member) =>
+        value.ValueKind == JsonValueKind.String && value.TryGetBytesFromBase64(out var bytes) ? bytes : throw Wrong(member, "Base64");
 
     // Enum.TryParse takes numbers and lists of names, too; they do not come back as the word.
     private T Word<T>(JsonElement value, string member)

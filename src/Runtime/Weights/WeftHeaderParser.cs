@@ -296,9 +296,9 @@ internal static class WeftHeaderParser
     private static TokenModelDescription TokenModel(HeaderObject o) => new()
     {
         Kind = o.WordOrDefault<TokenModelKind>("kind"),
-        Tokens = o.TextsWithGaps("tokens"),
-        Merges = o.Int32sOrNull("merges"),
-        Scores = o.SinglesOrNull("scores"),
+        Tokens = o.PackedTexts("tokens"),
+        Merges = o.PackedOrNull<int>("merges"),
+        Scores = o.PackedOrNull<float>("scores"),
         SingleSums = o.FlagOrFalse("single_sums"),
         ControlTokens = o.Int32sOrNull("control_tokens") ?? [],
         WholeTokens = o.Int32sOrNull("whole_tokens") ?? [],

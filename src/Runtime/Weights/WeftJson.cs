@@ -17,6 +17,9 @@ internal static class WeftJson
     /// <summary>What the serializer needs to write one.</summary>
     public static JsonTypeInfo<WeftHeader> Header { get; } = (JsonTypeInfo<WeftHeader>)Options().GetTypeInfo(typeof(WeftHeader));
 
+    /// <summary>What converters say that cannot read.</summary>
+    public const string OneWay = "headers are read by their parser";
+
     private static JsonSerializerOptions Options() => new(WeftJsonContext.Default.Options)
     {
         // Tokenizers hold every script: escaping would triple their size, and no HTML page ever embeds this JSON.
@@ -66,7 +69,7 @@ internal sealed class ChecksumConverter : JsonConverter<uint>
 {
     /// <inheritdoc/>
     public override uint Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        throw new NotSupportedException("headers are read by their parser");
+        throw new NotSupportedException(WeftJson.OneWay);
 
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, uint value, JsonSerializerOptions options) =>

@@ -30,6 +30,7 @@ public sealed class FormatPageTests
         string Json(long first) => $$"""
             {"model":{"vocabulary_size":3,"hidden_size":2,"context_length":8,"layers":[],
             "final_norm":{"kind":"rms","epsilon":0.00001},"head":{"tied":false} },
+            "tokenizer":{"model":{"tokens":"{{System.Convert.ToBase64String([2, 0, (byte)'a', 0, 0, 3, 0, 0xC3, 0xA9])}}","scores":"{{System.Convert.ToBase64String([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0xBF])}}"} },
             "provenance":{"architecture":"by hand","converter":"none","sources":[]},
             "tensors":[
             {"name":"embedding.weight","dtype":"f32","layout":"row_major","shape":[3,2],"offset":{{first}},"length":24,"checksum":"{{Crc(data[0]):x8}}"},
@@ -38,7 +39,7 @@ public sealed class FormatPageTests
             """;
         var header = Encoding.UTF8.GetBytes(Json(4096));
         var file = new byte[4096 + 8192 + 24];
-        byte[] start = [0x57, 0x45, 0x46, 0x54, 1, 0, 0, 0, .. BitConverter.GetBytes((ulong)header.Length), .. BitConverter.GetBytes(Crc(header)), 0, 0, 0, 0];
+        byte[] start = [0x57, 0x45, 0x46, 0x54, 2, 0, 0, 0, .. BitConverter.GetBytes((ulong)header.Length), .. BitConverter.GetBytes(Crc(header)), 0, 0, 0, 0];
         start.CopyTo(file, 0);
         header.CopyTo(file, 24);
         for (var i = 0; i < 3; i++)
@@ -51,6 +52,8 @@ public sealed class FormatPageTests
         Assert.Multiple(() =>
         {
             Assert.That(weft.Header.Model.VocabularySize, Is.EqualTo(3));
+            Assert.That(weft.Header.Tokenizer!.Model.Tokens, Is.EqualTo(new[] { "a", null, "é" }));
+            Assert.That(weft.Header.Tokenizer!.Model.Scores, Is.EqualTo(new[] { 0f, 0f, -1f }));
             Assert.That(weft.Bytes(weft.Find("final_norm.weight"), 0, 8).ToArray(), Is.EqualTo(data[1]));
             Assert.That(weft.Bytes(weft.Find("head.weight"), 20, 4).ToArray(), Is.EqualTo(BitConverter.GetBytes(14f)));
         });
@@ -69,7 +72,7 @@ public sealed class FormatPageTests
         using var header = JsonDocument.Parse(json);
         Assert.Multiple(() =>
         {
-            Assert.That(file[..8], Is.EqualTo(new byte[] { 0x57, 0x45, 0x46, 0x54, 1, 0, 0, 0 }));
+            Assert.That(file[..8], Is.EqualTo(new byte[] { 0x57, 0x45, 0x46, 0x54, 2, 0, 0, 0 }));
             Assert.That(BitConverter.ToUInt32(file, 16), Is.EqualTo(Crc(json)));
             Assert.That(BitConverter.ToUInt32(file, 20), Is.Zero);
             var attention = header.RootElement.GetProperty("model").GetProperty("layers")[1].GetProperty("attention");

@@ -136,7 +136,7 @@ public sealed class WeftFileTests
         }
 
         Expect([.. whole, 0], "follow the last tensor");
-        Expect([.. "WEFT"u8, 2, 0, 0, 0, .. whole[8..]], "format version 2");
+        Expect([.. "WEFT"u8, 1, 0, 0, 0, .. whole[8..]], "format version 1");
         Expect([.. "GGUF"u8, .. whole[4..]], "not a packed file");
         Expect([.. whole[..8], .. BitConverter.GetBytes(ulong.MaxValue), .. whole[16..]], "the file ends earlier");
         Expect([.. whole[..20], 1, .. whole[21..]], "must be zero");

@@ -32,6 +32,23 @@ public sealed class WeftHeaderParserTests
         Assert.That(read.Generation.EosTokens, Is.Empty);
     }
 
+    [TestCase(new byte[] { 2 }, TestName = "Half a length")]
+    [TestCase(new byte[] { 3, 0, (byte)'a' }, TestName = "A text beyond the end")]
+    [TestCase(new byte[] { 2, 0, 0xFF }, TestName = "A text that is no UTF-8")]
+    public void Bytes_that_are_no_texts_are_refused(byte[] bytes) => Assert.That(PackedLists.UnpackTexts(bytes), Is.Null);
+
+    [Test]
+    public void More_texts_than_ids_are_refused() => Assert.That(PackedLists.UnpackTexts(new byte[10_000_000]), Is.Null);
+
+    [Test]
+    public void Texts_are_packed_and_unpacked()
+    {
+        string?[] texts = ["", null, "é🙂", new string('x', 1024)];
+        Assert.That(PackedLists.UnpackTexts(PackedLists.Pack(texts)), Is.EqualTo(texts));
+        Assert.That(PackedLists.UnpackTexts(PackedLists.Pack(["half a pair \ud800"])), Is.EqualTo(new[] { "half a pair \ufffd" }));
+        Assert.That(() => PackedLists.Pack([new string('x', ushort.MaxValue)]).Length, Throws.TypeOf<WeftException>().With.Message.Contains("65534"));
+    }
+
     // An instance in which, with random numbers, nothing has its type's default, or, without, nothing that is not required is set.
     private static object? Make(Type type, Random? random, int depth)
     {

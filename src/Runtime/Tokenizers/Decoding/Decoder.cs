@@ -111,10 +111,12 @@ internal sealed class Decoder
             return;
         }
 
-        var bytes = BytesOf(chain.Run([texts[id]!, Neighbour], 0, tokenSteps)[0]);
-        buffer.AddRange(bytes);
+        var token = chain.Run([texts[id]!, Neighbour], 0, tokenSteps)[0];
+        var bytes = new byte[3 * token.Length];
+        var length = Write(token, bytes);
+        buffer.AddRange(bytes.AsSpan(0, length));
         // A control token is no text: what follows it still begins the text.
-        first = startsWithPieces && (texts[id]!.Length == 0 || (startsUntilText && bytes.Length == 0));
+        first = startsWithPieces && (texts[id]!.Length == 0 || (startsUntilText && length == 0));
     }
 
     private static bool IsTokenStep(DecoderStep step) =>
@@ -149,11 +151,14 @@ internal sealed class Decoder
         return string.Concat(chain.Run(tokens, 0, stepCount));
     }
 
-    private byte[] BytesOf(string token)
+    private int Write(string token, Span<byte> into)
     {
         if (byteAlphabet)
-            return DecoderChain.BytesOf(token);
-        return HasByteFallback && ByteTokens.TryParse(token, out var value) ? [value] : Encoding.UTF8.GetBytes(token);
+            return DecoderChain.Write(token, into);
+        if (!HasByteFallback || !ByteTokens.TryParse(token, out var value))
+            return Encoding.UTF8.GetBytes(token, into);
+        into[0] = value;
+        return 1;
     }
 
     /// <summary>The bytes of every token in the middle of a text, all of them in one run of the chain.</summary>
@@ -161,16 +166,22 @@ internal sealed class Decoder
     {
         List<string> tokens = [Neighbour, .. texts.OfType<string>(), Neighbour];
         tokens = chain.Run(tokens, 0, tokenSteps);
-        var all = new List<byte>(8 * tokens.Count);
+        var all = new byte[8 * tokens.Count];
         var places = new int[texts.Length + 1];
-        var next = 1;
+        var (next, end) = (1, 0);
         for (var id = 0; id < texts.Length; id++)
         {
             if (texts[id] is not null)
-                all.AddRange(BytesOf(tokens[next++]));
-            places[id + 1] = all.Count;
+            {
+                var token = tokens[next++];
+                if (all.Length - end < 3 * token.Length)
+                    Array.Resize(ref all, (2 * all.Length) + (3 * token.Length));
+                end += Write(token, all.AsSpan(end));
+            }
+
+            places[id + 1] = end;
         }
 
-        return ([.. all], places);
+        return (all[..end], places);
     }
 }

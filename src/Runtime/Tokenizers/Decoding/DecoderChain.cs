@@ -67,11 +67,16 @@ internal sealed class DecoderChain
         }
     }
 
-    /// <summary>Bytes that a token spells; its own where it has characters beyond the alphabet.</summary>
-    public static byte[] BytesOf(string token)
+    /// <summary>Writes the bytes that a token spells; its own where it has characters beyond the alphabet.</summary>
+    /// <param name="token">The token.</param>
+    /// <param name="bytes">Takes them: three a character at most.</param>
+    /// <returns>How many there are.</returns>
+    public static int Write(string token, Span<byte> bytes) => ByteAlphabet.TryRead(token, bytes) ? token.Length : Encoding.UTF8.GetBytes(token, bytes);
+
+    private static byte[] BytesOf(string token)
     {
-        var bytes = new byte[token.Length];
-        return ByteAlphabet.TryRead(token, bytes) ? bytes : Encoding.UTF8.GetBytes(token);
+        var bytes = new byte[3 * token.Length];
+        return bytes[..Write(token, bytes)];
     }
 
     private static string Map(DecoderStep step, RegexSplitter? expression, string token, bool first, bool last, WorkLimit limit)
