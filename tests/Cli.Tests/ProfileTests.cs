@@ -42,16 +42,36 @@ public sealed class ProfileTests
     }
 
     [Test]
+    public void What_is_known_is_not_compiled_again_but_what_changed_is()
+    {
+        CopyKernels();
+        var (first, second) = (Path.Combine(folder, "first.json"), Path.Combine(folder, "second.json"));
+        string[] arguments = ["profile", "static", "--arch", "sm_80", "--kernel", "weft::embedding<"];
+        Outcome Run(params string[] more) => Profile([("WEFT_KERNELS", folder)], [.. arguments, .. more]);
+        Assert.That(Run("--json", first).Out, Does.Contain(" 0 known from before"));
+
+        var again = Run("--known", first, "--json", second);
+        Assert.That(again.Out, Does.Contain("0 of them compiled"), again.ToString());
+        Assert.That(File.ReadAllText(second), Is.EqualTo(File.ReadAllText(first)));
+
+        // A header of another kernel does not count, one of its own does.
+        File.AppendAllText(Path.Combine(folder, "common", "philox.cuh"), "// changed\n");
+        Assert.That(Run("--known", first).Out, Does.Contain("0 of them compiled"));
+        File.AppendAllText(Path.Combine(folder, "common", "types.cuh"), "// changed\n");
+        Assert.That(Run("--known", first).Out, Does.Contain(" 0 known from before"));
+
+        // Figures of another compiler are not known, and those of another profile are refused.
+        File.WriteAllText(second, File.ReadAllText(second).Replace("NVRTC 1", "NVRTC 9", StringComparison.Ordinal));
+        Assert.That(Run("--known", second).Out, Does.Contain(" 0 known from before"));
+        var other = Run("--known", Path.Combine(SharedData.Repository, "profiles", "sim.json"));
+        Assert.That(other.ExitCode, Is.EqualTo(1), other.ToString());
+        Assert.That(other.Error, Does.Contain("--known needs a static profile, and this is a profile 'sim'"));
+    }
+
+    [Test]
     public void A_kernel_that_does_not_compile_fails_the_check_with_the_compiler_s_words()
     {
-        var source = Path.Combine(SharedData.Repository, "kernels");
-        foreach (var file in Directory.EnumerateFiles(source, "*.cu*", SearchOption.AllDirectories))
-        {
-            var copy = Path.Combine(folder, Path.GetRelativePath(source, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-
+        CopyKernels();
         var broken = Path.Combine(folder, "embedding.cu");
         File.AppendAllText(broken, "\nint broken = this_is_unknown;\n");
         var outcome = Profile([("WEFT_KERNELS", folder)], "profile", "static", "--arch", "sm_90a", "--kernel", "embedding");
@@ -166,6 +186,17 @@ public sealed class ProfileTests
         var outcome = InProcess.Run("profile", "static", "--kernel", "transmogrify");
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
         Assert.That(outcome.Error, Does.Contain("'transmogrify'"));
+    }
+
+    private void CopyKernels()
+    {
+        var source = Path.Combine(SharedData.Repository, "kernels");
+        foreach (var file in Directory.EnumerateFiles(source, "*.cu*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(folder, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
     }
 
     /// <summary>Stands for the kernel tests: says how they ended.</summary>

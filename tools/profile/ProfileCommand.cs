@@ -147,9 +147,10 @@ public static class ProfileCommand
             throw new WeftException($"the kernels cannot be compiled on this machine: {failure.Message}", failure);
         }
 
+        var known = options.Known is null ? KnownInstances.None : new(ProfileDocument.Read(options.Known), version);
         var sources = KernelSources.Load();
         note($"compiling kernels for {string.Join(", ", architectures.Select(a => a.Name))} with NVRTC {version}");
-        var report = StaticCheck.Run(options.Kernel, Instances, sources, architectures, version, cancellationToken);
+        var report = StaticCheck.Run(options.Kernel, Instances, sources, architectures, version, known, cancellationToken);
         StaticTable.Write(console, report);
         if (options.Json is not null)
             report.Document().Write(options.Json);

@@ -21,6 +21,10 @@ public class ProfileOptions
     [Option("kernel", MetaValue = "TEXT", HelpText = "For static and sim: only instances whose name holds this: norm, or 'gemv<weft::bf16,1'. Default: all.")]
     public string Kernel { get; set; } = "";
 
+    /// <summary>An earlier result.</summary>
+    [Option("known", MetaValue = "FILE", HelpText = "For static: an earlier JSON file, whose figures are taken over for instances of which neither text nor compiler changed since.")]
+    public string? Known { get; set; }
+
     /// <summary>Where gpu and model run.</summary>
     [Option("device", MetaValue = "NAME", HelpText = "For gpu: cuda (default), or sim for a trial on the software device, whose times mean nothing. For model: auto (default), cpu, cuda, cuda:N or sim.")]
     public string? Device { get; set; }

@@ -77,9 +77,11 @@ internal sealed record ProfileDocument(
 /// <param name="Target">Architecture, GPU or device.</param>
 /// <param name="Metrics">Figures by the names of <see cref="Metric.All"/>.</param>
 /// <param name="Samples">Repetitions of timed metrics, microseconds.</param>
+/// <param name="Source">Hash of what figures follow from beside environment and target, where they follow from nothing else.</param>
 internal sealed record ProfileRow(
     string Kernel, string Instance, string Shape, string Target, IReadOnlyDictionary<string, double> Metrics,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, double[]>? Samples = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, double[]>? Samples = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Source = null)
 {
     /// <summary>What two documents match rows by. The instance is part of it only where nothing else tells rows apart.</summary>
     [JsonIgnore]

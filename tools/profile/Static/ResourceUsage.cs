@@ -9,12 +9,11 @@ namespace Weft.Profile.Static;
 /// <param name="SpillStoreBytes">Written to local memory for want of registers.</param>
 /// <param name="SpillLoadBytes">Read back.</param>
 /// <param name="StaticSharedBytes">Shared memory beside the launch's dynamic region.</param>
-/// <param name="ConstantBytes">Constant memory, the parameters included; 0 where the assembler does not say.</param>
 internal sealed partial record ResourceUsage(
-    int Registers, int StackBytes, int SpillStoreBytes, int SpillLoadBytes, int StaticSharedBytes, int ConstantBytes)
+    int Registers, int StackBytes, int SpillStoreBytes, int SpillLoadBytes, int StaticSharedBytes)
 {
     /// <summary>Nothing at all.</summary>
-    public static ResourceUsage None { get; } = new(0, 0, 0, 0, 0, 0);
+    public static ResourceUsage None { get; } = new(0, 0, 0, 0, 0);
 
     /// <summary>Registers were not enough.</summary>
     public bool Spills => SpillStoreBytes > 0 || SpillLoadBytes > 0;
@@ -58,7 +57,6 @@ internal sealed partial record ResourceUsage(
             {
                 Registers = Number(used, "registers"),
                 StaticSharedBytes = SharedPart().Match(line) is { Success: true } shared ? Number(shared, "bytes") : 0,
-                ConstantBytes = ConstantPart().Matches(line).Sum(constant => Number(constant, "bytes")),
             };
         }
 
@@ -78,7 +76,4 @@ internal sealed partial record ResourceUsage(
 
     [GeneratedRegex(@"(?<bytes>\d+) bytes smem")]
     private static partial Regex SharedPart();
-
-    [GeneratedRegex(@"(?<bytes>\d+) bytes cmem\[\d+\]")]
-    private static partial Regex ConstantPart();
 }

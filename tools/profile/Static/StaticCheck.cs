@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using Weft.Backends.Cuda.Compilation;
@@ -12,12 +13,16 @@ internal static class StaticCheck
     /// <summary>Instances compiled in one go: the headers are then parsed once for all of them.</summary>
     private const int GroupSize = 8;
 
+    /// <summary>Digits of a key that a profile holds: enough that no two are alike by accident.</summary>
+    private const int KeyLength = 16;
+
     /// <summary>Runs the check, one architecture after the other, each on all processors.</summary>
     /// <param name="kernel">What was asked for, for the report.</param>
     /// <param name="instances">What to compile for an architecture.</param>
     /// <param name="sources">Texts of the kernels.</param>
     /// <param name="architectures">Targets.</param>
     /// <param name="compiler">The compiler's version, for the report.</param>
+    /// <param name="known">What need not be compiled.</param>
     /// <param name="cancellationToken">Stops between two compilations.</param>
     public static StaticReport Run(
         string kernel,
@@ -25,8 +30,12 @@ internal static class StaticCheck
         KernelSources sources,
         IReadOnlyList<KernelArchitecture> architectures,
         string compiler,
-        CancellationToken cancellationToken) =>
-        new(compiler, kernel, [.. architectures.Select(architecture => Check(instances(architecture), sources, architecture, cancellationToken))]);
+        KnownInstances known,
+        CancellationToken cancellationToken)
+    {
+        var keys = architectures.SelectMany(instances).Distinct().ToDictionary(instance => instance, instance => KernelCompiler.KeyOf(sources, instance).Name[..KeyLength]);
+        return new(compiler, kernel, [.. architectures.Select(architecture => Check([.. instances(architecture)], sources, architecture, keys, known, cancellationToken))]);
+    }
 
     /// <summary>Whether <paramref name="usage"/> is within the bounds of <paramref name="instance"/>.</summary>
     internal static InstanceReport Judge(KernelInstance instance, ResourceUsage? usage, CompiledCode? code = null)
@@ -43,17 +52,32 @@ internal static class StaticCheck
     }
 
     private static ArchitectureReport Check(
-        IEnumerable<KernelInstance> instances, KernelSources sources, KernelArchitecture architecture, CancellationToken cancellationToken)
+        KernelInstance[] instances,
+        KernelSources sources,
+        KernelArchitecture architecture,
+        Dictionary<KernelInstance, string> keys,
+        KnownInstances known,
+        CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
+        var reports = new ConcurrentDictionary<KernelInstance, InstanceReport>();
+        foreach (var instance in instances)
+        {
+            if (known.Find(instance, architecture.Name, keys[instance]) is { } report)
+                reports[instance] = report;
+        }
+
         var groups = (
-            from source in instances.GroupBy(instance => instance.Source)
+            from source in instances.Where(instance => !reports.ContainsKey(instance)).GroupBy(instance => instance.Source)
             from chunk in source.Chunk(GroupSize)
             select chunk).ToArray();
-        var reports = new InstanceReport[groups.Length][];
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken };
-        Parallel.For(0, groups.Length, parallel, i => reports[i] = Check(sources, architecture, groups[i]));
-        return new ArchitectureReport(architecture, clock.Elapsed.TotalSeconds, [.. reports.SelectMany(report => report)]);
+        Parallel.ForEach(groups, parallel, group =>
+        {
+            foreach (var report in Check(sources, architecture, group))
+                reports[report.Instance] = report with { Source = keys[report.Instance] };
+        });
+        return new ArchitectureReport(architecture, clock.Elapsed.TotalSeconds, [.. instances.Select(instance => reports[instance])]);
     }
 
     private static InstanceReport[] Check(KernelSources sources, KernelArchitecture architecture, KernelInstance[] instances)

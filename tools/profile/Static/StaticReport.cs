@@ -11,7 +11,9 @@ namespace Weft.Profile.Static;
 /// <param name="Usage">Registers and memory; null when it does not compile.</param>
 /// <param name="Code">What it is made of; null when it does not compile.</param>
 /// <param name="Failure">Why it does not pass, or null.</param>
-internal sealed record InstanceReport(KernelInstance Instance, ResourceUsage? Usage, CompiledCode? Code, string? Failure)
+/// <param name="Source">What the compilation followed from beside the compiler and the architecture.</param>
+/// <param name="Known">It was compiled before, from the same.</param>
+internal sealed record InstanceReport(KernelInstance Instance, ResourceUsage? Usage, CompiledCode? Code, string? Failure, string Source = "", bool Known = false)
 {
     /// <summary><c>norm</c> of <c>weft::norm&lt;weft::bf16&gt;</c>.</summary>
     public string Kernel => Instance.Expression.Split('<')[0].Replace("weft::", "", StringComparison.Ordinal);
@@ -53,17 +55,26 @@ internal sealed record OccupancyRow(Workload Workload, int Registers, int Blocks
 /// <param name="Architectures">One table each.</param>
 internal sealed record StaticReport(string Compiler, string Kernel, IReadOnlyList<ArchitectureReport> Architectures)
 {
+    /// <summary>Of the profile.</summary>
+    public const string Name = "static";
+
+    /// <summary>What its environment calls the compiler.</summary>
+    public const string CompilerKey = "compiler";
+
+    /// <summary>What its environment says of the compiler.</summary>
+    public static string CompilerName(string version) => $"NVRTC {version}";
+
     /// <summary>Every instance compiles, without spills and within its bound.</summary>
     public bool Passed => Architectures.All(architecture => architecture.Instances.All(instance => instance.Failure is null));
 
     /// <summary>The figures: instances on architectures, launches on architectures, launches on GPUs.</summary>
     public ProfileDocument Document() => ProfileDocument.Of(
-        "static", [("compiler", $"NVRTC {Compiler}")],
+        Name, [(CompilerKey, CompilerName(Compiler))],
         [
             .. from architecture in Architectures
                from report in architecture.Instances
                where report is { Usage: not null, Code: not null }
-               select new ProfileRow(report.Kernel, report.Instance.Expression, "", architecture.Architecture.Name, Metrics(report.Usage!, report.Code!)),
+               select new ProfileRow(report.Kernel, report.Instance.Expression, "", architecture.Architecture.Name, KnownInstances.Metrics(report.Usage!, report.Code!), Source: report.Source),
             .. from architecture in Architectures
                from row in architecture.Occupancies(Kernel)
                select new ProfileRow(row.Workload.Kernel, row.Workload.Instance.Expression, row.Workload.Shape, architecture.Architecture.Name, new SortedDictionary<string, double>
@@ -82,26 +93,6 @@ internal sealed record StaticReport(string Compiler, string Kernel, IReadOnlyLis
                    ["roofline_us"] = Math.Round(gpu.Roofline(workload.Bytes, workload.Operations, workload.PlainOperations), 3),
                }),
         ]);
-
-    private static SortedDictionary<string, double> Metrics(ResourceUsage usage, CompiledCode code)
-    {
-        var metrics = new SortedDictionary<string, double>
-        {
-            ["registers"] = usage.Registers,
-            ["stack_bytes"] = usage.StackBytes,
-            ["spill_store_bytes"] = usage.SpillStoreBytes,
-            ["spill_load_bytes"] = usage.SpillLoadBytes,
-            ["static_shared_bytes"] = usage.StaticSharedBytes,
-            ["code_bytes"] = code.CodeBytes,
-            ["threads"] = code.Threads,
-        };
-        for (var kind = 0; kind < code.Mix.Count; kind++)
-            metrics["ptx_" + CompiledCode.Kinds[kind]] = code.Mix[kind];
-        // A figure that is not there is 0.
-        foreach (var (name, _) in metrics.Where(metric => metric.Value == 0).ToList())
-            metrics.Remove(name);
-        return metrics;
-    }
 }
 
 /// <summary>The launches that tables of occupancy and rooflines show: one model's decode steps and a prompt.</summary>

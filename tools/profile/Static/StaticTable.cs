@@ -16,7 +16,7 @@ internal static class StaticTable
         foreach (var architecture in report.Architectures)
         {
             console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{architecture.Architecture.Name}: {architecture.Instances.Count} instances compiled in {architecture.Seconds:f1} s"));
+                CultureInfo.InvariantCulture, $"{architecture.Architecture.Name}: {architecture.Instances.Count} instances, {architecture.Instances.Count(instance => !instance.Known)} of them compiled, in {architecture.Seconds:f1} s"));
             console.Write(Resources(architecture.Instances));
             console.Write(Mix(architecture.Instances));
         }
@@ -29,21 +29,21 @@ internal static class StaticTable
             console.WriteLine($"FAILED {name} {instance.Instance.Source} {instance.Instance.Expression}: {instance.Failure}");
         console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{instances.Count} compilations with NVRTC {report.Compiler}: {instances.Count(row => row.Instance.Failure is not null)} failed, " +
+            $"{instances.Count} instances, {instances.Count(row => row.Instance.Known)} known from before and the others compiled with NVRTC {report.Compiler}: {instances.Count(row => row.Instance.Failure is not null)} failed, " +
             $"{instances.Count(row => row.Instance.Usage is { Spills: true })} spill, at most {instances.Max(row => row.Instance.Usage?.Registers) ?? 0} registers"));
     }
 
     /// <summary>One row a kernel, the most over its instances: the JSON has each.</summary>
     private static Table Resources(IReadOnlyList<InstanceReport> instances)
     {
-        var table = Numbers("kernel", ["instances", "failed", "registers", "spill stores", "spill loads", "stack", "static shared", "constant", "code"]);
+        var table = Numbers("kernel", ["instances", "failed", "registers", "spill stores", "spill loads", "stack", "static shared", "code"]);
         foreach (var kernel in instances.GroupBy(instance => instance.Kernel))
         {
             var usages = kernel.Where(instance => instance.Usage is not null).Select(instance => instance.Usage!).DefaultIfEmpty(ResourceUsage.None).ToList();
             AddRow(table, kernel.Key,
             [
                 kernel.Count(), kernel.Count(instance => instance.Failure is not null), usages.Max(u => u.Registers), usages.Max(u => u.SpillStoreBytes),
-                usages.Max(u => u.SpillLoadBytes), usages.Max(u => u.StackBytes), usages.Max(u => u.StaticSharedBytes), usages.Max(u => u.ConstantBytes),
+                usages.Max(u => u.SpillLoadBytes), usages.Max(u => u.StackBytes), usages.Max(u => u.StaticSharedBytes),
                 kernel.Max(instance => instance.Code?.CodeBytes ?? 0),
             ]);
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
 
 namespace Weft.Backends.Cuda.Compilation;
@@ -37,7 +38,7 @@ internal sealed class KernelCompiler(KernelSources sources, CubinCache cache, Ke
     {
         try
         {
-            return CudaRuntimeCompiler.Compile(sources.Text(source), source, sources.Headers, expressions, [Standard, .. options]);
+            return CudaRuntimeCompiler.Compile(sources.Text(source), source, sources.HeadersOf(source), expressions, [Standard, .. options]);
         }
         catch (NvrtcException exception) when (exception.Status is NvrtcResult.Compilation or NvrtcResult.NameExpressionNotValid)
         {
@@ -46,10 +47,14 @@ internal sealed class KernelCompiler(KernelSources sources, CubinCache cache, Ke
         }
     }
 
+    /// <summary>What <see cref="Compile(KernelSources, string, IReadOnlyList{string}, string[])"/> follows from beside the compiler and the options given to it.</summary>
+    public static CubinKey KeyOf(KernelSources sources, KernelInstance instance) =>
+        CubinKey.Of("", instance.Source, sources.Text(instance.Source), sources.HeadersOf(instance.Source), [instance.Expression], [Standard]);
+
     /// <summary>
     /// The architecture option follows from the device and the compiler, so those two stand for it: to ask the compiler what it supports
     /// would load it.
     /// </summary>
     private CubinKey Key(string compiler, string source, List<string> expressions) => CubinKey.Of(
-        compiler, source, sources.Text(source), sources.Headers, expressions, [Standard, architecture.Number.ToString(CultureInfo.InvariantCulture)]);
+        compiler, source, sources.Text(source), sources.HeadersOf(source), expressions, [Standard, architecture.Number.ToString(CultureInfo.InvariantCulture)]);
 }

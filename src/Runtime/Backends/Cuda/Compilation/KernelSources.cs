@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Weft.Interop;
 
 namespace Weft.Backends.Cuda.Compilation;
@@ -7,7 +8,7 @@ namespace Weft.Backends.Cuda.Compilation;
 /// The text of all kernels: embedded in this assembly, so that a published program carries them, or read from the folder that WEFT_KERNELS
 /// names, so that who writes kernels need not build anything.
 /// </summary>
-internal sealed class KernelSources
+internal sealed partial class KernelSources
 {
     private const string Prefix = "kernels/";
 
@@ -54,6 +55,27 @@ internal sealed class KernelSources
     /// <summary>The text of a source.</summary>
     public string Text(string source) =>
         files.TryGetValue(source, out var text) ? text : throw new WeftException($"there is no kernel source '{source}'");
+
+    /// <summary>The headers that a source includes, and those that they include, in ordinal order.</summary>
+    public IReadOnlyList<CudaHeader> HeadersOf(string source)
+    {
+        var included = new SortedSet<string>(StringComparer.Ordinal);
+        void Include(string text)
+        {
+            foreach (Match include in IncludeLine().Matches(text))
+            {
+                var name = include.Groups["name"].Value;
+                if (files.TryGetValue(name, out var header) && included.Add(name))
+                    Include(header);
+            }
+        }
+
+        Include(Text(source));
+        return [.. included.Select(name => new CudaHeader(name, files[name]))];
+    }
+
+    [GeneratedRegex("^#include \"(?<name>[^\"]+)\"", RegexOptions.Multiline)]
+    private static partial Regex IncludeLine();
 
     /// <summary>Reads the embedded files.</summary>
     public static KernelSources FromAssembly()
