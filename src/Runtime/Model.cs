@@ -144,7 +144,9 @@ public sealed class Model : IDisposable
     {
         Prefix = Header.Model.Prefix,
         Encoder = Header.Model.Encoder,
-        KeysOf = Header.Model.Attentions.Any(attention => RotaryLength.Counts(attention.Rotary)) ? prompt => RotaryLength.KeysOf(Header.Model, prompt) : null,
+        Keys = Header.Model.Attentions.Any(attention => RotaryLength.Counts(attention.Rotary))
+            ? new(length => RotaryLength.KeysOf(Header.Model, length), RotaryLength.KeysLast(Header.Model))
+            : null,
     };
 
     private HiddenNorm? FinalNorm()
@@ -195,11 +197,14 @@ public sealed class Model : IDisposable
         return CpuBackend.Compile(graph, file, batch, new CpuOptions(
             options.Instructions ?? InstructionSets.Best,
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
-            options.CacheType ?? (Header.Model.HasUnscaledScores || Header.Model.HasWideKeys ? DataType.Float32 : DataType.Float16),
+            options.CacheType ?? (HasFullPrecision || Header.Model.HasUnscaledScores || Header.Model.HasWideKeys ? DataType.Float32 : DataType.Float16),
             blocks,
             ContextLength,
             StateSlots));
     }
+
+    // Whoever keeps weights in float32 does so for digits that a cache of 16 bits would lose.
+    private bool HasFullPrecision => file.Find(TensorSchema.Embedding).DataType == DataType.Float32;
 
     private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
     {

@@ -39,6 +39,7 @@ public static class BlockModels
         ["sinks"] = model => Attention(model, attention => attention with { Sinks = true }),
         ["scores that grow"] = model => Attention(model, attention => attention with { LogScaleFrom = 40 }),
         ["dynamic base"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = new() { Kind = RotaryScalingKind.Dynamic, Factor = 4, OriginalContextLength = 30 } } }),
+        ["frequencies of long texts"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = LongRope(attention.Rotary.Size ?? attention.HeadSize) } }),
         ["dynamic base in steps"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Scaling = new() { Kind = RotaryScalingKind.DynamicSteps, Factor = 1, OriginalContextLength = 30 } } }),
         ["products that decay"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Decay = new() { Base = 128, Origin = 128 } } }),
         ["products that decay, of a part of each head"] = model => Attention(
@@ -122,6 +123,16 @@ public static class BlockModels
 
     private static ModelDescription Spaces(ModelDescription model, StateSpaceDescription space) =>
         Layers(model, layer => layer with { Attention = null, StateSpace = space, FeedForward = null, FeedForwardNorm = null });
+
+    private static RotaryScaling LongRope(int size) => new()
+    {
+        Kind = RotaryScalingKind.LongRope,
+        Factor = 4,
+        OriginalContextLength = 30,
+        AttentionFactor = 1.2,
+        Divisors = [.. Enumerable.Range(0, size / 2).Select(i => 1 + (0.1 * i))],
+        LongDivisors = [.. Enumerable.Range(0, size / 2).Select(i => 1.5 + (0.4 * i))],
+    };
 
     private static ModelDescription Attention(ModelDescription model, Func<AttentionDescription, AttentionDescription> change) =>
         Layers(model, layer => layer with { Attention = change(layer.Attention!) });

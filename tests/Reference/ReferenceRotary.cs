@@ -8,7 +8,7 @@ public static class ReferenceRotary
     /// <summary>The frequencies [R/2] in radians per position.</summary>
     /// <param name="rotary">Base and scaling.</param>
     /// <param name="headSize">D.</param>
-    /// <param name="length">Tokens of the text, where the base depends on them.</param>
+    /// <param name="length">Tokens of the text, where they depend on that.</param>
     public static double[] Frequencies(RotaryDescription rotary, int headSize, int length = 0)
     {
         var size = rotary.Size ?? headSize;
@@ -25,7 +25,7 @@ public static class ReferenceRotary
             { Kind: RotaryScalingKind.Yarn } s => Yarn(plain, rotary.Theta, s),
             { Kind: RotaryScalingKind.Dynamic } s => Plain(rotary.Theta * Math.Pow((s.Factor * Math.Max(length, s.OriginalContextLength) / s.OriginalContextLength) - (s.Factor - 1), size / (size - 2.0)), size),
             { Kind: RotaryScalingKind.DynamicSteps } s => Plain(rotary.Theta * Math.Pow(Math.Max(1, Math.Pow(2, Math.Ceiling(Math.Log2((double)length / s.OriginalContextLength) + 1)) - 1), size / (size - 2.0)), size),
-            { Kind: RotaryScalingKind.LongRope } s => [.. plain.Select((f, i) => f / s.Divisors![i])],
+            { Kind: RotaryScalingKind.LongRope } s => [.. plain.Select((f, i) => f / (length > s.OriginalContextLength ? s.LongDivisors ?? s.Divisors : s.Divisors)![i])],
             { Kind: var kind } => throw new ArgumentOutOfRangeException(nameof(rotary), kind, null),
         };
     }

@@ -125,7 +125,8 @@ public static class ModelCheck
         if (attention.Rotary is { Decay: not null } && (attention.Latent is not null || attention.Rotary.Spans))
             return "products decay with the distance neither in latent attention nor by positions in a span";
         if (attention.Rotary is { Scaling: { Kind: RotaryScalingKind.LongRope } scaling } longRope
-            && (scaling.Divisors?.Count != (longRope.Size ?? attention.HeadSize) / 2 || !scaling.Divisors.All(divisor => divisor is > 0 and < double.PositiveInfinity)))
+            && new[] { scaling.Divisors, scaling.LongDivisors ?? scaling.Divisors }.Any(
+                list => list?.Count != (longRope.Size ?? attention.HeadSize) / 2 || !list.All(divisor => divisor is > 0 and < double.PositiveInfinity)))
             return "rotary scaling needs a positive divisor for each frequency";
         if (attention.AlibiSlopes is { } slopes && (slopes.Count != attention.QueryHeads || !slopes.All(float.IsFinite)))
             return $"{attention.QueryHeads} query heads need as many finite slopes";

@@ -80,11 +80,15 @@ public sealed record RotaryScaling
     /// <summary>[R/2] what the frequencies are divided by (LongRope).</summary>
     public IReadOnlyList<double>? Divisors { get; init; }
 
-    /// <summary>By value, the list too: layers that turn alike share a table.</summary>
+    /// <summary>[R/2] what they are divided by instead, of all tokens, where a text is longer than the original context (LongRope); null for the same.</summary>
+    public IReadOnlyList<double>? LongDivisors { get; init; }
+
+    /// <summary>By value, the lists too: layers that turn alike share a table.</summary>
     public bool Equals(RotaryScaling? other) => other is not null
         && (Kind, Factor, OriginalContextLength, LowFrequencyFactor, HighFrequencyFactor, BetaFast, BetaSlow, Unrounded, AttentionFactor)
             == (other.Kind, other.Factor, other.OriginalContextLength, other.LowFrequencyFactor, other.HighFrequencyFactor, other.BetaFast, other.BetaSlow, other.Unrounded, other.AttentionFactor)
-        && (Divisors ?? []).SequenceEqual(other.Divisors ?? []);
+        && (Divisors ?? []).SequenceEqual(other.Divisors ?? [])
+        && (LongDivisors ?? []).SequenceEqual(other.LongDivisors ?? []);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Kind, Factor, OriginalContextLength, AttentionFactor);

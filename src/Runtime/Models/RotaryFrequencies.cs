@@ -21,12 +21,12 @@ public sealed class RotaryFrequencies
     /// <summary>Computes the frequencies of <paramref name="rotary"/> for heads of <paramref name="headSize"/>.</summary>
     /// <param name="rotary">Base and scaling.</param>
     /// <param name="headSize">D.</param>
-    /// <param name="length">Where the base depends on one.</param>
+    /// <param name="length">Where they depend on one.</param>
     public static RotaryFrequencies Compute(RotaryDescription rotary, int headSize, int length = 0)
     {
         var size = rotary.Size ?? headSize;
         if (RotaryLength.Counts(rotary))
-            rotary = rotary with { Theta = RotaryLength.Theta(rotary, length, size), Scaling = null };
+            rotary = RotaryLength.Resolve(rotary, length, size);
         var inverse = new float[size / 2];
         // Text and span each have half of them.
         var (count, turned) = rotary.Spans ? (size / 4, size / 2) : (size / 2, size);

@@ -38,6 +38,7 @@ internal class Request : IComparable<Request>
         Tokens = new List<int>(prompt.Length + 16);
         Tokens.AddRange(prompt);
         PromptLength = prompt.Length;
+        KeyLength = prompt.Length;
         DrawsLeft = maxTokens;
         Table = table;
         Order = order;
@@ -55,6 +56,9 @@ internal class Request : IComparable<Request>
 
     /// <summary>Tokens of the prompt.</summary>
     public int PromptLength { get; }
+
+    /// <summary>Tokens of the text whose length its keys are made for: the prompt's, until it grows beyond what they last for.</summary>
+    public int KeyLength { get; set; }
 
     /// <summary>Its blocks; its length is what steps have computed, or are computing.</summary>
     public BlockTable Table { get; }

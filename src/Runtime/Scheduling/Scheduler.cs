@@ -55,7 +55,7 @@ internal sealed class Scheduler
     private readonly BlockPool pool;
     private readonly StepLimits limits;
     private readonly bool tellsDrawnApart;
-    private readonly Func<int, int>? keysOf;
+    private readonly LengthOfKeys? keys;
     private readonly PrefixCache cache;
     private readonly RequestSnapshots? snapshots;
     private readonly SortedSet<Request> waiting = [];
@@ -69,11 +69,11 @@ internal sealed class Scheduler
     /// <param name="pool">The cache's blocks.</param>
     /// <param name="limits">Sizes of a step.</param>
     /// <param name="tellsDrawnApart"><see cref="Backends.StepProgram.TellsDrawnApart"/>.</param>
-    /// <param name="keysOf">A number for what keys depend on beside tokens, from the length of a prompt; null where that is nothing.</param>
+    /// <param name="keys">What keys depend on beside tokens; null where that is nothing.</param>
     /// <param name="states">Slots of the states of a model with recurrent blocks; null for another model.</param>
-    public Scheduler(BlockPool pool, StepLimits limits, bool tellsDrawnApart, Func<int, int>? keysOf = null, StatePool? states = null)
+    public Scheduler(BlockPool pool, StepLimits limits, bool tellsDrawnApart, LengthOfKeys? keys = null, StatePool? states = null)
     {
-        (this.pool, this.limits, this.tellsDrawnApart, this.keysOf) = (pool, limits, tellsDrawnApart, keysOf);
+        (this.pool, this.limits, this.tellsDrawnApart, this.keys) = (pool, limits, tellsDrawnApart, keys);
         snapshots = states is null ? null : new(states);
         cache = new(pool, snapshots?.Cache);
     }
@@ -125,10 +125,11 @@ internal sealed class Scheduler
     {
         shares.Clear();
         (tokensLeft, rowsLeft, sourcesLeft) = (limits.Tokens, limits.LogitRows, limits.SourceTokens);
+        BeginAnew();
         var preemptions = Preemptions;
         for (var i = 0; i < running.Count; i++)
         {
-            if (running[i].IsDecoding)
+            if (running[i].IsDecoding && !Outgrows(running[i]))
                 Give(running[i], 1);
         }
 
@@ -149,6 +150,7 @@ internal sealed class Scheduler
     {
         shares.Clear();
         (tokensLeft, rowsLeft, sourcesLeft) = (limits.Tokens, limits.LogitRows, limits.SourceTokens);
+        BeginAnew();
         while (shares.Count == 0 && request.Missing > 0)
         {
             // It may have to give way itself, being last in line, and then comes back with all the room that it needs.
@@ -230,7 +232,19 @@ internal sealed class Scheduler
     // Tokens that count as a prompt's.
     private int PromptOf(Request request) => tellsDrawnApart ? request.PromptLength : int.MaxValue;
 
-    private PrefixPosition Beginning(Request request) => new(0, -(keysOf?.Invoke(request.PromptLength) ?? 0));
+    private PrefixPosition Beginning(Request request) => new(0, -(keys?.Number(request.KeyLength) ?? 0));
+
+    // Longer than its keys last: all of them are turned another way from there on. Tokens that are being drawn have to be known first.
+    private bool Outgrows(Request request) => keys?.Last is { } last && request.KeyLength <= last && request.Tokens.Count + request.Drawing > last;
+
+    private void BeginAnew()
+    {
+        foreach (var request in running.Where(request => Outgrows(request) && request.Drawing == 0).ToList())
+        {
+            Preemptions++;
+            Withdraw(request);
+        }
+    }
 
     private void GiveWay(Request request)
     {
@@ -260,6 +274,8 @@ internal sealed class Scheduler
     /// <summary>Starts a request if all its tokens find room, beside what the running ones still need for theirs and a block for each to grow.</summary>
     private bool TryStart(Request request)
     {
+        if (Outgrows(request))
+            request.KeyLength = request.Tokens.Count;
         // The last token is computed in any case: its logits are wanted.
         request.Position = Beginning(request);
         if (!request.WantsPromptLogits && CanShare(request))

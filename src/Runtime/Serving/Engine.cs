@@ -66,7 +66,7 @@ public sealed class Engine : IDisposable
         this.options.Validate();
         this.model = model;
         program = model.Program;
-        scheduler = new(model.Blocks, model.Limits, model.Program.TellsDrawnApart, model.KeysOf, model.States);
+        scheduler = new(model.Blocks, model.Limits, model.Program.TellsDrawnApart, model.Keys, model.States);
         pace = new(this.options.StepTime, model.Limits.Tokens);
         statistics = new(0, 0, model.Blocks.TotalCount, 0, 0, 0, 0, 0);
         metrics = new(this.options.ModelName, () => Statistics);

@@ -25,6 +25,6 @@ internal sealed record EngineModel(
     /// <summary>What reads the prompt of a request as its source; null where it is continued.</summary>
     public EncoderDescription? Encoder { get; init; }
 
-    /// <summary>What the scheduler tells keys apart by.</summary>
-    public Func<int, int>? KeysOf { get; init; }
+    /// <summary>What keys depend on beside tokens; null where that is nothing.</summary>
+    public LengthOfKeys? Keys { get; init; }
 }

@@ -63,7 +63,7 @@ internal sealed class StepRecord
             batch.ReadHidden |= request.Pooler is not null;
             // Where it makes no difference what they are, several tokens go together as a prompt's do.
             var drawn = program.TellsDrawnApart ? share.DrawnCount : share.Count == 1 ? 1 : 0;
-            batch.Add(tokens, share.First, request.Table, share.Rows, drawn, request.HostSampler is null ? request.Sampler : null, request.PromptLength, request.Prefix, request.Source?.Table);
+            batch.Add(tokens, share.First, request.Table, share.Rows, drawn, request.HostSampler is null ? request.Sampler : null, request.KeyLength, request.Prefix, request.Source?.Table);
             if (share.Encodes)
                 batch.AddSource(request.Source!.Tokens, request.Source.Table);
             foreach (var snapshot in request.Snapshots)

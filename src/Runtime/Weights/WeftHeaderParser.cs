@@ -206,6 +206,7 @@ internal static class WeftHeaderParser
         Unrounded = o.FlagOrFalse("unrounded"),
         AttentionFactor = o.DoubleOrNull("attention_factor") ?? 0,
         Divisors = o.DoublesOrNull("divisors"),
+        LongDivisors = o.DoublesOrNull("long_divisors"),
     };
 
     private static FeedForwardDescription FeedForward(HeaderObject o) => new()

@@ -85,11 +85,11 @@ public sealed class LineageConfigTests
 
     [TestCase("{\"original_max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1.5,2,3],\"long_factor\":[1,2,40,60]}}")]
     [TestCase("{\"original_max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"su\",\"short_factor\":[1,1.5,2,3],\"long_factor\":[1,2,40,60]}}")]
-    [TestCase("{\"rope_parameters\":{\"rope_type\":\"longrope\",\"rope_theta\":10000,\"original_max_position_embeddings\":4096,\"short_factor\":[1,1.5,2,3]}}")]
-    public void Phi3_with_LongRope_is_described_within_its_original_context(string members)
+    [TestCase("{\"rope_parameters\":{\"rope_type\":\"longrope\",\"rope_theta\":10000,\"original_max_position_embeddings\":4096,\"short_factor\":[1,1.5,2,3],\"long_factor\":[1,2,40,60]}}")]
+    public void Phi3_with_LongRope_turns_long_texts_another_way(string members)
     {
         var model = ConfigText.Describe("Phi3ForCausalLM", With(With(members, "max_position_embeddings", 131072), "partial_rotary_factor", 0.5));
-        Assert.That(model.ContextLength, Is.EqualTo(4096));
+        Assert.That(model.ContextLength, Is.EqualTo(131072));
         Assert.That(ModelCheck.FindError(model), Is.Null);
         Assert.That(model.Layers[1].Attention!.Rotary, Is.EqualTo(new RotaryDescription
         {
@@ -97,7 +97,7 @@ public sealed class LineageConfigTests
             Size = 8,
             Scaling = new()
             {
-                Kind = RotaryScalingKind.LongRope, Factor = 32, OriginalContextLength = 4096, AttentionFactor = Math.Sqrt(1 + (5 / 12.0)), Divisors = [1, 1.5, 2, 3],
+                Kind = RotaryScalingKind.LongRope, Factor = 32, OriginalContextLength = 4096, AttentionFactor = Math.Sqrt(1 + (5 / 12.0)), Divisors = [1, 1.5, 2, 3], LongDivisors = [1, 2, 40, 60],
             },
         }));
     }
@@ -105,6 +105,7 @@ public sealed class LineageConfigTests
     [TestCase("{\"type\":\"longrope\"}")]
     [TestCase("{\"type\":\"longrope\",\"short_factor\":[1,2]}")]
     [TestCase("{\"type\":\"longrope\",\"short_factor\":[1,2,3,4,5,6,7,0]}")]
+    [TestCase("{\"type\":\"longrope\",\"original_max_position_embeddings\":2048,\"short_factor\":[1,2,3,4,5,6,7,8],\"long_factor\":[1,2]}")]
     public void LongRope_needs_a_divisor_for_each_frequency(string scaling) => Assert.That(
         ModelCheck.FindError(ConfigText.Describe("Phi3ForCausalLM", $"{{\"rope_scaling\":{scaling}}}")), Does.Contain("divisor"));
 

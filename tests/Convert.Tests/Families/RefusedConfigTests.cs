@@ -11,7 +11,7 @@ public sealed class RefusedConfigTests
     [TestCase("LlamaForCausalLM", "{\"partial_rotary_factor\":0.5}", "partial_rotary_factor")]
     [TestCase("LlamaForCausalLM", "{\"rope_parameters\":{\"partial_rotary_factor\":0.5}}", "partial_rotary_factor")]
     [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"rope_type\":\"dynamic\"}}", "factor")]
-    [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1]}}", "longrope")]
+    [TestCase("LlamaForCausalLM", "{\"rope_scaling\":{\"type\":\"spiral\"}}", "linear, dynamic, llama3, yarn, longrope")]
     [TestCase("Phi3ForCausalLM", "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":\"all\"}}", "short_factor")]
     [TestCase("GemmaForCausalLM", "{\"use_bidirectional_attention\":true}", "use_bidirectional_attention")]
     [TestCase("Gemma2ForCausalLM", "{\"layer_types\":[\"chunked_attention\",\"full_attention\"]}", "layer_types")]

@@ -62,6 +62,18 @@ public sealed class CudaEngineTests
         Assert.That(engine.Statistics.PrefixHits, Is.Positive);
     }
 
+    /// <summary>With a step ahead of the host, whose token has to be known before its keys can be turned another way.</summary>
+    [Test]
+    public void A_text_that_grows_beyond_the_original_context_is_computed_anew()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(BlockModels.Describe("frequencies of long texts", headSize: 32), DataType.Float16);
+        using var model = Load(tiny, 400);
+        using var engine = new Engine(model);
+        Assert.That(GreedyLoss.Worst(engine, tiny, tiny.Tokens(20, seed: 3), 20), Is.LessThan(0.02));
+        Assert.That(engine.Statistics.Preemptions, Is.EqualTo(1));
+    }
+
     [Test]
     public async Task Embeddings_match_the_definition([Values] Pooling pooling)
     {

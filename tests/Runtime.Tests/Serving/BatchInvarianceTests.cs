@@ -9,7 +9,7 @@ public sealed class BatchInvarianceTests
 {
     /// <summary>Keys that depend on a prompt's length must not be found for one of another length.</summary>
     [Test]
-    public void Blocks_with_their_own_way_of_keys_draw_the_same_under_load([Values("dynamic base", "dynamic base in steps", "latent attention")] string block)
+    public void Blocks_with_their_own_way_of_keys_draw_the_same_under_load([Values("dynamic base", "dynamic base in steps", "frequencies of long texts", "latent attention")] string block)
     {
         using var tiny = TinyModel.Create(BlockModels.Describe(block));
         using var model = Model.Load(tiny.Path, new() { MaxSequences = 8, CacheTokens = 600, MaxTokensPerStep = 64, Threads = 2 });
@@ -17,6 +17,19 @@ public sealed class BatchInvarianceTests
         foreach (var (alone, together) in RandomLoad.Run(engine, tiny.Description.VocabularySize, 200, 30, 5))
             Assert.That(together, Is.EqualTo(alone));
         Assert.That(engine.Statistics.PrefixHits, Is.Positive);
+    }
+
+    /// <summary>The original context ends after 30 tokens: from there on all tokens turn another way, which the published implementation computes them anew for.</summary>
+    [TestCase(20, 25)]
+    [TestCase(30, 5)]
+    [TestCase(31, 5)]
+    public void A_text_that_grows_beyond_the_original_context_is_computed_anew(int prompt, int count)
+    {
+        using var tiny = TinyModel.Create(BlockModels.Describe("frequencies of long texts"), DataType.Float32);
+        using var model = Model.Load(tiny.Path, new() { CacheType = DataType.Float32 });
+        using var engine = new Engine(model);
+        Assert.That(GreedyLoss.Worst(engine, tiny, tiny.Tokens(prompt, seed: 3), count), Is.LessThan(1e-4));
+        Assert.That(engine.Statistics.Preemptions, Is.EqualTo(prompt > 30 ? 0 : 1));
     }
 
     [Test]

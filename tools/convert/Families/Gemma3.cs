@@ -30,7 +30,7 @@ internal sealed class Gemma3() : GemmaLayout(
 
         var byType = config.Object("rope_parameters");
         RotaryDescription Rotary(string type, RotaryDescription otherwise) =>
-            byType?.Object(type) is { } parameters ? RotaryConfig.Of(parameters, model.ContextLength, otherwise.Theta) : otherwise;
+            byType?.Object(type) is { } parameters ? RotaryConfig.Of(config, parameters, model.ContextLength, otherwise.Theta) : otherwise;
         var global = Rotary("full_attention", model.Layers[0].Attention!.Rotary!);
         var local = Rotary("sliding_attention", new() { Theta = config.Double("rope_local_base_freq", 10000) });
         return WithLayers(Sandwich(config, model, cap: (null, null)), (layer, i) => layer with

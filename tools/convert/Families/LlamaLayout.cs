@@ -21,8 +21,8 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         /// <summary>partial_rotary_factor; null where the family turns whole heads only.</summary>
         public double? TurnedPart { get; init; }
 
-        /// <summary>A kind of rotary scaling that changes nothing within the context length.</summary>
-        public string? IdleScaling { get; init; }
+        /// <summary>The rotary embedding; null to read it as most families have it.</summary>
+        public RotaryDescription? Rotary { get; init; }
 
         /// <summary>rms_norm_eps.</summary>
         public double Epsilon { get; init; } = 1e-6;
@@ -53,7 +53,7 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         var layers = ConfigParts.Layers(config, "num_hidden_layers");
         var context = config.Int("max_position_embeddings", defaults.ContextLength);
         var norm = defaults.Norm ?? new() { Kind = NormKind.Rms, Epsilon = (float)config.Double("rms_norm_eps", defaults.Epsilon) };
-        var rotary = RotaryConfig.Read(config, context, defaults.RotaryBase, defaults.IdleScaling);
+        var rotary = defaults.Rotary ?? RotaryConfig.Read(config, context, defaults.RotaryBase);
         var attention = new AttentionDescription
         {
             QueryHeads = heads,

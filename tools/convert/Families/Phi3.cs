@@ -10,6 +10,8 @@ internal sealed class Phi3() : LlamaLayout(
     ("feed_forward.gate", "model.layers.#.mlp.gate_up_proj"),
     ("feed_forward.up", "model.layers.#.mlp.gate_up_proj"))
 {
+    private const int Context = 4096;
+
     /// <inheritdoc/>
     public override IReadOnlyList<string> Architectures => ["Phi3ForCausalLM"];
 
@@ -22,34 +24,12 @@ internal sealed class Phi3() : LlamaLayout(
     public override ModelDescription Describe(ConfigFile config)
     {
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;
-        var kind = RotaryConfig.Parameters(config) is { } parameters ? RotaryConfig.Kind(parameters) : null;
         // Earlier files of the release have other names for the one scaling that there is.
-        var isLong = kind is "longrope" or "su" or "yarn";
-        var defaults = new Defaults(ContextLength: 4096, KeyValueHeads: null) { Epsilon = 1e-5, TurnedPart = 1, IdleScaling = isLong ? kind : null };
-        var model = Describe(config, defaults, inputBias: false, outputBias: false, _ => window);
-        return isLong ? WithShortFactors(config, model) : model;
-    }
-
-    /// <summary>
-    /// LongRoPE has two lists of factors, one for texts within the original context and one for all positions of longer texts. A cached key
-    /// cannot change from one to the other, so the model is described within the original context.
-    /// </summary>
-    private static ModelDescription WithShortFactors(ConfigFile config, ModelDescription model)
-    {
-        var parameters = RotaryConfig.Parameters(config)!;
-        var original = parameters.Int("original_max_position_embeddings", config.Int("original_max_position_embeddings", 4096));
-        var factor = (double)model.ContextLength / original;
-        var scaling = new RotaryScaling
-        {
-            Kind = RotaryScalingKind.LongRope,
-            Factor = factor,
-            OriginalContextLength = original,
-            AttentionFactor = parameters.Double("attention_factor", factor <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(factor) / Math.Log(original)))),
-            Divisors = parameters.Doubles("short_factor"),
-        };
-        return WithLayers(model, (layer, _) => layer with { Attention = layer.Attention! with { Rotary = layer.Attention.Rotary! with { Scaling = scaling } } }) with
-        {
-            ContextLength = Math.Min(original, model.ContextLength),
-        };
+        var context = config.Int("max_position_embeddings", Context);
+        RotaryDescription? rotary = RotaryConfig.Parameters(config) is { } parameters && RotaryConfig.Kind(parameters) is "longrope" or "su" or "yarn"
+            ? new() { Theta = parameters.Double("rope_theta", config.Double("rope_theta", 10000)), Scaling = RotaryConfig.LongRope(config, parameters, context, Context) }
+            : null;
+        var defaults = new Defaults(Context, KeyValueHeads: null) { Epsilon = 1e-5, TurnedPart = 1, Rotary = rotary };
+        return Describe(config, defaults, inputBias: false, outputBias: false, _ => window);
     }
 }

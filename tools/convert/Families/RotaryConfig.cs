@@ -12,15 +12,14 @@ internal static class RotaryConfig
     /// <param name="config">The whole config.</param>
     /// <param name="contextLength">Length that scaling starts from where it does not say.</param>
     /// <param name="defaultTheta">rope_theta when it is missing.</param>
-    /// <param name="idleKind">A kind of scaling that changes nothing within the context length, and so counts as none.</param>
-    public static RotaryDescription Read(ConfigFile config, int contextLength, double defaultTheta, string? idleKind = null) =>
-        Of(Parameters(config), contextLength, config.Double("rope_theta", defaultTheta), idleKind);
+    public static RotaryDescription Read(ConfigFile config, int contextLength, double defaultTheta) =>
+        Of(config, Parameters(config), contextLength, config.Double("rope_theta", defaultTheta));
 
     /// <summary>The same of an object that holds everything itself.</summary>
-    public static RotaryDescription Of(ConfigFile? parameters, int contextLength, double defaultTheta, string? idleKind = null) => new()
+    public static RotaryDescription Of(ConfigFile config, ConfigFile? parameters, int contextLength, double defaultTheta) => new()
     {
         Theta = parameters?.Double("rope_theta", defaultTheta) ?? defaultTheta,
-        Scaling = parameters is null || (idleKind is not null && Kind(parameters) == idleKind) ? null : ReadScaling(parameters, contextLength),
+        Scaling = parameters is null ? null : ReadScaling(config, parameters, contextLength),
     };
 
     /// <summary>How many of a head's dimensions turn; null for all of them.</summary>
@@ -54,7 +53,7 @@ internal static class RotaryConfig
         {
             Size = (int)(headSize * Member("partial_rotary_factor", partName, defaultPart)),
             Theta = Member("rope_theta", thetaName, DefaultTheta),
-            Scaling = parameters is null ? null : ReadScaling(parameters, contextLength),
+            Scaling = parameters is null ? null : ReadScaling(config, parameters, contextLength),
         };
     }
 
@@ -64,7 +63,27 @@ internal static class RotaryConfig
     /// <summary>Which scaling it asks for.</summary>
     public static string? Kind(ConfigFile scaling) => scaling.String("rope_type") ?? scaling.String("type");
 
-    private static RotaryScaling? ReadScaling(ConfigFile scaling, int contextLength)
+    /// <summary>LongRoPE as such; families have further names for it.</summary>
+    /// <param name="config">The whole config.</param>
+    /// <param name="scaling">The object that holds its lists.</param>
+    /// <param name="contextLength">Longest sequence.</param>
+    /// <param name="defaultOriginal">Length of the original context where nothing says it.</param>
+    public static RotaryScaling LongRope(ConfigFile config, ConfigFile scaling, int contextLength, int defaultOriginal)
+    {
+        var original = scaling.Int("original_max_position_embeddings", config.Int("original_max_position_embeddings", defaultOriginal));
+        var factor = scaling.Double("factor", (double)contextLength / original);
+        return new()
+        {
+            Kind = RotaryScalingKind.LongRope,
+            Factor = factor,
+            OriginalContextLength = original,
+            AttentionFactor = scaling.Double("attention_factor", factor <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(factor) / Math.Log(original)))),
+            Divisors = scaling.Doubles("short_factor"),
+            LongDivisors = contextLength > original ? scaling.Doubles("long_factor") : null,
+        };
+    }
+
+    private static RotaryScaling? ReadScaling(ConfigFile config, ConfigFile scaling, int contextLength)
     {
         switch (Kind(scaling))
         {
@@ -99,8 +118,10 @@ internal static class RotaryConfig
                     Unrounded = !scaling.Bool("truncate", whenMissing: true),
                     AttentionFactor = AttentionFactor(scaling),
                 };
+            case "longrope":
+                return LongRope(config, scaling, contextLength, contextLength);
             case var other:
-                throw scaling.Error($"the rotary scaling '{other}' is not supported; supported are linear, dynamic, llama3, yarn");
+                throw scaling.Error($"the rotary scaling '{other}' is not supported; supported are linear, dynamic, llama3, yarn, longrope");
         }
     }
 
