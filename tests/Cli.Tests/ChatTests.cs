@@ -116,6 +116,14 @@ public sealed class ChatTests
     }
 
     [Test]
+    public void A_template_that_cannot_be_read_is_one_sentence_too()
+    {
+        var outcome = WeftProcess.Run(["chat", Pack("{% for message in %}")], "Hello.\n");
+        Assert.That((outcome.ExitCode, outcome.Out), Is.EqualTo((1, "")), outcome.ToString());
+        Assert.That(outcome.Error, Does.Match(@"\Aweft: [^\n]*chat template cannot be read[^\n]*line 1[^\n]*\n\z"));
+    }
+
+    [Test]
     [Platform(Exclude = "Win", Reason = "signals are sent with kill")]
     public async Task Ctrl_C_stops_the_answer_and_not_the_program()
     {

@@ -94,14 +94,16 @@ public sealed partial class OperationsTests
         Assert.That(() => server.Ready, Throws.InstanceOf<WeftException>().With.Message.Contains("/no/such.weft"));
     }
 
-    [Test]
-    public async Task A_model_without_a_template_says_so_and_still_completes()
+    [TestCase(null, "has no chat template")]
+    [TestCase("{%- for message in messages -%}\n{{ message[ }}", "The chat template cannot be read: ")]
+    public async Task A_model_that_cannot_chat_says_so_and_still_completes(string? template, string message)
     {
-        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogLevel = LogLevel.None }, [new("bard", () => Model.Load(Bard.File))], new(), default);
+        var file = template is null ? Bard.File : Bard.Pack(template, "broken.weft");
+        await using var server = await DaemonServer.StartAsync(new() { Port = 0, LogLevel = LogLevel.None }, [new("bard", () => Model.Load(file))], new(), default);
         await server.Ready;
         using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
         using var chat = await client.PostAsync("/v1/chat/completions", new StringContent("""{"messages":[{"role":"user","content":"hi"}]}"""));
-        Assert.That((await TestServer.JsonAsync(chat)).GetProperty("error").GetProperty("message").GetString(), Does.Contain("has no chat template"));
+        Assert.That((await TestServer.JsonAsync(chat)).GetProperty("error").GetProperty("message").GetString(), Does.Contain(message));
         Assert.That(chat.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
         using var completion = await client.PostAsync("/v1/completions", new StringContent("""{"prompt":"ROMEO:","max_tokens":3}"""));
         Assert.That(completion.StatusCode, Is.EqualTo(HttpStatusCode.OK));

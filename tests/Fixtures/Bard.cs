@@ -17,16 +17,9 @@ public sealed class Bard
 
     private static readonly Lazy<string> LazyFolder = new(() => Directory.CreateTempSubdirectory("weft-bard-tests").FullName);
 
-    private static readonly Lazy<string> LazyFile = new(() => Pack(Checkpoint, "bard.weft"));
+    private static readonly Lazy<string> LazyFile = new(() => PackFolder(Checkpoint, "bard.weft"));
 
-    private static readonly Lazy<string> LazyChatFile = new(() =>
-    {
-        var checkpoint = Directory.CreateDirectory(Path.Combine(Folder, "chat")).FullName;
-        foreach (var file in Directory.EnumerateFiles(Checkpoint))
-            System.IO.File.Copy(file, Path.Combine(checkpoint, Path.GetFileName(file)));
-        System.IO.File.WriteAllText(Path.Combine(checkpoint, "chat_template.jinja"), Template);
-        return Pack(checkpoint, "chat.weft");
-    });
+    private static readonly Lazy<string> LazyChatFile = new(() => Pack(Template, "chat.weft"));
 
     private static readonly Lazy<Tokenizer> LazyTokenizer = new(() =>
     {
@@ -46,6 +39,16 @@ public sealed class Bard
     /// <summary>Its tokenizer, of 2,048 tokens.</summary>
     public static Tokenizer Tokenizer => LazyTokenizer.Value;
 
+    /// <summary>Packs it with a chat template.</summary>
+    public static string Pack(string template, string name)
+    {
+        var checkpoint = Directory.CreateDirectory(Path.Combine(Folder, Path.GetFileNameWithoutExtension(name))).FullName;
+        foreach (var file in Directory.EnumerateFiles(Checkpoint))
+            System.IO.File.Copy(file, Path.Combine(checkpoint, Path.GetFileName(file)));
+        System.IO.File.WriteAllText(Path.Combine(checkpoint, "chat_template.jinja"), template);
+        return PackFolder(checkpoint, name);
+    }
+
     /// <summary>Removes the folder.</summary>
     [OneTimeTearDown]
     public void Delete()
@@ -54,7 +57,7 @@ public sealed class Bard
             Directory.Delete(Folder, recursive: true);
     }
 
-    private static string Pack(string checkpoint, string name)
+    private static string PackFolder(string checkpoint, string name)
     {
         var path = Path.Combine(Folder, name);
         Converter.Convert(new ConversionOptions(checkpoint, path));

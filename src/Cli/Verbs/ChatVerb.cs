@@ -31,6 +31,7 @@ internal sealed class ChatVerb : GenerationVerb, IVerb
         var tokenizer = ModelParts.TokenizerOf(model, Model);
         var prompter = ChatPrompter.Of(model.Header, tokenizer) ?? throw new WeftException(
             $"'{Model}' has no chat template, so it cannot chat: 'weft run' continues a text, 'weft convert --chat-template' gives a model a template");
+        prompter.RequireTemplate();
         var options = new GenerationOptions
         {
             MaxTokens = MaxTokens ?? model.ContextLength,
