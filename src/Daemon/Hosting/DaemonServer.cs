@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -68,7 +70,7 @@ public sealed partial class DaemonServer : IAsyncDisposable
         {
             // Models may still be loading: nobody need wait for that to hear the reason.
             _ = server.DisposeAsync().AsTask();
-            if (exception is not (IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException))
+            if (exception is not (IOException or SocketException or UnauthorizedAccessException))
                 throw;
             throw new WeftException($"cannot listen at {options.UnixSocket ?? $"{options.Host}:{options.Port}"}: {Reason(exception)}", exception);
         }
@@ -76,6 +78,8 @@ public sealed partial class DaemonServer : IAsyncDisposable
         server.Address = options.UnixSocket is { } path
             ? "unix:" + path
             : server.application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        if (server.address is not null && options.Certificate is null && !server.Ready.IsCompleted)
+            _ = Task.Run(server.AskItselfAsync, CancellationToken.None);
         return server;
     }
 
@@ -126,6 +130,24 @@ public sealed partial class DaemonServer : IAsyncDisposable
         }
 
         models.Open(loaded);
+    }
+
+    /// <summary>Answers a request of its own while models are loaded: otherwise half of the first client's wait would be for the web server's code to be compiled.</summary>
+    private async Task AskItselfAsync()
+    {
+        var key = options.ApiKeys.Count > 0 ? $"Authorization: Bearer {options.ApiKeys[0]}\r\n" : "";
+        var host = IPAddress.Any.Equals(address) ? IPAddress.Loopback : IPAddress.IPv6Any.Equals(address) ? IPAddress.IPv6Loopback : address!;
+        try
+        {
+            using var client = new TcpClient(host.AddressFamily);
+            await client.ConnectAsync(host, new Uri(Address).Port).ConfigureAwait(false);
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{key}\r\n")).ConfigureAwait(false);
+            await client.GetStream().CopyToAsync(Stream.Null).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is SocketException or IOException)
+        {
+            // It stops already, or has too many connections: nothing was asked for that anybody waits for.
+        }
     }
 
     private async Task CloseAsync(ServedModel model)
@@ -201,7 +223,7 @@ public sealed partial class DaemonServer : IAsyncDisposable
         {
             return Dns.GetHostAddresses(host) is [var address, ..] ? address : throw new WeftException($"the host '{host}' has no address");
         }
-        catch (System.Net.Sockets.SocketException exception)
+        catch (SocketException exception)
         {
             throw new WeftException($"the host '{host}' is not known", exception);
         }
@@ -232,12 +254,12 @@ public sealed partial class DaemonServer : IAsyncDisposable
             return;
         if (IsFile(path))
             throw new WeftException($"'{path}' is a file and no socket, so it is left as it is; give --unix-socket another place");
-        using var probe = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            probe.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
+            probe.Connect(new UnixDomainSocketEndPoint(path));
         }
-        catch (System.Net.Sockets.SocketException exception) when (exception.SocketErrorCode == System.Net.Sockets.SocketError.ConnectionRefused)
+        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionRefused)
         {
             File.Delete(path);
         }
@@ -260,7 +282,7 @@ public sealed partial class DaemonServer : IAsyncDisposable
     private static string Reason(Exception exception)
     {
         var innermost = exception.GetBaseException();
-        return innermost is System.Net.Sockets.SocketException { SocketErrorCode: System.Net.Sockets.SocketError.AddressAlreadyInUse }
+        return innermost is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }
             || exception.Message.Contains("already in use", StringComparison.Ordinal)
             ? "another program listens there"
             : innermost.Message;
