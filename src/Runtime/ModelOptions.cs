@@ -9,7 +9,7 @@ public sealed record ModelOptions
     /// <summary>Where it runs.</summary>
     public DeviceChoice Device { get; init; }
 
-    /// <summary>Element type of the key/value cache; null is f16 on the CPU and the type of activations on a GPU, which takes no other.</summary>
+    /// <summary>Element type of the key/value cache; null is f16 on the CPU, f32 where weights are or the model needs it, and the type of activations on a GPU, which takes no other.</summary>
     public DataType? CacheType { get; init; }
 
     /// <summary>16-bit type of weights and activations on a GPU; null takes the weights' own where the GPU can. The CPU computes in float32.</summary>

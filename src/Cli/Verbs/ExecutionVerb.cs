@@ -18,7 +18,7 @@ internal abstract class ExecutionVerb : ModelVerb
     public int? Threads { get; set; }
 
     /// <summary>Element type of the key/value cache.</summary>
-    [Option("cache", MetaValue = "TYPE", HelpText = "Element type of the key/value cache: f16 (default on the CPU), bf16 or f32. A GPU takes the activations' type.")]
+    [Option("cache", MetaValue = "TYPE", HelpText = "Element type of the key/value cache: f16 (default on the CPU, but for models with f32 weights), bf16 or f32. A GPU takes the activations' type.")]
     public string? Cache { get; set; }
 
     /// <summary>16-bit type on a GPU.</summary>

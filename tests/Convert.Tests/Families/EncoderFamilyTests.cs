@@ -82,6 +82,7 @@ public sealed class EncoderFamilyTests
     [TestCase("\"model_type\": \"t5\", \"scale_decoder_outputs\": false", true, false)]
     [TestCase("\"model_type\": \"mt5\"", false, false)]
     [TestCase("\"model_type\": \"mt5\", \"tie_word_embeddings\": true", true, false)]
+    [TestCase("\"model_type\": \"umt5\", \"tie_word_embeddings\": true", true, true)]
     public void T5_scales_its_result_where_it_is_tied_and_nothing_says_otherwise(string members, bool isTied, bool isScaled)
     {
         var head = DescribeT5(members).Head;

@@ -84,7 +84,7 @@ internal sealed class T5 : ModuleFamily
                     layer with { CrossAttentionNorm = norm, CrossAttention = cross }, config.Has("num_decoder_layers") ? ConfigParts.Layers(config, "num_decoder_layers") : layers),
             ],
             FinalNorm = norm,
-            Head = new() { Tied = tied, Scale = config.Bool("scale_decoder_outputs", isFirst && tied) ? ConfigParts.Scale(hidden) : null },
+            Head = new() { Tied = tied, Scale = config.Bool("scale_decoder_outputs", tied && config.String("model_type") != "mt5") ? ConfigParts.Scale(hidden) : null },
         };
     }
 
