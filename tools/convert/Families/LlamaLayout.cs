@@ -94,6 +94,16 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
     protected static ModelDescription WithLayers(ModelDescription model, Func<LayerDescription, int, LayerDescription> change) =>
         model with { Layers = [.. model.Layers.Select(change)] };
 
+    /// <summary>The norms before branches stand after them, and there are norms of all queries and keys.</summary>
+    protected static ModelDescription WithOutputNorms(ModelDescription model) => WithLayers(model, (layer, _) => layer with
+    {
+        AttentionNorm = null,
+        Attention = layer.Attention! with { QueryKeyNorm = new() { Norm = layer.AttentionNorm!, AcrossHeads = true } },
+        AttentionOutputNorm = layer.AttentionNorm,
+        FeedForwardNorm = null,
+        FeedForwardOutputNorm = layer.FeedForwardNorm,
+    });
+
     private static Dictionary<string, string> Join(IEnumerable<(string Packed, string Source)> others)
     {
         var modules = new Dictionary<string, string>

@@ -17,13 +17,6 @@ internal sealed class Olmo2() : LlamaLayout(
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);
-        return WithLayers(Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { Epsilon = 1e-5 }, bias, bias, _ => null), (layer, _) => layer with
-        {
-            AttentionNorm = null,
-            Attention = layer.Attention! with { QueryKeyNorm = new() { Norm = layer.AttentionNorm!, AcrossHeads = true } },
-            AttentionOutputNorm = layer.AttentionNorm,
-            FeedForwardNorm = null,
-            FeedForwardOutputNorm = layer.FeedForwardNorm,
-        });
+        return WithOutputNorms(Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { Epsilon = 1e-5 }, bias, bias, _ => null));
     }
 }

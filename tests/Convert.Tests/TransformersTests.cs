@@ -1,0 +1,49 @@
+using Weft.Convert.Checkpoints;
+using Weft.Convert.Tests.Support;
+using Weft.Reference;
+using Weft.Tensors;
+
+namespace Weft.Convert.Tests;
+
+/// <summary>Checkpoints of tests/Checkpoints, which transformers wrote, from the conversion to the logits and a greedy continuation.</summary>
+[TestFixture]
+public sealed class TransformersTests
+{
+    private const double Tolerance = 1e-5;
+
+    [TestCase("ArceeForCausalLM")]
+    [TestCase("Cohere2ForCausalLM")]
+    [TestCase("Ernie4_5ForCausalLM")]
+    [TestCase("Exaone4ForCausalLM")]
+    [TestCase("GraniteForCausalLM")]
+    [TestCase("HeliumForCausalLM")]
+    [TestCase("NemotronForCausalLM")]
+    [TestCase("Olmo3ForCausalLM")]
+    [TestCase("OlmoeForCausalLM")]
+    [TestCase("Phi3ForCausalLM")]
+    [TestCase("SeedOssForCausalLM")]
+    [TestCase("SmolLM3ForCausalLM")]
+    public void A_checkpoint_gives_what_transformers_computes(string architecture)
+    {
+        var folder = Path.Combine(SharedData.Repository, "tests", "Checkpoints", architecture);
+        using var scratch = new ScratchFolder();
+        Converter.Convert(new(folder, scratch["a.weft"]));
+        var expected = SafetensorsFile.Open(Path.Combine(folder, "expected.safetensors")).Tensors;
+        var prompt = Ids(expected["prompt_ids"]);
+        var generated = Ids(expected["generated_ids"]);
+        using var model = Model.Load(scratch["a.weft"], new() { CacheType = DataType.Float32 });
+        var logits = new float[prompt.Length * model.Header.Model.VocabularySize];
+        using (var sequence = model.CreateSequence())
+            sequence.Forward(prompt, LogitRows.All, logits);
+        Assert.That(ErrorMeasure.RelativeRms(logits, Numbers(expected["logits"])), Is.LessThan(Tolerance));
+
+        using var engine = new Engine(model);
+        Assert.That(engine.Start(prompt, new() { MaxTokens = generated.Length, IgnoreEos = true }).Wait(), Is.EqualTo(generated));
+    }
+
+    private static int[] Ids(StoredTensor tensor) => [.. Bytes(tensor).Chunk(sizeof(long)).Select(bytes => (int)BitConverter.ToInt64(bytes))];
+
+    private static double[] Numbers(StoredTensor tensor) => [.. Bytes(tensor).Chunk(sizeof(float)).Select(bytes => (double)BitConverter.ToSingle(bytes))];
+
+    private static byte[] Bytes(StoredTensor tensor) => File.ReadAllBytes(tensor.File).AsSpan((int)tensor.Offset, (int)tensor.ByteLength).ToArray();
+}
