@@ -41,7 +41,7 @@ internal static class WeftHeaderReader
             throw new WeftException($"{path}: this is not a packed file (it does not begin with WEFT)");
         var version = BinaryPrimitives.ReadUInt32LittleEndian(start[4..]);
         if (version != WeftFormat.Version)
-            throw new WeftException($"{path}: format version {version} is not the one this program reads ({WeftFormat.Version})");
+            throw new WeftException($"{path}: format version {version} is not the one this program reads ({WeftFormat.Version}): convert the checkpoint again with this program");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(start[8..]);
         if (length > WeftFormat.MaxHeaderLength || (long)length > fileLength - WeftFormat.FixedLength)
             throw new WeftException($"{path}: the header is said to have {length} bytes, but the file ends earlier");
