@@ -120,7 +120,7 @@ public sealed class ChatTests
     {
         var outcome = WeftProcess.Run(["chat", Pack("{% for message in %}")], "Hello.\n");
         Assert.That((outcome.ExitCode, outcome.Out), Is.EqualTo((1, "")), outcome.ToString());
-        Assert.That(outcome.Error, Does.Match(@"\Aweft: [^\n]*chat template cannot be read[^\n]*line 1[^\n]*\n\z"));
+        Assert.That(outcome.Error, Does.Match(@"\Aweft: Line 1 of the chat template cannot be read: [^\n]*\n\z"));
     }
 
     [Test]

@@ -95,7 +95,7 @@ public sealed partial class OperationsTests
     }
 
     [TestCase(null, "has no chat template")]
-    [TestCase("{%- for message in messages -%}\n{{ message[ }}", "The chat template cannot be read: ")]
+    [TestCase("{%- for message in messages -%}\n{{ message[ }}", "of the chat template cannot be read: ")]
     public async Task A_model_that_cannot_chat_says_so_and_still_completes(string? template, string message)
     {
         var file = template is null ? Bard.File : Bard.Pack(template, "broken.weft");

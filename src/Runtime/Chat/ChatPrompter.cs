@@ -97,7 +97,7 @@ public sealed class ChatPrompter
         }
         catch (WeftException failure)
         {
-            throw new ChatTemplateException($"The chat template cannot be read: {failure.Message}", failure);
+            throw new ChatTemplateException(failure.Message, failure);
         }
     });
 
