@@ -14,7 +14,7 @@ internal static class WeftFormat
     /// <summary>Tensors start at multiples of this: a memory page, and the widest alignment any load or transfer wants.</summary>
     public const int Alignment = 4096;
 
-    /// <summary>Longest header accepted; the largest real one (a 250k-word tokenizer) is some 20 MB.</summary>
+    /// <summary>Longest header accepted; a tokenizer of 150,000 tokens with as many merges takes 4 MB of it.</summary>
     public const long MaxHeaderLength = 1L << 30;
 
     /// <summary>The first four bytes of a packed file.</summary>
