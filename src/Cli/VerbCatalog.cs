@@ -65,12 +65,19 @@ internal static class VerbCatalog
 
     /// <summary>The verb that a command line begins with; of <c>bench</c> and <c>bench serve</c> the longer one.</summary>
     /// <returns>The verb, or null; and how many arguments its name takes.</returns>
-    public static (VerbEntry? Entry, int Words) Match(IReadOnlyList<string> arguments) => (
-        from entry in All
-        let name = entry.Syntax.Verb.Name.Split(' ')
-        where name.SequenceEqual(arguments.Take(name.Length))
-        orderby name.Length descending
-        select ((VerbEntry?)entry, name.Length)).FirstOrDefault();
+    public static (VerbEntry? Entry, int Words) Match(IReadOnlyList<string> arguments)
+    {
+        VerbEntry? longest = null;
+        var words = 0;
+        foreach (var entry in All)
+        {
+            var name = entry.Syntax.Verb.Name.Split(' ');
+            if (name.Length > words && name.SequenceEqual(arguments.Take(name.Length)))
+                (longest, words) = (entry, name.Length);
+        }
+
+        return (longest, words);
+    }
 
     private static VerbEntry Of<[DynamicallyAccessedMembers(VerbEntry.Bound)] TVerb>(params string[] examples)
         where TVerb : IVerb => new(typeof(TVerb), (options, session) => ((TVerb)options).Execute(session), examples);

@@ -176,11 +176,17 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     private List<ModelSource> Sources(Session session)
     {
         var options = Options() with { MaxSequences = MaxSequences, CacheTokens = CacheTokens ?? 0 };
-        var models = More.Prepend(Model).Select((model, i) => Named(model, i == 0 ? Name : null)).ToList();
-        if (models.GroupBy(model => model.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new UsageException($"two models are called '{twice.Key}': give one another name with NAME=MODEL");
-        var template = ChatTemplate is null ? null : File.ReadAllText(ChatTemplate);
-        return [.. models.Select((model, i) => new ModelSource(model.Name, () => Load(session, model.Path, options), i == 0 ? template : null))];
+        var sources = new List<ModelSource>();
+        foreach (var model in More.Prepend(Model))
+        {
+            var isFirst = sources.Count == 0;
+            var (name, path) = Named(model, isFirst ? Name : null);
+            if (sources.Exists(source => source.Name == name))
+                throw new UsageException($"two models are called '{name}': give one another name with NAME=MODEL");
+            sources.Add(new(name, () => Load(session, path, options), isFirst && ChatTemplate is not null ? File.ReadAllText(ChatTemplate) : null));
+        }
+
+        return sources;
     }
 
     private static (string Name, string Path) Named(string model, string? given)

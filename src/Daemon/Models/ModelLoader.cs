@@ -38,20 +38,18 @@ internal static class ModelLoader
     }
 
     /// <summary>
-    /// Does once what requests ask for: one and several tokens at a time, drawn by the device and by the host, and an embedding where there are any. In an engine of its
-    /// own, so that it does not count.
+    /// Does once what nearly all requests ask for: one and several tokens at a time, the most probable and drawn. What else there is (log-probabilities, embeddings) costs the
+    /// first that asks for it some 20 ms, and would cost every start as much. In an engine of its own, so that it does not count.
     /// </summary>
     private static void WarmUp(Model model)
     {
         using var engine = new Engine(model);
         var prompt = new int[Math.Min(WarmUpTokens, model.ContextLength - 1)];
         GenerationOptions greedy = new() { MaxTokens = 3, IgnoreEos = true };
-        GenerationOptions[] all = [greedy, greedy with { Sampling = new() { Temperature = 1, TopP = 0.9f } }, greedy with { TopLogProbabilities = 1 }];
-        var generations = all.Select(options => engine.Start(prompt, options)).ToList();
-        // An encoder-decoder makes none.
-        var embedding = model.Header.Model.Encoder is null ? engine.EmbedAsync(prompt) : null;
-        generations.ForEach(generation => generation.Wait());
-        embedding?.GetAwaiter().GetResult();
+        var likeliest = engine.Start(prompt, greedy);
+        var drawn = engine.Start(prompt, greedy with { Sampling = new() { Temperature = 1, TopP = 0.9f } });
+        likeliest.Wait();
+        drawn.Wait();
     }
 
     private static ModelFacts Facts(Model model, string? template)

@@ -29,18 +29,18 @@ public sealed class MemoryPlan
     public static MemoryPlan Create(StepGraph graph, int maxTokens, int maxLogitRows, Func<Value, long> rowBytes)
     {
         var plan = new MemoryPlan();
-        var placed = new List<(Life Life, long Offset)>();
+        var placed = new List<Place>();
         foreach (var life in Lives(graph, maxTokens, maxLogitRows, rowBytes).OrderByDescending(life => life.Size).ThenBy(life => life.First))
         {
             var offset = 0L;
-            foreach (var (other, start) in placed.Where(p => p.Life.Meets(life)).OrderBy(p => p.Offset))
+            foreach (var (other, start) in placed.Where(place => place.Life.Meets(life)).OrderBy(place => place.Offset))
             {
                 if (start >= offset + life.Size)
                     break;
                 offset = Math.Max(offset, start + other.Size);
             }
 
-            placed.Add((life, offset));
+            placed.Add(new(life, offset));
             plan.offsets[life.Value] = offset;
             plan.Size = Math.Max(plan.Size, offset + life.Size);
         }
@@ -70,6 +70,8 @@ public sealed class MemoryPlan
             return new Life(pair.Key, pair.Value, last[pair.Key], (bytes + Alignment - 1) / Alignment * Alignment);
         });
     }
+
+    private sealed record Place(Life Life, long Offset);
 
     private sealed record Life(Value Value, int First, int Last, long Size)
     {

@@ -95,19 +95,7 @@ public sealed class Engine : IDisposable
     public Generation Start(ReadOnlySpan<int> prompt, GenerationOptions generation, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(generation);
-        generation.Validate(model.VocabularySize);
-        if (prompt.IsEmpty)
-            throw new OptionException("prompt", "the prompt is empty; it must have at least one token");
-        if (prompt.IndexOfAnyExceptInRange(0, model.VocabularySize - 1) is >= 0 and var wrong)
-            throw new OptionException("prompt", $"the prompt has the token id {prompt[wrong]}, but the ids of the model's vocabulary end at {model.VocabularySize - 1}");
-        if (generation.Pooling is not null && prompt.Length > model.ContextLength)
-            throw new OptionException("input", $"the text has {prompt.Length} tokens, which do not fit the context of {model.ContextLength}");
-        if (model.Encoder is { } reader)
-            RequireSource(reader, prompt, generation);
-        else if (generation.TargetPrefix.Count > 0)
-            throw new OptionException("target_prefix", "only a model with an encoder begins its text apart from the prompt");
-        else if (generation.Pooling is null && prompt.Length >= model.ContextLength)
-            throw new OptionException("prompt", $"the prompt has {prompt.Length} tokens; with one more to generate it does not fit the context of {model.ContextLength}");
+        RequestCheck.Require(model, prompt, generation);
         if (Interlocked.Increment(ref waiting) > options.MaxWaiting)
         {
             Interlocked.Decrement(ref waiting);
@@ -180,18 +168,6 @@ public sealed class Engine : IDisposable
         wake.Set();
         thread.Join();
         metrics.Dispose();
-    }
-
-    private void RequireSource(EncoderDescription encoder, ReadOnlySpan<int> source, GenerationOptions generation)
-    {
-        if (generation.Pooling is not null)
-            throw new OptionException("input", "the model has an encoder beside its decoder, of which no embeddings are made");
-        if (generation.PromptLogProbabilities)
-            throw new OptionException("prompt", "the prompt is read by an encoder, which gives its tokens no probabilities");
-        if (source.Length > model.ContextLength)
-            throw new OptionException("prompt", $"the prompt has {source.Length} tokens, which do not fit the context of {model.ContextLength}");
-        if (GenerationRequest.Start(encoder, generation).Length >= model.ContextLength)
-            throw new OptionException("target_prefix", $"the text begins with {generation.TargetPrefix.Count} tokens, which leave no room in the context of {model.ContextLength}");
     }
 
     private void ThrowIfClosed()

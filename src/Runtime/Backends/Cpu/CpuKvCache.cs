@@ -8,7 +8,7 @@ namespace Weft.Backends.Cpu;
 /// <summary>Storage of keys and values of all layers, block by block; <see cref="AttentionArguments"/> gives the order of elements.</summary>
 internal sealed unsafe class CpuKvCache : IDisposable
 {
-    private readonly List<(NativeBuffer Keys, long KeyBlock, NativeBuffer Values, long ValueBlock)> layers = [];
+    private readonly List<Layer> layers = [];
 
     public CpuKvCache(ModelDescription model, DataType type, int blocks)
     {
@@ -18,7 +18,7 @@ internal sealed unsafe class CpuKvCache : IDisposable
             // A layer without attention keeps its place, and no storage.
             if (kept is not { } attention)
             {
-                layers.Add((new NativeBuffer(0), 0, new NativeBuffer(0), 0));
+                layers.Add(new(new NativeBuffer(0), 0, new NativeBuffer(0), 0));
                 continue;
             }
 
@@ -26,7 +26,7 @@ internal sealed unsafe class CpuKvCache : IDisposable
             // What latent attention keeps of a token is key and value at once, and lies as values do.
             var keyBlock = attention.Latent is null ? rows * attention.HeadSize : 0;
             var valueBlock = rows * AttentionKernel.PaddedHeadSize(attention.HeadSize);
-            layers.Add((new NativeBuffer(blocks * keyBlock), keyBlock, new NativeBuffer(blocks * valueBlock), valueBlock));
+            layers.Add(new(new NativeBuffer(blocks * keyBlock), keyBlock, new NativeBuffer(blocks * valueBlock), valueBlock));
         }
     }
 
@@ -58,4 +58,7 @@ internal sealed unsafe class CpuKvCache : IDisposable
             layer.Values.Dispose();
         }
     }
+
+    /// <summary>What a layer keeps, and the bytes of one block of it.</summary>
+    private sealed record Layer(NativeBuffer Keys, long KeyBlock, NativeBuffer Values, long ValueBlock);
 }

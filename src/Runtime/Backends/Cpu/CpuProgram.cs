@@ -28,13 +28,13 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     private readonly NativeBuffer arena;
     private readonly CpuKvCache cache;
     private readonly NativeBuffer states;
-    private readonly Dictionary<(RotaryDescription, int), RotaryTable> rotaryTables = [];
+    private readonly List<RotaryTable> rotaryTables = [];
     private readonly List<NativeBuffer> constants = [];
     private readonly Dictionary<FeedForwardDescription, ExpertRouting> routings = [];
     private readonly ProgramContext tokens;
     private readonly ProgramContext? sources;
     private readonly WorkerPool pool;
-    private readonly (Node Node, Operation Operation)[] operations;
+    private readonly BoundNode[] operations;
     private readonly int[] drawn;
     private ProgramContext context; // of the node that is being bound
 
@@ -51,7 +51,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         context = tokens = new ProgramContext(batch, options.Threads, ScratchFloats(), PackedFloats()) { States = (float*)states.Address, StateSize = graph.StateSize };
         sources = batch.Source is { } source ? tokens.Over(source) : null;
         pool = new WorkerPool(options.Threads);
-        operations = [.. graph.Nodes.SelectMany(Bind, (node, operation) => (node, operation))];
+        operations = [.. graph.Nodes.SelectMany(node => Bind(node).Select(operation => new BoundNode(node, operation)))];
         drawn = new int[batch.MaxLogitRows];
     }
 
@@ -122,7 +122,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         cache.Dispose();
         states.Dispose();
         arena.Dispose();
-        foreach (var table in rotaryTables.Values)
+        foreach (var table in rotaryTables)
             table.Dispose();
         constants.ForEach(buffer => buffer.Dispose());
         foreach (var routing in routings.Values)
@@ -181,12 +181,19 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
 
         var inputs = HasIntegers(first) ? Inputs(node.Segments) : [];
         var rows = Place(inputs, MaxRows(node));
-        var segments = node.Segments.Select((segment, i) => new BoundSegment(
-            inputs.Count > 0 ? QuantizedMatMul.Create(file.Find(segment.Weight).Tiles, inputs[i], options.Instructions) : Kernel(file.Find(segment.Weight)),
-            Weight(segment.Weight),
-            segment.Bias is { } bias ? Vector(bias) : null,
-            segment.Rows,
-            inputs.Count > 0 ? (float*)rows.Find(row => row.Input == inputs[i]).Address : context.Packed)).ToArray();
+        var segments = new BoundSegment[node.Segments.Count];
+        for (var i = 0; i < segments.Length; i++)
+        {
+            var segment = node.Segments[i];
+            var input = inputs.Count > 0 ? inputs[i] : null;
+            segments[i] = new(
+                input is not null ? QuantizedMatMul.Create(file.Find(segment.Weight).Tiles, input, options.Instructions) : Kernel(file.Find(segment.Weight)),
+                Weight(segment.Weight),
+                segment.Bias is { } bias ? Vector(bias) : null,
+                segment.Rows,
+                input is not null ? (float*)rows.Find(row => row.Input == input).Address : context.Packed);
+        }
+
         var product = new LinearOperation<TSimd, TVector>(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y));
         return inputs.Count > 0 ? [new QuantizeOperation(context, node.X, (nint)Address(node.X), [.. rows]), product] : [product];
     }
@@ -273,9 +280,11 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
 
     private RotaryTable? Rotary(AttentionDescription attention)
     {
-        RotaryTable? table = null;
-        if (attention.Rotary is { } rotary && !rotaryTables.TryGetValue((rotary, attention.HeadSize), out table))
-            rotaryTables[(rotary, attention.HeadSize)] = table = new RotaryTable(rotary, attention.HeadSize, options.MaxPositions, Batch.MostTokens);
+        if (attention.Rotary is not { } rotary)
+            return null;
+        var table = rotaryTables.Find(table => table.Rotary == rotary && table.HeadSize == attention.HeadSize);
+        if (table is null)
+            rotaryTables.Add(table = new RotaryTable(rotary, attention.HeadSize, options.MaxPositions, Batch.MostTokens));
         return table;
     }
 

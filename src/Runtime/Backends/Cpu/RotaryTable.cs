@@ -10,8 +10,6 @@ namespace Weft.Backends.Cpu;
 /// </summary>
 internal sealed unsafe class RotaryTable : IDisposable
 {
-    private readonly RotaryDescription rotary;
-    private readonly int headSize;
     private readonly NativeBuffer buffer;
     private readonly int half;
     private readonly int width; // of a row
@@ -27,8 +25,8 @@ internal sealed unsafe class RotaryTable : IDisposable
     /// <param name="tokens">Largest N.</param>
     public RotaryTable(RotaryDescription rotary, int headSize, int positions, int tokens)
     {
-        this.rotary = rotary;
-        this.headSize = headSize;
+        Rotary = rotary;
+        HeadSize = headSize;
         isOfStep = RotaryLength.Counts(rotary);
         frequencies = RotaryFrequencies.Compute(rotary, headSize);
         half = frequencies.Inverse.Count;
@@ -36,6 +34,12 @@ internal sealed unsafe class RotaryTable : IDisposable
         // A span that begins with the sequence is one ahead of its places.
         buffer = new NativeBuffer((isOfStep ? tokens : positions + 1L) * width * sizeof(float));
     }
+
+    /// <summary>Base and scaling.</summary>
+    public RotaryDescription Rotary { get; }
+
+    /// <summary>D.</summary>
+    public int HeadSize { get; }
 
     /// <summary>R: elements of a head that turn.</summary>
     public int Size => 2 * half;
@@ -87,9 +91,9 @@ internal sealed unsafe class RotaryTable : IDisposable
     {
         for (var token = batch.SequenceStarts[sequence]; token < batch.SequenceStarts[sequence + 1]; token++)
         {
-            var now = RotaryLength.At(rotary, batch.PromptLengths[sequence], batch.Positions[token]);
+            var now = RotaryLength.At(Rotary, batch.PromptLengths[sequence], batch.Positions[token]);
             if (now != length)
-                (length, frequencies) = (now, RotaryFrequencies.Compute(rotary, headSize, now));
+                (length, frequencies) = (now, RotaryFrequencies.Compute(Rotary, HeadSize, now));
             Fill(Row(token), batch.Positions[token]);
         }
     }
@@ -102,7 +106,7 @@ internal sealed unsafe class RotaryTable : IDisposable
             var (sin, cos) = Math.SinCos(position * frequencies.Inverse[i]);
             row[i] = (float)cos * frequencies.Magnitude;
             row[half + i] = (float)sin * frequencies.Magnitude;
-            if (rotary.Decay is not { } decay)
+            if (Rotary.Decay is not { } decay)
                 continue;
             var factor = (float)decay.Factor(i, half, position);
             (row[(2 * half) + i], row[(3 * half) + i]) = (row[i] / factor, row[half + i] / factor);

@@ -90,3 +90,6 @@ internal abstract class RowOperation(ProgramContext context, Graph.Rows rows) : 
 
     protected abstract void RunRow(int row, int thread);
 }
+
+/// <summary>An operation, and the node of the graph that it belongs to.</summary>
+internal sealed record BoundNode(Graph.Node Node, Operation Operation);
