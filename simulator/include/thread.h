@@ -1,11 +1,14 @@
-// A thread of a block: a fiber whose state lies at the foot of its stack, where it is found without a look-up. What kernels and the
-// software device share.
+// A thread of a block: a fiber whose state is in register r15, which kernels are compiled without. What kernels and the software device
+// share.
 #pragma once
 
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
+// The C library's own headers: C++'s take most of the time that a small kernel takes to compile.
+#define _GLIBCXX_INCLUDE_NEXT_C_HEADERS
+#include <math.h>
+#undef _GLIBCXX_INCLUDE_NEXT_C_HEADERS
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 namespace cudasim {
 
@@ -61,23 +64,32 @@ struct Runtime {
   void (*multiply)(ThreadState*, unsigned long long operations);
 };
 
-struct ThreadState {
-  Index3 thread, block, block_dim, grid_dim;
-  const Runtime* runtime;
-  unsigned char* shared;
-  size_t shared_bytes;
-  unsigned lane;
+// What a thread has under way.
+struct Asynchronous {
+  Copy copy[kMaxCopies];
+  float kept[kMaxTiles][4];
+  Product product[kMaxProducts];
+};
+
+// The first cache line is what it takes to go from thread to thread.
+struct alignas(64) ThreadState {
+  void* stack;       // stack pointer while the thread waits
+  void** scheduler;  // where the stack pointer of who runs the threads is
   Wait wait;
   unsigned mask;
   Complete complete;
   void* operands;  // of the warp operation that waits
   Place at;
+  unsigned lane;
+  const Runtime* runtime;
+  unsigned char* shared;
+  size_t shared_bytes;
+  Index3 thread, block, block_dim, grid_dim;
   int copies, group;
-  Copy copy[kMaxCopies];
   bool unpublished;     // copies have arrived since the last fence of the asynchronous proxy
   int products, tiles;  // of wgmma between its beginning and its end; 0 tiles elsewhere
-  float kept[kMaxTiles][4];
-  Product product[kMaxProducts];
+  Asynchronous* pending;
+  uintptr_t guard;  // the page below its stack
 };
 
 #ifdef CUDASIM_COUNTERS
@@ -105,8 +117,11 @@ inline void give_way(ThreadState* state) {
   state->runtime->yield(state);
 }
 
+// In kernels alone. The same for as long as the thread lives, so that the compiler may ask once.
 inline ThreadState* self() {
-  return reinterpret_cast<ThreadState*>(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) & ~(kStackBytes - 1));
+  ThreadState* state;
+  asm("mov %%r15, %0" : "=r"(state));
+  return state;
 }
 
 [[noreturn]] inline void fail(const char* message, Place at, int status = 719) { self()->runtime->fail(self(), message, at, status); }

@@ -18,38 +18,69 @@
 using cudasim::ThreadState;
 using cudasim::Wait;
 
-// Saves the callee-saved registers on the stack, swaps stacks. From: System V x86-64 calling convention.
-extern "C" void cudasim_switch(void** save, void* load);
+// Saves the callee-saved registers on the stack, swaps stacks. From: System V x86-64 calling convention. Threads keep r15, their state. Who
+// is gone to continues by a jump: a return would be predicted to go back to where the switch was called.
+extern "C" void cudasim_resume(ThreadState* thread);
+extern "C" void cudasim_yield(ThreadState* thread);
+static_assert(offsetof(ThreadState, stack) == 0 && offsetof(ThreadState, scheduler) == 8);
 asm(R"(
 .text
-.globl cudasim_switch
-.type cudasim_switch, @function
-cudasim_switch:
+.globl cudasim_resume
+.hidden cudasim_resume
+.type cudasim_resume, @function
+cudasim_resume:
   pushq %rbp
   pushq %rbx
   pushq %r12
   pushq %r13
   pushq %r14
   pushq %r15
+  movq 8(%rdi), %rax
+  movq %rsp, (%rax)
+  movq (%rdi), %rsp
+  movq %rdi, %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  popq %rcx
+  jmp *%rcx
+.size cudasim_resume, .-cudasim_resume
+
+.globl cudasim_yield
+.hidden cudasim_yield
+.type cudasim_yield, @function
+cudasim_yield:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
   movq %rsp, (%rdi)
-  movq %rsi, %rsp
+  movq 8(%rdi), %rax
+  movq (%rax), %rsp
   popq %r15
   popq %r14
   popq %r13
   popq %r12
   popq %rbx
   popq %rbp
-  ret
-.size cudasim_switch, .-cudasim_switch
+  popq %rcx
+  jmp *%rcx
+.size cudasim_yield, .-cudasim_yield
 )");
 
 namespace sim {
 namespace {
 
 constexpr size_t kPage = 4096;
+constexpr size_t kCacheLine = 64;
 constexpr size_t kSharedBytes = 256 * 1024;
 
-// What this worker thread is doing, for the handlers of what goes wrong.
+}  // namespace
+
+// What a worker thread is doing, for the handlers of what goes wrong.
 struct Active {
   sigjmp_buf recover;
   bool on = false;
@@ -62,6 +93,8 @@ struct Active {
   uintptr_t address = 0, instruction = 0;
   bool write = false;
 };
+
+namespace {
 
 thread_local Active active;
 struct sigaction previous_segv, previous_bus, previous_fpe;
@@ -121,11 +154,8 @@ void handle(int signal, siginfo_t* info, void* context) {
   }
 }
 
-size_t guard_offset() { return (sizeof(Fiber) + kPage - 1) / kPage * kPage; }
-
 bool is_guard_of(const ThreadState* thread, uintptr_t address) {
-  const uintptr_t guard = reinterpret_cast<uintptr_t>(thread) + guard_offset();
-  return thread && address >= guard && address < guard + kPage;
+  return thread && address >= thread->guard && address < thread->guard + kPage;
 }
 
 Failure report() {
@@ -148,8 +178,6 @@ Failure report() {
   }
   return failure;
 }
-
-void yield(ThreadState* thread);
 
 std::string line_of(cudasim::Place at) {
   const char* slash = strrchr(at.file, '/');
@@ -180,26 +208,20 @@ struct CounterHooks {
 
 namespace {
 
-const cudasim::Runtime runtime = {yield, fail, CounterHooks::access, CounterHooks::enter, CounterHooks::multiply};
-
-}  // namespace
-
-namespace {
-
-void yield(ThreadState* thread) { cudasim_switch(&reinterpret_cast<Fiber*>(thread)->stack, active.scheduler); }
+const cudasim::Runtime runtime = {cudasim_yield, fail, CounterHooks::access, CounterHooks::enter, CounterHooks::multiply};
 
 // The first frame of a fiber.
 void entry() {
   ThreadState* thread = cudasim::self();
   active.launch->run(active.launch->parameters);
   thread->wait = Wait::Done;
-  yield(thread);
+  cudasim_yield(thread);
   abort();
 }
 
 }  // namespace
 
-BlockRunner::BlockRunner() {
+BlockRunner::BlockRunner() : active_(active) {
   auto* region = static_cast<unsigned char*>(mmap(nullptr, kSharedBytes + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (region == MAP_FAILED) abort();
   mprotect(region + kPage, kSharedBytes, PROT_READ | PROT_WRITE);
@@ -214,17 +236,16 @@ BlockRunner::BlockRunner() {
 
 void BlockRunner::prepare(const Launch& launch, uint64_t index) {
   threads_ = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
-  while (static_cast<int>(fibers_.size()) < threads_) {
-    // Aligned to its size, so that a thread finds its state from any address on its stack; a page that nobody may touch in between.
-    constexpr size_t kBytes = cudasim::kStackBytes;
-    auto* region = static_cast<unsigned char*>(mmap(nullptr, 2 * kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  while (static_cast<int>(stacks_.size()) < threads_) {
+    // With a page below that nobody may touch.
+    constexpr size_t kBytes = kPage + cudasim::kStackBytes;
+    auto* region = static_cast<unsigned char*>(mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (region == MAP_FAILED) abort();
-    auto* stack = reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(region) + kBytes - 1) & ~(kBytes - 1));
-    const size_t guard = guard_offset();
-    mprotect(stack, guard, PROT_READ | PROT_WRITE);
-    mprotect(stack + guard + kPage, kBytes - guard - kPage, PROT_READ | PROT_WRITE);
-    fibers_.push_back(reinterpret_cast<Fiber*>(stack));
+    mprotect(region + kPage, cudasim::kStackBytes, PROT_READ | PROT_WRITE);
+    stacks_.push_back(region + kPage);
+    pending_.push_back(std::make_unique<cudasim::Asynchronous>());
   }
+  if (static_cast<int>(states_.size()) < threads_) states_.resize(static_cast<size_t>(threads_));
 
   unsigned char* shared = shared_end_ - (launch.shared_bytes + 15) / 16 * 16;
   poison(shared, static_cast<size_t>(shared_end_ - shared));
@@ -232,7 +253,7 @@ void BlockRunner::prepare(const Launch& launch, uint64_t index) {
   const cudasim::Index3 block = {static_cast<unsigned>(index % g.x), static_cast<unsigned>(index / g.x % g.y),
                                  static_cast<unsigned>(index / g.x / g.y)};
   for (int i = 0; i < threads_; ++i) {
-    auto& state = fibers_[static_cast<size_t>(i)]->state;
+    auto& state = states_[static_cast<size_t>(i)];
     const auto t = static_cast<unsigned>(i);
     state.thread = {t % launch.block.x, t / launch.block.x % launch.block.y, t / launch.block.x / launch.block.y};
     state.block = block;
@@ -245,14 +266,19 @@ void BlockRunner::prepare(const Launch& launch, uint64_t index) {
     state.wait = Wait::None;
     state.copies = state.group = state.products = state.tiles = 0;
     state.unpublished = false;
-    // The stack that cudasim_switch expects: six registers, then the address to go to. Entered as if called: 16-byte aligned plus 8.
-    auto* top = reinterpret_cast<void**>(reinterpret_cast<unsigned char*>(fibers_[static_cast<size_t>(i)]) + cudasim::kStackBytes);
+    state.pending = pending_[static_cast<size_t>(i)].get();
+    state.scheduler = &active_.scheduler;
+    state.guard = reinterpret_cast<uintptr_t>(stacks_[static_cast<size_t>(i)]) - kPage;
+    // Tops at the same place in each page would share few lines of the cache. What cudasim_resume expects: five registers, then the address
+    // to go to. Entered as if called: 16-byte aligned plus 8.
+    const size_t shift = t % (kPage / kCacheLine) * kCacheLine;
+    auto* top = reinterpret_cast<void**>(stacks_[static_cast<size_t>(i)] + cudasim::kStackBytes - shift);
     top -= 2;
     top[0] = reinterpret_cast<void*>(entry);
     top[1] = nullptr;
-    top -= 6;
-    std::fill(top, top + 6, nullptr);
-    fibers_[static_cast<size_t>(i)]->stack = top;
+    top -= 5;
+    std::fill(top, top + 5, nullptr);
+    state.stack = top;
   }
 }
 
@@ -268,11 +294,11 @@ bool BlockRunner::run_warp(int warp, uint64_t& random) {
     for (unsigned i = 0; i < cudasim::kWarp; ++i) {
       const int lane = static_cast<int>((start + i * step) % cudasim::kWarp);
       if (lane >= lanes) continue;
-      auto* fiber = fibers_[static_cast<size_t>(first + lane)];
-      if (fiber->state.wait != Wait::None) continue;
-      active.thread = &fiber->state;
-      cudasim_switch(&active.scheduler, fiber->stack);
-      active.thread = nullptr;
+      auto& state = states_[static_cast<size_t>(first + lane)];
+      if (state.wait != Wait::None) continue;
+      active_.thread = &state;
+      cudasim_resume(&state);
+      active_.thread = nullptr;
       moved = true;
     }
   } while (complete(warp));
@@ -285,24 +311,24 @@ bool BlockRunner::complete(int warp) {
   const int lanes = std::min(cudasim::kWarp, threads_ - first);
   bool any = false;
   for (int i = 0; i < lanes; ++i) {
-    auto& state = fibers_[static_cast<size_t>(first + i)]->state;
+    auto& state = states_[static_cast<size_t>(first + i)];
     if (state.wait != Wait::Warp) continue;
     ThreadState* members[cudasim::kWarp] = {};
     bool all = true;
     for (int j = 0; j < cudasim::kWarp && all; ++j) {
       if ((state.mask >> j & 1) == 0) continue;
-      auto* other = j < lanes ? &fibers_[static_cast<size_t>(first + j)]->state : nullptr;
+      auto* other = j < lanes ? &states_[static_cast<size_t>(first + j)] : nullptr;
       all = other && other->wait == Wait::Warp && other->mask == state.mask && other->complete == state.complete &&
             is_same(other->at, state.at);
       members[j] = other;
     }
     if (!all) continue;
-    active.thread = &state;
+    active_.thread = &state;
     state.complete(members);
-    active.thread = nullptr;
+    active_.thread = nullptr;
     // Every lane that has not ended takes part.
     bool met = true;
-    for (int j = 0; j < lanes; ++j) met &= members[j] || fibers_[static_cast<size_t>(first + j)]->state.wait == Wait::Done;
+    for (int j = 0; j < lanes; ++j) met &= members[j] || states_[static_cast<size_t>(first + j)].wait == Wait::Done;
     if (met) counters_.meet(warp);
     for (auto* member : members)
       if (member) member->wait = Wait::None;
@@ -316,7 +342,7 @@ Failure BlockRunner::deadlock() const {
   // One example of each place.
   std::vector<std::pair<std::string, Wait>> seen;
   for (int i = 0; i < threads_; ++i) {
-    const auto& state = fibers_[static_cast<size_t>(i)]->state;
+    const auto& state = states_[static_cast<size_t>(i)];
     const std::pair<std::string, Wait> place = {state.wait == Wait::Done ? "" : line_of(state.at), state.wait};
     if (std::find(seen.begin(), seen.end(), place) != seen.end() || seen.size() == 6) continue;
     seen.push_back(place);
@@ -325,7 +351,7 @@ Failure BlockRunner::deadlock() const {
             : state.wait == Wait::Block ? " waits for the block at " + place.first
                                         : " waits for its warp at " + place.first;
   }
-  const auto& b = fibers_[0]->state.block;
+  const auto& b = states_[0].block;
   return {kLaunchFailed,
           "deadlock in block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + "): " + text};
 }
@@ -360,7 +386,7 @@ Failure BlockRunner::run(const Launch& launch, uint64_t index) {
     const ThreadState* first = nullptr;
     bool same = true;
     for (int i = 0; i < threads_; ++i) {
-      const auto& state = fibers_[static_cast<size_t>(i)]->state;
+      const auto& state = states_[static_cast<size_t>(i)];
       ended += state.wait == Wait::Done;
       if (state.wait != Wait::Block) continue;
       if (!first) first = &state;
@@ -377,7 +403,7 @@ Failure BlockRunner::run(const Launch& launch, uint64_t index) {
       for (int warp = 0; warp < warps; ++warp) counters_.meet(warp);
       counters_.barrier();
       for (int i = 0; i < threads_; ++i) {
-        auto& state = fibers_[static_cast<size_t>(i)]->state;
+        auto& state = states_[static_cast<size_t>(i)];
         if (state.wait == Wait::Block) state.wait = Wait::None;
       }
       continue;

@@ -1,7 +1,9 @@
 // Runs the threads of one block as fibers.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "../include/thread.h"
 #include "counters.h"
@@ -18,11 +20,7 @@ struct Launch {
   uint64_t seed;
 };
 
-// A thread: its state at the foot of its stack, then where the stack pointer was when it stopped.
-struct Fiber {
-  cudasim::ThreadState state;
-  void* stack;
-};
+struct Active;
 
 // The stacks and shared memory of one worker thread.
 class BlockRunner {
@@ -38,9 +36,12 @@ class BlockRunner {
   bool complete(int warp);
   Failure deadlock() const;
 
+  Active& active_;  // this worker's
   int threads_ = 0;
   unsigned char* shared_end_;
-  std::vector<Fiber*> fibers_;
+  std::vector<cudasim::ThreadState> states_;
+  std::vector<unsigned char*> stacks_;  // their lowest bytes
+  std::vector<std::unique_ptr<cudasim::Asynchronous>> pending_;
   std::vector<int> order_;
   CounterLog counters_;
 

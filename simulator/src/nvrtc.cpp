@@ -152,6 +152,7 @@ int compile(Program& program, const std::vector<std::string>& options) {
                                         "-w",
                                         "-fvisibility=hidden",
                                         "-fno-omit-frame-pointer",
+                                        "-ffixed-r15",  // the thread's state
                                         "-D__CUDA_ARCH__=" + architecture,
                                         "-I",
                                         folder.string(),

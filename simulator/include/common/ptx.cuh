@@ -79,7 +79,7 @@ inline void copy_async(void* shared, const void* global, bool valid, cudasim::Pl
   const cudasim::Uncounted device;
   auto* state = cudasim::self();
   if (state->copies == cudasim::kMaxCopies) cudasim::fail("too many asynchronous copies are under way", at);
-  state->copy[state->copies++] = {shared, global, state->group, valid, Bytes};
+  state->pending->copy[state->copies++] = {shared, global, state->group, valid, Bytes};
   memset(shared, 0xff, Bytes);
 }
 
@@ -101,9 +101,9 @@ inline void cp_async_wait() {
   auto* state = cudasim::self();
   int kept = 0;
   for (int i = 0; i < state->copies; ++i) {
-    const auto& copy = state->copy[i];
+    const auto& copy = state->pending->copy[i];
     if (copy.group >= state->group - Pending) {
-      state->copy[kept++] = copy;
+      state->pending->copy[kept++] = copy;
       continue;
     }
     state->unpublished = true;
@@ -218,7 +218,7 @@ inline void wgmma_begin(float (*d)[4], unsigned (*)[4], cudasim::Place at = cuda
   if (state->unpublished) cudasim::fail("a wgmma before a fence has shown the asynchronous proxy what was copied", at);
   if (state->tiles != 0) cudasim::fail("a second wgmma_begin before wgmma_finish", at);
   state->tiles = Tiles;
-  memcpy(state->kept, d, sizeof(float[Tiles][4]));
+  memcpy(state->pending->kept, d, sizeof(float[Tiles][4]));
   memset(d, 0xff, sizeof(float[Tiles][4]));
 }
 
@@ -228,7 +228,7 @@ inline void wgmma_m64k16(float (*d)[4], const unsigned (&a)[4], unsigned long lo
   if (state->tiles == 0) cudasim::fail("a wgmma before wgmma_begin", at);
   if (state->products == cudasim::kMaxProducts) cudasim::fail("too many wgmma are under way", at);
   const auto decode = [](unsigned short bits) { return detail::half_of(static_cast<T*>(nullptr), bits, 0); };
-  state->product[state->products++] = {d, {a[0], a[1], a[2], a[3]}, decode, b, N, Transposed};
+  state->pending->product[state->products++] = {d, {a[0], a[1], a[2], a[3]}, decode, b, N, Transposed};
 }
 
 namespace detail {
@@ -236,15 +236,15 @@ namespace detail {
 // The warp's sixteen rows of product p, which all lanes gave alike.
 inline void multiply(cudasim::ThreadState** lanes, int p, cudasim::Place at) {
   const auto* first = lanes[0];
-  const auto& product = first->product[p];
+  const auto& product = first->pending->product[p];
   if (cudasim::kCounting) first->runtime->multiply(lanes[0], 2ull * 16 * 16 * static_cast<unsigned>(product.columns));
-  float a[16][16], b[16];
+  float a[16][16], b[16];  // a by column, so that the sums of all rows grow side by side
   for (int lane = 0; lane < 32; ++lane) {
-    const auto& own = lanes[lane]->product[p];
+    const auto& own = lanes[lane]->pending->product[p];
     if (lanes[lane]->products != first->products || own.b != product.b || own.columns != product.columns)
       first->runtime->fail(lanes[lane], "the lanes of a warp give different wgmma", at, 719);
     for (int i = 0; i < 8; ++i)
-      a[lane / 4 + i / 2 % 2 * 8][lane % 4 * 2 + i / 4 * 8 + i % 2] =
+      a[lane % 4 * 2 + i / 4 * 8 + i % 2][lane / 4 + i / 2 % 2 * 8] =
           product.decode(static_cast<unsigned short>(own.a[i / 2] >> (i % 2 * 16)));
   }
   const size_t start = product.b << 4 & 0x3fff0, along_k = product.b >> 12 & 0x3fff0, along_n = product.b >> 28 & 0x3fff0;
@@ -258,11 +258,11 @@ inline void multiply(cudasim::ThreadState** lanes, int p, cudasim::Place at) {
       memcpy(&bits, first->shared + start + k / 8 * along_k + n / 8 * along_n + element, 2);
       b[k] = product.decode(bits);
     }
-    for (unsigned row = 0; row < 16; ++row) {
-      float sum = 0.0f;
-      for (int k = 0; k < 16; ++k) sum += a[row][k] * b[k];
-      lanes[row % 8 * 4 + n % 8 / 2]->product[p].sums[n / 8][row / 8 * 2 + n % 2] += sum;
-    }
+    float sums[16] = {};
+    for (int k = 0; k < 16; ++k)
+      for (int row = 0; row < 16; ++row) sums[row] += a[k][row] * b[k];
+    for (unsigned row = 0; row < 16; ++row)
+      lanes[row % 8 * 4 + n % 8 / 2]->pending->product[p].sums[n / 8][row / 8 * 2 + n % 2] += sums[row];
   }
 }
 
@@ -272,7 +272,7 @@ template <int Tiles, int Fragments>
 inline void wgmma_finish(float (*d)[4], unsigned (*)[4], cudasim::Place at = cudasim::Place::here()) {
   auto* state = cudasim::self();
   if (state->tiles != Tiles) cudasim::fail("a wgmma_finish without its wgmma_begin", at);
-  memcpy(d, state->kept, sizeof(float[Tiles][4]));
+  memcpy(d, state->pending->kept, sizeof(float[Tiles][4]));
   cudasim::warp_operation(
       0xffffffffu,
       [](cudasim::ThreadState** lanes) {
