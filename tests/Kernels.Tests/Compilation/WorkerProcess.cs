@@ -16,7 +16,7 @@ internal static class WorkerProcess
     public const int Unavailable = 3;
 
     /// <summary>Images that <see cref="Simulated"/> leaves in the cache.</summary>
-    public const int SimulatedImages = 2;
+    public const int SimulatedImages = Steps;
 
     private const string Simulated = "simulated";
     private const string Real = "real";
@@ -60,12 +60,12 @@ internal static class WorkerProcess
             return Unavailable;
         var compiler = new KernelCompiler(KernelSources.FromAssembly(), new CubinCache(folder), new KernelArchitecture(computeCapability));
         var clock = Stopwatch.StartNew();
-        var groups = KernelLibrary.Compile(compiler, OneModel(computeCapability));
+        var images = KernelLibrary.Compile(compiler, OneModel(computeCapability));
         var seconds = clock.Elapsed.TotalSeconds;
-        if (groups.Find(group => group.Failure is not null)?.Failure is { } failure)
+        if (images.Find(image => image.Failure is not null)?.Failure is { } failure)
             throw failure;
         var isLoaded = File.ReadAllText("/proc/self/maps").Contains("libnvrtc", StringComparison.Ordinal);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{seconds} {isLoaded} {(groups[0].Compiled!.Image.Span.StartsWith("\u007fELF"u8) ? "cubin" : "PTX")}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{seconds} {isLoaded} {(images[0].Compiled!.Image.Span.StartsWith("\u007fELF"u8) ? "cubin" : "PTX")}"));
         return 0;
     }
 

@@ -10,20 +10,19 @@ internal sealed class KernelCompiler(KernelSources sources, CubinCache cache, Ke
     /// <summary>No fast-math among them: results are those that the reference allows for.</summary>
     private const string Standard = "--std=c++17";
 
-    /// <summary>Instances of one source in one image.</summary>
+    /// <summary>An instance in an image of its own.</summary>
     /// <exception cref="KernelCompilationException">The source has errors.</exception>
     /// <exception cref="CudaUnavailableException">Something is not cached and NVRTC is missing.</exception>
     /// <exception cref="WeftException">NVRTC cannot compile for the device, or there is no such source.</exception>
-    public CompiledKernels Compile(string source, IReadOnlyList<string> expressions)
+    public CompiledKernels Compile(KernelInstance instance)
     {
-        var ordered = expressions.Distinct().Order(StringComparer.Ordinal).ToList();
         var installed = CudaLibraries.CompilerIdentity();
-        if (cache.Compiler(installed) is { } compiler && cache.Find(Key(compiler, source, ordered)) is { } cached)
+        if (cache.Compiler(installed) is { } compiler && cache.Find(Key(compiler, instance)) is { } cached)
             return cached;
-        var program = Compile(sources, source, ordered, architecture.Option(CudaRuntimeCompiler.SupportedArchitectures()));
+        var program = Compile(sources, instance.Source, [instance.Expression], architecture.Option(CudaRuntimeCompiler.SupportedArchitectures()));
         var compiled = new CompiledKernels(program.Image, program.LoweredNames);
         if (installed is not null)
-            cache.Store(Key(installed, source, ordered), compiled, installed);
+            cache.Store(Key(installed, instance), compiled, installed);
         return compiled;
     }
 
@@ -55,6 +54,7 @@ internal sealed class KernelCompiler(KernelSources sources, CubinCache cache, Ke
     /// The architecture option follows from the device and the compiler, so those two stand for it: to ask the compiler what it supports
     /// would load it.
     /// </summary>
-    private CubinKey Key(string compiler, string source, List<string> expressions) => CubinKey.Of(
-        compiler, source, sources.Text(source), sources.HeadersOf(source), expressions, [Standard, architecture.Number.ToString(CultureInfo.InvariantCulture)]);
+    private CubinKey Key(string compiler, KernelInstance instance) => CubinKey.Of(
+        compiler, instance.Source, sources.Text(instance.Source), sources.HeadersOf(instance.Source), [instance.Expression],
+        [Standard, architecture.Number.ToString(CultureInfo.InvariantCulture)]);
 }

@@ -7,12 +7,6 @@ namespace Weft.Backends.Cuda.Compilation;
 /// <summary>The kernels of one context: compiled or taken from the cache, and loaded. Thread-safe.</summary>
 internal sealed class KernelLibrary(CudaContext context, KernelCompiler compiler) : IDisposable
 {
-    /// <summary>
-    /// Instances in one image. The headers are parsed once for all of them, while a source with many instances still spreads over the
-    /// processors.
-    /// </summary>
-    private const int ImageInstances = 4;
-
     private readonly Dictionary<KernelInstance, CudaKernel> kernels = [];
     private readonly List<CudaModule> modules = [];
     private readonly Lock gate = new();
@@ -28,16 +22,16 @@ internal sealed class KernelLibrary(CudaContext context, KernelCompiler compiler
     {
         lock (gate)
         {
-            var groups = Compile(compiler, instances.Where(instance => !kernels.ContainsKey(instance)));
+            var images = Compile(compiler, instances.Where(instance => !kernels.ContainsKey(instance)));
             context.MakeCurrent();
-            foreach (var group in groups)
+            foreach (var image in images)
             {
-                if (group.Compiled is { } compiled)
-                    Load(group, compiled);
+                if (image.Compiled is { } compiled)
+                    Load(image.Instance, compiled);
             }
 
             // The first in order: the same mistake is always reported the same way.
-            if (groups.Find(group => group.Failure is not null)?.Failure is { } failure)
+            if (images.Find(image => image.Failure is not null)?.Failure is { } failure)
                 ExceptionDispatchInfo.Throw(failure);
         }
     }
@@ -66,43 +60,39 @@ internal sealed class KernelLibrary(CudaContext context, KernelCompiler compiler
     }
 
     /// <summary>
-    /// Compiles or finds instances, on all processors. Which share an image, and in which order, follows from the set alone: the cache's
-    /// keys do too.
+    /// Compiles or finds instances, on all processors. Each has an image of its own, so that what one model has left in the cache serves every
+    /// other that shares the instance: to parse the headers again costs less than to compile another's kernels again.
     /// </summary>
-    internal static List<KernelGroup> Compile(KernelCompiler compiler, IEnumerable<KernelInstance> instances)
+    internal static List<KernelImage> Compile(KernelCompiler compiler, IEnumerable<KernelInstance> instances)
     {
-        List<KernelGroup> groups =
+        List<KernelImage> images =
         [
-            .. from instance in instances.Distinct()
-               group instance.Expression by instance.Source into source
-               orderby source.Key
-               from expressions in source.Order(StringComparer.Ordinal).Chunk(ImageInstances)
-               select new KernelGroup(source.Key, expressions),
+            .. instances.Distinct().OrderBy(instance => instance.Source, StringComparer.Ordinal).ThenBy(instance => instance.Expression, StringComparer.Ordinal)
+                .Select(instance => new KernelImage(instance)),
         ];
-        Parallel.ForEach(groups, group =>
+        Parallel.ForEach(images, image =>
         {
             try
             {
-                group.Compiled = compiler.Compile(group.Source, group.Expressions);
+                image.Compiled = compiler.Compile(image.Instance);
             }
             catch (Exception failure) when (failure is WeftException or InteropException)
             {
-                group.Failure = failure;
+                image.Failure = failure;
             }
         });
-        return groups;
+        return images;
     }
 
-    private void Load(KernelGroup group, CompiledKernels compiled)
+    private void Load(KernelInstance instance, CompiledKernels compiled)
     {
         var module = CudaModule.Load(context, compiled.Image.Span);
         modules.Add(module);
-        foreach (var expression in group.Expressions)
-            kernels[new KernelInstance(group.Source, expression)] = module.GetKernel(compiled.LoweredNames[expression]);
+        kernels[instance] = module.GetKernel(compiled.LoweredNames[instance.Expression]);
     }
 
-    /// <summary>Instances of one source that share an image.</summary>
-    internal sealed record KernelGroup(string Source, string[] Expressions)
+    /// <summary>An instance and its image.</summary>
+    internal sealed record KernelImage(KernelInstance Instance)
     {
         /// <summary>What came of it, or null.</summary>
         public CompiledKernels? Compiled { get; set; }
