@@ -41,7 +41,7 @@ public sealed class CudaEngineTests
             TinyModel.Describe(headSize: 32, hidden: 64, vocabulary: 160), DataType.BFloat16, quantization: isQuantized ? new() { GroupSize = 32, ZeroPoints = true } : null);
         using var model = Load(tiny, 176);
         using var engine = new Engine(model);
-        var requests = RandomLoad.Run(engine, 160, 80, 24, 6);
+        var requests = RandomLoad.Run(engine, 160, 80, 14, 6);
         Assert.That(requests.Select(request => request.Together), Is.EqualTo(requests.Select(request => request.Alone)));
         Assert.That(engine.Statistics.Preemptions, Is.Positive);
     }
@@ -56,7 +56,7 @@ public sealed class CudaEngineTests
         using var tiny = TinyModel.Create(BlockModels.Describe(name), DataType.BFloat16);
         using var model = Load(tiny, 176);
         using var engine = new Engine(model);
-        var requests = RandomLoad.Run(engine, 160, 80, 16, 6);
+        var requests = RandomLoad.Run(engine, 160, 80, 10, 6);
         Assert.That(requests.Select(request => request.Together), Is.EqualTo(requests.Select(request => request.Alone)));
         Assert.That(engine.Statistics.Preemptions, Is.Positive);
         Assert.That(engine.Statistics.PrefixHits, Is.Positive);
