@@ -20,6 +20,20 @@ public sealed class ContradictionTests
         Assert.That(Conversion.Refusal(checkpoint), Does.Contain(tensor).And.Contain(stored).And.Contain($"config.json asks for {asked}"));
     }
 
+    [TestCase("intermediate_size", 25, "input_linear.weight", "[5, 48, 32]", "[5, 50, 32] (intermediate_size 25)")]
+    [TestCase("num_local_experts", 6, "router.layer.weight", "[5, 32]", "[6, 32] (num_local_experts 6)")]
+    public void A_size_that_contradicts_experts_in_one_tensor_is_named(string member, int value, string tensor, string stored, string asked)
+    {
+        var folder = Path.Combine(SharedData.Repository, "tests", "Checkpoints", "GraniteMoeForCausalLM");
+        using var scratch = new ScratchFolder();
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
+        config[member] = value;
+        File.WriteAllText(scratch["config.json"], config.ToJsonString());
+        File.Copy(Path.Combine(folder, "model.safetensors"), scratch["model.safetensors"]);
+        Assert.That(Conversion.Sentence(() => Converter.Convert(new(scratch.Root, scratch["a.weft"]))),
+            Does.Contain(tensor).And.Contain(stored).And.Contain($"config.json asks for {asked}"));
+    }
+
     [TestCase(3, "is missing; the weights have 2 layers, fewer than config.json says")]
     [TestCase(1, "is not part of this architecture; config.json says that there are 1 layers")]
     public void Another_number_of_layers_is_named(int layers, string sentence) =>
