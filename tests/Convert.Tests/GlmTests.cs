@@ -81,7 +81,7 @@ public sealed class GlmTests
         Assert.That(model.Layers[0].Attention is { InputBias: true, OutputBias: true } && model.Layers[0].FeedForward!.Bias && model.Head.Tied);
         Assert.That((model.Layers[0].AttentionNorm!.Kind, model.FinalNorm), Is.EqualTo((NormKind.Layer, (NormDescription?)null)));
         Assert.That(() => ChatGlm2("{\"multi_query_attention\":false}"), Throws.TypeOf<WeftException>().With.Message.Contains("multi_query_attention"));
-        Assert.That(() => ChatGlm2("{\"apply_residual_connection_post_layernorm\":true}"), Throws.TypeOf<WeftException>().With.Message.Contains("apply_residual_connection_post_layernorm"));
+        Assert.That(ChatGlm2("{\"apply_residual_connection_post_layernorm\":true}").Layers[0].NormedResidual && !model.Layers[0].NormedResidual);
     }
 
     [Test]

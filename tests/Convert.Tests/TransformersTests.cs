@@ -11,6 +11,7 @@ public sealed class TransformersTests
     private const double Tolerance = 1e-5;
 
     [TestCase("ArceeForCausalLM")]
+    [TestCase("BloomForCausalLM")]
     [TestCase("Cohere2ForCausalLM")]
     [TestCase("Ernie4_5ForCausalLM")]
     [TestCase("DbrxForCausalLM")]

@@ -28,6 +28,8 @@ public static class BlockModels
         ["norms of outputs"] = model => Layers(model, layer => layer with { AttentionNorm = null, FeedForwardNorm = null, AttentionOutputNorm = Rms, FeedForwardOutputNorm = Rms }),
         ["sandwich"] = model => Layers(model, layer => layer with { AttentionOutputNorm = Rms, FeedForwardOutputNorm = Rms }),
         ["deep norm"] = model => Layers(model, layer => layer with { ResidualScale = 2.3f, AttentionSumNorm = Layer, FeedForwardSumNorm = Layer, AttentionNorm = null, FeedForwardNorm = null }),
+        ["sums with what is normed"] = model => Layers(model, layer => layer with { NormedResidual = true, AttentionNorm = Layer, FeedForwardNorm = Layer }),
+        ["sums with what is normed, normed again"] = model => Layers(model, layer => layer with { NormedResidual = true, AttentionSumNorm = Layer, FeedForwardOutputNorm = Rms, ResidualScale = 1.3f }),
         ["head norms"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Rms } }),
         ["head layer norms"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Layer } }),
         ["norm across heads"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Rms, AcrossHeads = true } }),

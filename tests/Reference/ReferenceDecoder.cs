@@ -61,18 +61,19 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
                 continue;
             }
 
-            x = Norm(Add(layer.ResidualScale ?? 1, x, attention), prefix + "attention_sum_norm", layer.AttentionSumNorm);
+            x = Norm(Add(layer.ResidualScale ?? 1, layer.NormedResidual ? normed : x, attention), prefix + "attention_sum_norm", layer.AttentionSumNorm);
             if (layer.CrossAttention is { } cross)
             {
-                var seen = CrossAttention(Norm(x, prefix + "cross_attention_norm", layer.CrossAttentionNorm), source, cross, prefix + "cross_attention.");
-                x = Norm(Add(layer.ResidualScale ?? 1, x, seen), prefix + "cross_attention_sum_norm", layer.CrossAttentionSumNorm);
+                normed = Norm(x, prefix + "cross_attention_norm", layer.CrossAttentionNorm);
+                var seen = CrossAttention(normed, source, cross, prefix + "cross_attention.");
+                x = Norm(Add(layer.ResidualScale ?? 1, layer.NormedResidual ? normed : x, seen), prefix + "cross_attention_sum_norm", layer.CrossAttentionSumNorm);
             }
 
             if (layer.FeedForward is not { } block)
                 continue;
             normed = Norm(x, prefix + "feed_forward_norm", layer.FeedForwardNorm);
             var second = Norm(FeedForward(normed, block, prefix + "feed_forward."), prefix + "feed_forward_output_norm", layer.FeedForwardOutputNorm);
-            x = Norm(Add(layer.ResidualScale ?? 1, x, second), prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm);
+            x = Norm(Add(layer.ResidualScale ?? 1, layer.NormedResidual ? normed : x, second), prefix + "feed_forward_sum_norm", layer.FeedForwardSumNorm);
         }
 
         return x;

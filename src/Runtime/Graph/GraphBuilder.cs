@@ -84,20 +84,23 @@ public sealed partial class GraphBuilder
             return Add(1, Add(scale, x, attention), feedForward);
         }
 
-        x = Add(scale, x, Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(cache, prefix, layer, normed)));
+        x = Add(scale, Residual(layer, x, normed), Norm(layer.AttentionOutputNorm, prefix + "attention_output_norm", BuildMixing(cache, prefix, layer, normed)));
         x = Norm(layer.AttentionSumNorm, prefix + "attention_sum_norm", x);
         if (layer.CrossAttention is { } cross)
         {
-            x = Add(scale, x, BuildCrossAttention(cache, prefix + "cross_attention.", cross, Norm(layer.CrossAttentionNorm, prefix + "cross_attention_norm", x)));
+            normed = Norm(layer.CrossAttentionNorm, prefix + "cross_attention_norm", x);
+            x = Add(scale, Residual(layer, x, normed), BuildCrossAttention(cache, prefix + "cross_attention.", cross, normed));
             x = Norm(layer.CrossAttentionSumNorm, prefix + "cross_attention_sum_norm", x);
         }
 
         if (layer.FeedForward is not { } block)
             return x;
         normed = Norm(layer.FeedForwardNorm, prefix + "feed_forward_norm", x);
-        x = Add(scale, x, Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", block, normed)));
+        x = Add(scale, Residual(layer, x, normed), Norm(layer.FeedForwardOutputNorm, prefix + "feed_forward_output_norm", BuildFeedForward(prefix + "feed_forward.", block, normed)));
         return Norm(layer.FeedForwardSumNorm, prefix + "feed_forward_sum_norm", x);
     }
+
+    private static Value Residual(LayerDescription layer, Value x, Value normed) => layer.NormedResidual ? normed : x;
 
     private Value BuildMixing(int cache, string prefix, LayerDescription layer, Value x) => layer switch
     {

@@ -179,6 +179,8 @@ public static class ModelCheck
             return "parallel branches have no norms of their sums";
         NormDescription?[] norms =
         [
+        if (layer.Parallel && layer.NormedResidual)
+            return "parallel branches are added to x";
             layer.AttentionNorm, layer.AttentionOutputNorm, layer.AttentionSumNorm, layer.TimeMix?.Norm, layer.StateSpace?.Norm,
             layer.CrossAttentionNorm, layer.CrossAttentionSumNorm,
             layer.FeedForwardNorm, layer.FeedForwardOutputNorm, layer.FeedForwardSumNorm,

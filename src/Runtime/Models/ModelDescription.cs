@@ -130,6 +130,9 @@ public sealed record LayerDescription
     /// <summary>The branches read the same x. Without a norm of its own, feed-forward reads what attention reads.</summary>
     public bool Parallel { get; init; }
 
+    /// <summary>Branches are added to what the norms before them give, not to x: x = sum_norm(scale · norm(x) + b).</summary>
+    public bool NormedResidual { get; init; }
+
     /// <summary>Norm before the feed-forward block.</summary>
     public NormDescription? FeedForwardNorm { get; init; }
 

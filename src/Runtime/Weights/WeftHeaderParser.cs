@@ -139,6 +139,7 @@ internal static class WeftHeaderParser
         CrossAttention = o.ObjectOrNull("cross_attention", Attention),
         CrossAttentionSumNorm = o.ObjectOrNull("cross_attention_sum_norm", Norm),
         Parallel = o.FlagOrFalse("parallel"),
+        NormedResidual = o.FlagOrFalse("normed_residual"),
         FeedForwardNorm = o.ObjectOrNull("feed_forward_norm", Norm),
         FeedForward = o.ObjectOrNull("feed_forward", FeedForward),
         FeedForwardOutputNorm = o.ObjectOrNull("feed_forward_output_norm", Norm),

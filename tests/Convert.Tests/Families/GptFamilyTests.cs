@@ -146,7 +146,6 @@ public sealed class GptFamilyTests
     [TestCase("GPTBigCodeForCausalLM", "add_cross_attention")]
     [TestCase("XGLMForCausalLM", "add_cross_attention")]
     [TestCase("RWForCausalLM", "apply_residual_connection_post_layernorm")]
-    [TestCase("BloomForCausalLM", "apply_residual_connection_post_layernorm")]
     public void An_option_that_must_be_off_is_named(string architecture, string member) =>
         Assert.That(Conversion.Sentence(() => Describe($"\"architectures\": [\"{architecture}\"]", $"\"{member}\": true")), Does.Contain($"'{member}' is not supported"));
 

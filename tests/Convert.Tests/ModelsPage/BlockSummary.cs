@@ -21,7 +21,7 @@ internal sealed partial class BlockSummary
         ("Kind=Rms", "RMSNorm"), ("Kind=Layer", "LayerNorm"), ("Norm.Bias", ""), ("Norm.Weightless", "norms without weights"),
         ("Layers.AttentionNorm", "norms before branches"), ("Layers.AttentionOutputNorm", "norms after branches"), ("Layers.AttentionSumNorm", "norms after sums"),
         ("Layers.FeedForwardNorm", ""), ("Layers.FeedForwardOutputNorm", ""), ("Layers.FeedForwardSumNorm", ""), ("FinalNorm", ""),
-        ("Layers.ResidualScale", "DeepNorm"), ("Layers.Parallel", "parallel branches"),
+        ("Layers.ResidualScale", "DeepNorm"), ("Layers.NormedResidual", "sums with what is normed"), ("Layers.Parallel", "parallel branches"),
         ("Layers.Attention", ""), ("Heads=Own", "multi-head attention"), ("Heads=Shared", "shared key/value heads"), ("Heads=ByLayer", "head counts by layer"), ("Attention.InputBias", "bias on queries, keys and values"), ("Attention.OutputBias", ""),
         ("Attention.Window", "sliding window"), ("Attention.Clip", "clamped queries, keys and values"), ("Attention.QueryKeyNorm", "query and key norm"),
         ("QueryKeyNorm.Norm", ""), ("QueryKeyNorm.AcrossHeads", "across heads"),

@@ -39,7 +39,6 @@ internal sealed class Bloom : ModuleFamily
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
-        ConfigParts.RefuseTrue(config, "apply_residual_connection_post_layernorm");
         var hidden = config.Int(ConfigParts.Spelling(config, "hidden_size", "n_embed"));
         var heads = config.Int(ConfigParts.Spelling(config, "n_head", "num_attention_heads"));
         var size = ConfigParts.HeadSize(config, hidden, heads);
@@ -59,6 +58,7 @@ internal sealed class Bloom : ModuleFamily
             },
             FeedForwardNorm = norm,
             FeedForward = new() { Plain = true, IntermediateSize = 4 * hidden, Activation = Activation.GeluTanh, Bias = true },
+            NormedResidual = config.Bool("apply_residual_connection_post_layernorm", false),
         };
         return new()
         {

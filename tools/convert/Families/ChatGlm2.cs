@@ -60,7 +60,6 @@ internal sealed class ChatGlm2 : ModuleFamily
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
-        ConfigParts.RefuseTrue(config, "apply_residual_connection_post_layernorm");
         if (!config.Bool("multi_query_attention", false))
             throw config.Error("'multi_query_attention' false is not supported");
         var size = config.Int("kv_channels", 128);
@@ -83,6 +82,7 @@ internal sealed class ChatGlm2 : ModuleFamily
             },
             FeedForwardNorm = norm,
             FeedForward = new() { IntermediateSize = config.Int("ffn_hidden_size"), Activation = Activation.Silu, Bias = bias },
+            NormedResidual = config.Bool("apply_residual_connection_post_layernorm", false),
         };
         return new()
         {
