@@ -16,6 +16,7 @@ public sealed class TransformersTests
     [TestCase("Ernie4_5ForCausalLM")]
     [TestCase("DbrxForCausalLM")]
     [TestCase("Exaone4ForCausalLM")]
+    [TestCase("FalconMambaForCausalLM")]
     [TestCase("GraniteForCausalLM")]
     [TestCase("HeliumForCausalLM")]
     [TestCase("NemotronForCausalLM")]

@@ -94,6 +94,10 @@ public static class BlockModels
         ["biased dual state space"] = model => Spaces(model, new()
         {
             Kind = StateSpaceKind.Dual, Width = 80, StateSize = 17, Convolution = 3, Bias = true, Heads = 4, Groups = 1, Norm = Rms, StepMin = 0.3f, StepMax = 1.2f,
+        ["selective state space, normed inputs"] = model => Spaces(
+            model, new() { Kind = StateSpaceKind.Selective, Width = 80, StateSize = 16, Convolution = 3, ConvolutionBias = true, StepRank = 9, InputNorm = Rms }),
+        ["selective state space, inputs normed without weights"] = model => Spaces(
+            model, new() { Kind = StateSpaceKind.Selective, Width = 64, StateSize = 13, Convolution = 4, StepRank = 16, InputNorm = Rms with { Weightless = true } }),
         }),
         ["time mixing beside attention"] = model => Layers(
             Mixed(model, new() { Kind = TimeMixKind.Average, Width = 64 }), (layer, i) => i == 0 ? layer : layer with { TimeMix = null, Attention = model.Layers[i].Attention }),

@@ -69,10 +69,11 @@ public sealed partial class ReferenceDecoder
         double[] Rows(string name)
         {
             var groups = Math.Max(space.Groups, 1);
-            return isDual ? Convolved(Linear(x, prefix + name, c, space.Bias), name, groups * space.StateSize) : Linear(channels, prefix + name, width, false);
+            return isDual ? Convolved(Linear(x, prefix + name, c, space.Bias), name, groups * space.StateSize) : Normed(Linear(channels, prefix + name, width, false), name, space.StateSize);
         }
 
-        var step = isDual ? Linear(x, prefix + "step", c, true) : Linear(Linear(channels, prefix + "step_in", width, false), prefix + "step", space.StepRank, true);
+        double[] Normed(double[] y, string name, int size) => Norm(y, $"{prefix}{name}_norm", space.InputNorm, size);
+        var step = isDual ? Linear(x, prefix + "step", c, true) : Linear(Normed(Linear(channels, prefix + "step_in", width, false), "step", space.StepRank), prefix + "step", space.StepRank, true);
         var scanned = ReferenceRecurrent.Scan(space, tensors[prefix + "decay"], tensors[prefix + "skip"], channels, step, Rows("b"), Rows("c"));
         var gated = Multiply(scanned, Array.ConvertAll(Linear(x, prefix + "gate", c, space.Bias), value => value * Sigmoid(value)));
         return Linear(Norm(gated, prefix + "output_norm", space.Norm, width / Math.Max(space.Groups, 1)), prefix + "output", width, space.Bias);

@@ -94,9 +94,10 @@ public sealed partial class GraphBuilder
         var source = isDual ? x : channels;
         var b = Linear(prefix + "b", space.Bias && isDual, source, space.StateRows);
         var c = Linear(prefix + "c", space.Bias && isDual, source, space.StateRows);
-        var step = Linear(prefix + "step", true, isDual ? x : Linear(prefix + "step_in", false, channels, space.StepRank), space.Steps);
-        if (isDual)
-            (b, c) = (Convolution(prefix + "b", space, b), Convolution(prefix + "c", space, c));
+        (b, c) = isDual
+            ? (Convolution(prefix + "b", space, b), Convolution(prefix + "c", space, c))
+            : (Norm(space.InputNorm, prefix + "b_norm", b), Norm(space.InputNorm, prefix + "c_norm", c));
+        var step = Linear(prefix + "step", true, isDual ? x : Norm(space.InputNorm, prefix + "step_norm", Linear(prefix + "step_in", false, channels, space.StepRank)), space.Steps);
         var scanned = Map(channels, y => new ScanNode(NewState(space.Width * space.StateSize), space, prefix + "decay", prefix + "skip", channels, step, b, c, y));
         var gated = Gate(Activation.Silu, gate, scanned);
         return Linear(prefix + "output", space.Bias, Norm(space.Norm, prefix + "output_norm", gated, space.Width / Math.Max(space.Groups, 1)), x.Width);

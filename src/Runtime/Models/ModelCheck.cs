@@ -181,7 +181,9 @@ public static class ModelCheck
         [
         if (layer.Parallel && layer.NormedResidual)
             return "parallel branches are added to x";
-            layer.AttentionNorm, layer.AttentionOutputNorm, layer.AttentionSumNorm, layer.TimeMix?.Norm, layer.StateSpace?.Norm,
+        NormDescription?[] norms =
+        [
+            layer.AttentionNorm, layer.AttentionOutputNorm, layer.AttentionSumNorm, layer.TimeMix?.Norm, layer.StateSpace?.Norm, layer.StateSpace?.InputNorm,
             layer.CrossAttentionNorm, layer.CrossAttentionSumNorm,
             layer.FeedForwardNorm, layer.FeedForwardOutputNorm, layer.FeedForwardSumNorm,
         ];

@@ -60,8 +60,8 @@ internal static class RecurrentCheck
                 : null;
         }
 
-        if (space.StepRank != 0)
-            return "the steps of a dual state space have no rank";
+        if (space.StepRank != 0 || space.InputNorm is not null)
+            return "the steps of a dual state space have no rank, and neither they nor B and C have a norm";
         if (space.Heads < 1 || space.Width % space.Heads != 0)
             return $"{space.Heads} heads do not divide a state space of {space.Width} channels";
         if (space.Groups < 1 || space.Heads % space.Groups != 0)

@@ -87,6 +87,9 @@ public sealed record StateSpaceDescription
     /// <summary>R: width between the channels and the steps (Selective).</summary>
     public int StepRank { get; init; }
 
+    /// <summary>Norm of B, of C and of what is between the channels and the steps, each by itself (Selective); null for none.</summary>
+    public NormDescription? InputNorm { get; init; }
+
     /// <summary>H: heads, which share the channels evenly and have one step each (Dual).</summary>
     public int Heads { get; init; }
 

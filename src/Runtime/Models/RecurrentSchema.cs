@@ -91,6 +91,14 @@ internal static class RecurrentSchema
                 Vector(name + ".bias", channels);
         }
 
+        void Norm(string name, int size, NormDescription? norm)
+        {
+            if (norm is { Weightless: false })
+                Vector(name + ".weight", size);
+            if (norm is { Bias: true })
+                Vector(name + ".bias", size);
+        }
+
         Matrix("input", i, c, space.Bias);
         Matrix("gate", i, c, space.Bias);
         if (isDual)
@@ -108,6 +116,9 @@ internal static class RecurrentSchema
             Matrix("b", rows, i, bias: false);
             Matrix("c", rows, i, bias: false);
             Matrix("step_in", space.StepRank, i, bias: false);
+            Norm("b_norm", rows, space.InputNorm);
+            Norm("c_norm", rows, space.InputNorm);
+            Norm("step_norm", space.StepRank, space.InputNorm);
             Matrix("step", space.Steps, space.StepRank, bias: true);
         }
 

@@ -258,6 +258,7 @@ internal static class WeftHeaderParser
         ConvolutionBias = o.FlagOrFalse("convolution_bias"),
         Bias = o.FlagOrFalse("bias"),
         StepRank = o.Int32OrNull("step_rank") ?? 0,
+        InputNorm = o.ObjectOrNull("input_norm", Norm),
         Heads = o.Int32OrNull("heads") ?? 0,
         Groups = o.Int32OrNull("groups") ?? 0,
         Norm = o.ObjectOrNull("norm", Norm),

@@ -33,7 +33,8 @@ internal sealed partial class BlockSummary
         ("Layers.FeedForward", ""), ("FeedForward.Plain", ""), ("Gate=True", "gated feed-forward"), ("Gate=False", "plain feed-forward"),
         ("Activation=Silu", "SiLU"), ("Activation=Gelu", "GELU"), ("Activation=GeluTanh", "GELU (tanh)"), ("Activation=Relu", "ReLU"),
         ("Activation=ReluSquared", "squared ReLU"), ("Activation=QuickGelu", "quick GELU"), ("FeedForward.Bias", ""),
-        ("FeedForward.Experts", "mixture of experts"), ("Experts.SharedSize", "shared expert"), ("Experts.SharedSwitch", ""), ("Experts.Normalized", ""), ("Experts.RouterBias", ""), ("Experts.SelectionBias", ""), ("Score=Softmax", ""),
+        ("FeedForward.Experts", "mixture of experts"), ("Experts.SharedSize", "shared expert"), ("Experts.SharedSwitch", ""), ("Experts.Normalized", ""), ("Experts.Margin", "weighed within a margin"), ("Experts.RouterBias", ""), ("Experts.SelectionBias", ""), ("Score=Softmax", ""),
+        ("StateSpace.InputNorm", "norms of steps, B and C"),
         ("Head", ""), ("Head.Tied", "tied head"), ("Head.Bias", "head bias"), ("Head.RowScale", "normalised head"), ("Head.Scale", "scaled logits"), ("Head.SoftCap", "capped logits"),
     ];
 

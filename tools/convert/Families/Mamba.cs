@@ -1,15 +1,10 @@
-using Weft.Convert.Checkpoints;
 using Weft.Models;
 
 namespace Weft.Convert.Families;
 
 /// <summary>Mamba (Gu and Dao 2023, arXiv 2312.00752).</summary>
-internal sealed class Mamba : StateSpaceLayout
+internal sealed class Mamba : SelectiveLayout
 {
-    // What is gated grows with the state and is not normed before it is projected back: it can leave the range of f16. So the scan gives a sixteenth, and
-    // the projection takes sixteen times as much of it, both exactly.
-    private const float Headroom = 16;
-
     /// <inheritdoc/>
     public override IReadOnlyList<string> Architectures => ["MambaForCausalLM"];
 
@@ -17,52 +12,5 @@ internal sealed class Mamba : StateSpaceLayout
     public override FamilyCard Card => new("Mamba 130M to 2.8B (arXiv 2312.00752)", "byte-level BPE (GPT-NeoX)");
 
     /// <inheritdoc/>
-    public override ModelDescription Describe(ConfigFile config)
-    {
-        var hidden = config.Int("hidden_size");
-        var isAutomatic = config.Json("time_step_rank") is null or { ValueKind: System.Text.Json.JsonValueKind.String };
-        return Describe(config, new()
-        {
-            Kind = StateSpaceKind.Selective,
-            Width = Width(config),
-            StateSize = config.Int("state_size", 16),
-            Convolution = config.Int("conv_kernel", 4),
-            StepRank = isAutomatic ? (hidden + 15) / 16 : config.Int("time_step_rank"),
-        }, isTied: true);
-    }
-
-    /// <inheritdoc/>
-    public override string SourceName(string packedName) => InLayer(packedName) switch
-    {
-        "state_space.b.weight" or "state_space.c.weight" or "state_space.step_in.weight" => Named(packedName, "x_proj.weight"),
-        "state_space.step.weight" => Named(packedName, "dt_proj.weight"),
-        "state_space.step.bias" => Named(packedName, "dt_proj.bias"),
-        _ => base.SourceName(packedName),
-    };
-
-    /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
-    {
-        var stored = shelf.Take(SourceName(requirement.Name));
-        if (requirement.Name.Split('.') is not ["layers", var layer, "state_space", var part, .. var kind])
-            return new(stored);
-        var space = model.Layers[int.Parse(layer, System.Globalization.CultureInfo.InvariantCulture)].StateSpace!;
-        var (i, n, rank) = (space.Width, space.StateSize, space.StepRank);
-        return part switch
-        {
-            "input" => new(OfRows(stored, 2 * i).Narrow(0, 0, i)),
-            "gate" => new(OfRows(stored, 2 * i).Narrow(0, i, i)),
-            "input_convolution" => Convolution(OfRows(stored, i), 0, i),
-            "step_in" => new(OfRows(stored, rank + (2 * n)).Narrow(0, 0, rank)),
-            "b" => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank, n)),
-            "c" => Times(1 / Headroom, OfRows(stored, rank + (2 * n)).Narrow(0, rank + n, n)),
-            "skip" => Times(1 / Headroom, stored),
-            "output" when kind is ["weight"] => Times(Headroom, stored),
-            _ => new(stored),
-        };
-    }
-
-    private static TensorSource Times(float factor, StoredTensor stored) => new(stored) { Transform = numbers => Array.ConvertAll(numbers, x => factor * x) };
-
-    private static string Named(string packedName, string name) => Mixer.Replace("#", packedName.Split('.')[1], StringComparison.Ordinal) + name;
+    public override ModelDescription Describe(ConfigFile config) => Describe(config, inputNorm: null);
 }
