@@ -21,6 +21,7 @@ struct RouteParams {
   int leading;
   int normalized;
   float scale;
+  float margin;  // scores are softmaxes over who is left of the experts whose logits are near enough; negative: over all
 };
 
 struct SortParams {
@@ -88,6 +89,14 @@ __device__ inline float sum_of_largest(const float* keys, int count, int leading
   return sum;
 }
 
+// Softmax of a logit over itself and those of logits [count] that are near it; those that were taken out are negative infinity.
+__device__ inline float score_among(const float* logits, int count, float own, float margin) {
+  float sum = 0.0f;
+  for (int e = threadIdx.x % kWarpSize; e < count; e += kWarpSize)
+    if (logits[e] > -kInfinity && !((own - logits[e]) / fmaxf(fabsf(logits[e]), own) > margin)) sum += expf(logits[e] - own);
+  return 1.0f / (1.0f + warp_reduce<Sum>(sum));
+}
+
 // A warp a token. Shared memory of a warp: scores [E], keys [E], keys of groups [groups], experts chosen [A].
 __global__ void __launch_bounds__(kRouteThreads) route(RouteParams p) {
   ptx::wait_for_previous_launch();
@@ -112,8 +121,9 @@ __global__ void __launch_bounds__(kRouteThreads) route(RouteParams p) {
   }
   sum = warp_reduce<Sum>(sum);
   for (int e = lane; e < p.experts; e += kWarpSize) {
-    if (!p.sigmoid) scores[e] /= sum;
-    const float key = scores[e] + (p.bias ? p.bias[e] : 0.0f);
+    const float score = p.sigmoid ? scores[e] : scores[e] / sum;
+    scores[e] = score;
+    const float key = p.margin < 0.0f ? score + (p.bias ? p.bias[e] : 0.0f) : logits[e];
     keys[e] = key == key ? key : -kInfinity;  // what is no number is compared as the least
   }
   __syncwarp();
@@ -132,6 +142,11 @@ __global__ void __launch_bounds__(kRouteThreads) route(RouteParams p) {
   float total = 0.0f;
   for (int i = 0; i < p.active; ++i) {
     const int expert = take_largest(keys, p.experts);
+    if (p.margin >= 0.0f) {
+      const float score = score_among(keys, p.experts, logits[expert], p.margin);
+      if (lane == 0) scores[expert] = score;
+      __syncwarp();
+    }
     total += scores[expert];
     if (lane == 0) picked[i] = expert;
   }

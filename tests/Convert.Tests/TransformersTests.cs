@@ -26,6 +26,7 @@ public sealed class TransformersTests
     [TestCase("OlmoeForCausalLM")]
     [TestCase("Phi3ForCausalLM")]
     [TestCase("SeedOssForCausalLM")]
+    [TestCase("PhimoeForCausalLM")]
     [TestCase("SmolLM3ForCausalLM")]
     public void A_checkpoint_gives_what_transformers_computes(string architecture)
     {

@@ -21,6 +21,8 @@ public sealed class ExpertTests
         new() { Count = 130, Active = 8, Groups = new() { Count = 10, Active = 3, Leading = 2 }, SelectionBias = true, Score = RouterScore.Sigmoid, Normalized = true },
         new() { Count = 96, Active = 6, Groups = new() { Count = 3, Active = 1, Leading = 1 }, Scale = 16 },
         new() { Count = 256, Active = 40 },
+        new() { Count = 16, Active = 2, Margin = 0.02f },
+        new() { Count = 45, Active = 7, Margin = 1.1f, Scale = 1.5f },
     ];
 
     [Test]
@@ -221,6 +223,7 @@ public sealed class ExpertTests
             Leading = experts.Groups?.Leading ?? 0,
             Normalized = experts.Normalized ? 1 : 0,
             Scale = experts.Scale ?? 1,
+            Margin = experts.Margin ?? -1,
         });
         return (chosen.Download(), weights.Download());
     }

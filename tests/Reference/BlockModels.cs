@@ -83,6 +83,7 @@ public static class BlockModels
         ["queries of positions"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention! with { PositionQueries = i == 1 } }) with { Embedding = new() { QueryPositions = 256 } },
         ["queries of positions, clamped and normed"] = model => Attention(
             model, attention => attention with { PositionQueries = true, Clip = 1.5f, QueryKeyNorm = new() { Norm = Rms }, InputBias = true }) with { Embedding = new() { QueryPositions = 256 } },
+        ["experts within a margin"] = model => Feed(model, feed => feed with { IntermediateSize = 40, Experts = new() { Count = 6, Active = 2, Margin = 0.9f } }),
         ["averages"] = model => Mixed(model, new() { Kind = TimeMixKind.Average, Width = 72 }),
         ["static decay"] = model => Mixed(model, new() { Kind = TimeMixKind.StaticDecay, Width = 72, HeadSize = 24, Norm = Layer }),
         ["dynamic decay"] = model => Mixed(model, new() { Kind = TimeMixKind.DynamicDecay, Width = 64, HeadSize = 32, Norm = Layer, MixRank = 6, DecayRank = 10 }),

@@ -16,6 +16,8 @@ public static class ReferenceRouter
             ReferenceAttention.Softmax(scores);
         else
             scores = Array.ConvertAll(scores, logit => 1 / (1 + Math.Exp(-logit)));
+        if (experts.Margin is { } margin)
+            return [.. OfMargin(logits, experts.Active, margin).Select(one => (one.Expert, (experts.Scale ?? 1) * one.Weight))];
         var keys = scores.Zip(bias, (score, own) => score + own).ToArray();
         var candidates = Enumerable.Range(0, experts.Count);
         if (experts.Groups is { } groups)
@@ -29,5 +31,18 @@ public static class ReferenceRouter
         var chosen = candidates.OrderByDescending(expert => keys[expert]).Take(experts.Active).ToList();
         var sum = experts.Normalized ? chosen.Sum(expert => scores[expert]) : 1;
         return [.. chosen.Select(expert => (expert, (experts.Scale ?? 1) * scores[expert] / sum))];
+    }
+
+    /// <summary>SparseMixer without its noise (Liu et al. 2024, arXiv 2409.12136): one after the other, each weighed among those left that are near the largest of these.</summary>
+    private static IEnumerable<(int Expert, double Weight)> OfMargin(double[] logits, int active, double margin)
+    {
+        var left = Enumerable.Range(0, logits.Length).ToList();
+        for (var i = 0; i < active; i++)
+        {
+            var best = left.MaxBy(expert => logits[expert]);
+            var near = left.Where(expert => (logits[best] - logits[expert]) / Math.Max(Math.Abs(logits[expert]), logits[best]) <= margin);
+            yield return (best, 1 / near.Sum(expert => Math.Exp(logits[expert] - logits[best])));
+            left.Remove(best);
+        }
     }
 }

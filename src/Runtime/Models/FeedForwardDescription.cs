@@ -95,6 +95,12 @@ public sealed record ExpertsDescription
     /// <summary>The scores of the chosen are divided by their sum. With softmax that is a softmax over the chosen alone.</summary>
     public bool Normalized { get; init; }
 
+    /// <summary>
+    /// An expert's score is a softmax over itself and those that are not chosen before it whose logits l are near its own, m: (m − l) / max(|l|, m) ≤ margin (SparseMixer; Liu et
+    /// al. 2024, arXiv 2409.12136). Null for one over all experts.
+    /// </summary>
+    public float? Margin { get; init; }
+
     /// <summary>Factor on the sum; null for 1.</summary>
     public float? Scale { get; init; }
 

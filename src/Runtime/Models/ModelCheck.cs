@@ -208,6 +208,8 @@ public static class ModelCheck
                 return $"{groups.Leading} scores cannot speak for a group of {experts.Count / groups.Count} experts";
         }
 
+        if (experts.Margin is not null && experts is not { Margin: >= 0 and < float.PositiveInfinity, Score: RouterScore.Softmax, SelectionBias: false, Groups: null, Normalized: false })
+            return "a margin must not be negative, and is of a softmax that is not normalized, without groups and a bias for choosing";
         if (experts.Scale is { } scale && !float.IsFinite(scale))
             return "the experts' scale must be finite";
         if (experts.SharedSize is < 1 || (experts.SharedSwitch && experts.SharedSize is null))

@@ -234,6 +234,7 @@ internal static class WeftHeaderParser
         Scale = o.SingleOrNull("scale"),
         SharedSize = o.Int32OrNull("shared_size"),
         SharedSwitch = o.FlagOrFalse("shared_switch"),
+        Margin = o.SingleOrNull("margin"),
     };
 
     private static TimeMixDescription TimeMix(HeaderObject o) => new()

@@ -15,6 +15,8 @@ public sealed class ExpertConfigTests
         (block => With(block, experts => experts with { Groups = new() { Count = 4, Active = 5, Leading = 1 } }), "chosen from 5 of 4 groups"),
         (block => With(block, experts => experts with { Active = 3, Groups = new() { Count = 8, Active = 2, Leading = 1 } }), "chosen from 2 of 8 groups"),
         (block => With(block, experts => experts with { Groups = new() { Count = 4, Active = 2, Leading = 3 } }), "3 scores cannot speak for a group of 2"),
+        (block => With(block, experts => experts with { Margin = -0.1f, Normalized = false }), "margin must not be negative"),
+        (block => With(block, experts => experts with { Margin = 0.1f, Normalized = true }), "softmax that is not normalized"),
         (block => With(block, experts => experts with { Scale = float.NaN }), "scale must be finite"),
         (block => With(block, experts => experts with { SharedSwitch = true }), "shared expert's size"),
         (block => block with { Limit = -1 }, "limit must be positive"),

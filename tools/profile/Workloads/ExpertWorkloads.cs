@@ -47,6 +47,7 @@ internal sealed class ExpertWorkloads(ExpertShape shape, WorkloadTarget target)
                 Stride = shape.Count,
                 Normalized = 1,
                 Scale = 1,
+                Margin = -1,
             };
         });
 

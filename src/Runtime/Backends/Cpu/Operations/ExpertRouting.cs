@@ -86,7 +86,7 @@ internal sealed unsafe class ExpertRouting : IDisposable
             for (var i = first; i < first + Active; i++)
             {
                 var expert = chosen[i] = TakeLargest(keys);
-                Weights[i] = scores[expert];
+                Weights[i] = experts.Margin is { } margin ? Among(logits[((nint)token * experts.Count) + expert], margin) : scores[expert];
                 Starts[expert + 1]++;
             }
 
@@ -116,6 +116,12 @@ internal sealed unsafe class ExpertRouting : IDisposable
 
     private void Score(ReadOnlySpan<float> logits, float* bias)
     {
+        if (experts.Margin is not null)
+        {
+            logits.CopyTo(keys);
+            return;
+        }
+
         if (experts.Score == RouterScore.Softmax)
             TensorPrimitives.SoftMax(logits, scores);
         else
@@ -125,6 +131,19 @@ internal sealed unsafe class ExpertRouting : IDisposable
             TensorPrimitives.Add(keys, new ReadOnlySpan<float>(bias, keys.Length), keys);
         if (experts.Groups is { } groups)
             KeepGroups(groups);
+    }
+
+    /// <summary>A softmax over the expert that was chosen last and those left whose logits are near its own.</summary>
+    private float Among(float own, float margin)
+    {
+        var sum = 1f;
+        foreach (var logit in keys)
+        {
+            if (!float.IsNegativeInfinity(logit) && !((own - logit) / Math.Max(Math.Abs(logit), own) > margin))
+                sum += MathF.Exp(logit - own);
+        }
+
+        return 1 / sum;
     }
 
     /// <summary>Leaves keys of the best groups alone.</summary>

@@ -23,6 +23,7 @@ internal struct RouteParams
     public int Leading;
     public int Normalized;
     public float Scale;
+    public float Margin;
 }
 
 /// <summary>Twin of SortParams in kernels/route.cu.</summary>

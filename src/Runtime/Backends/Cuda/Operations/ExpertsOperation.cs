@@ -81,6 +81,7 @@ internal sealed class ExpertsOperation : CudaOperation
             Leading = experts.Groups?.Leading ?? 0,
             Normalized = experts.Normalized ? 1 : 0,
             Scale = experts.Scale ?? 1,
+            Margin = experts.Margin ?? -1,
         });
         Context.Launch(RouteKernel.Sort, RouteKernel.SortShape(experts), new SortParams
         {
