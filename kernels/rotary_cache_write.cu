@@ -1,6 +1,6 @@
-// Takes the joint product of a layer's queries, keys and values, clamps it, norms each head of queries and keys where the model does, turns
-// them by their positions (Su et al. 2021, arXiv 2104.09864; dimension i of the turned part with i + rotary / 2), and writes queries for
-// attention, keys and values to the paged cache.
+// Takes the joint product of a layer's queries, keys and values, clamps it, norms each head of queries and keys where the model does,
+// before or after it turns them by their positions (Su et al. 2021, arXiv 2104.09864; dimension i of the turned part with i + rotary / 2),
+// and writes queries for attention, keys and values to the paged cache.
 //   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
 //   q      [N, q_stride] T, head h at h·D
 //   table  [positions, rotary / 2] (cos, sin), or with per_token [N, rotary / 2]; with key_turns [.., 2, rotary / 2], keys after queries
@@ -36,6 +36,7 @@ struct RotaryCacheWriteParams {
   int per_token;
   int log_from;   // queries at positions from here on are multiplied by ln(position + 1) / ln(log_from); 0: none
   int key_turns;  // rotary / 2 where keys have angles of their own; 0: those of queries
+  int norm_last;  // heads are normed after they turn
 };
 
 constexpr int kRotaryThreads = 128;
@@ -62,7 +63,6 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
   // Pairs of the turned part first, then the rest two by two; both end at D.
   float a[kPairs], b[kPairs];
   int at[kPairs], bt[kPairs];
-  float sum = 0.0f, square = 0.0f;
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
     const int pair = lane + i * kWarpSize;
@@ -72,14 +72,32 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
     const bool inside = pair < D / 2;
     a[i] = inside ? fminf(fmaxf(x[at[i]], -limit), limit) : 0.0f;
     b[i] = inside ? fminf(fmaxf(x[bt[i]], -limit), limit) : 0.0f;
-    sum += a[i] + b[i];
   }
 
+  const auto turn_pairs = [&] {
+    const int row = p.rotary / 2 + p.key_turns;
+    const float2* angles = p.table + static_cast<size_t>(p.per_token ? token : p.positions[token]) * row + (is_query ? 0 : p.key_turns);
+    const float2* span_angles = p.spans ? p.table + static_cast<size_t>(p.spans[token]) * row : angles;
+#pragma unroll
+    for (int i = 0; i < kPairs; ++i) {
+      const int pair = lane + i * kWarpSize;
+      if (pair >= p.rotary / 2) continue;
+      const float2 turn = (2 * pair < p.rotary / 2 ? angles : span_angles)[pair];
+      const float turned = a[i] * turn.x - b[i] * turn.y;
+      b[i] = b[i] * turn.x + a[i] * turn.y;
+      a[i] = turned;
+    }
+  };
+
   if (!is_value) {
+    if (p.norm_last) turn_pairs();
     if (p.head_norm != kNoHeadNorm) {
       const int first = (is_query ? head : head - p.query_heads) * D;
       const float* weight = is_query ? p.query_norm : p.key_norm;
       const float* bias = is_query ? p.query_norm_bias : p.key_norm_bias;
+      float sum = 0.0f, square = 0.0f;
+#pragma unroll
+      for (int i = 0; i < kPairs; ++i) sum += a[i] + b[i];
       const float mean = p.head_norm == kHeadLayer ? warp_reduce<Sum>(sum) / D : 0.0f;
 #pragma unroll
       for (int i = 0; i < kPairs; ++i) {
@@ -96,18 +114,7 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
         b[i] = b[i] * scale * (weight ? weight[first + bt[i]] : 1.0f) + (bias ? bias[first + bt[i]] : 0.0f);
       }
     }
-    const int row = p.rotary / 2 + p.key_turns;
-    const float2* angles = p.table + static_cast<size_t>(p.per_token ? token : p.positions[token]) * row + (is_query ? 0 : p.key_turns);
-    const float2* span_angles = p.spans ? p.table + static_cast<size_t>(p.spans[token]) * row : angles;
-#pragma unroll
-    for (int i = 0; i < kPairs; ++i) {
-      const int pair = lane + i * kWarpSize;
-      if (pair >= p.rotary / 2) continue;
-      const float2 turn = (2 * pair < p.rotary / 2 ? angles : span_angles)[pair];
-      const float turned = a[i] * turn.x - b[i] * turn.y;
-      b[i] = b[i] * turn.x + a[i] * turn.y;
-      a[i] = turned;
-    }
+    if (!p.norm_last) turn_pairs();
   }
   float growth = 1.0f;
   if (is_query && p.log_from > 0 && p.positions[token] >= p.log_from)

@@ -47,6 +47,10 @@ public sealed class RotaryCacheWriteTests
     public void Everything_is_clamped_first([Values] bool isNormed, [Values] bool isCentered) =>
         Check(TestDevice.Open(), DataType.Float16, 64, 64, Form(isNormed, isCentered), clip: 0.8f);
 
+    [Test]
+    public void Heads_may_be_normed_after_they_turn([Values(32, 80, 128, 256)] int headSize, [Values] bool isCentered, [Values(0, 24)] int fixedPart) =>
+        Check(TestDevice.Open(), DataType.BFloat16, headSize, headSize - fixedPart, Form(true, isCentered), keyFactor: 1.5, normLast: true);
+
     /// <summary>One warp a head of a token: the last block is full or not.</summary>
     [Test]
     public void Any_number_of_tokens_is_written([Values(1, 15, 16, 17, 111, 1003)] int tokens) =>
@@ -56,7 +60,7 @@ public sealed class RotaryCacheWriteTests
 
     private static void Check(
         TestDevice device, DataType type, int headSize, int rotary, HeadNorm norm, bool isBare = false, float clip = float.PositiveInfinity, int tokens = DefaultTokens,
-        bool hasSpans = false, double keyFactor = 1)
+        bool hasSpans = false, double keyFactor = 1, bool normLast = false)
     {
         var blocks = (tokens / BlockSize) + 2;
         var random = new Random(headSize);
@@ -114,6 +118,7 @@ public sealed class RotaryCacheWriteTests
                 Epsilon = Epsilon,
                 Clip = float.IsInfinity(clip) ? 0 : clip,
                 KeyTurns = keyFactor == 1 ? 0 : rotary / 2,
+                NormLast = normLast ? 1 : 0,
             });
 
         var (storedQ, storedK, storedV) = (q.Download(), keys.Download(), values.Download());
@@ -124,8 +129,10 @@ public sealed class RotaryCacheWriteTests
             {
                 var x = qkv.Skip((token * width) + (head * headSize)).Take(headSize).Select(v => (double)Math.Clamp(v, -clip, clip)).ToArray();
                 var isQuery = head < QueryHeads;
+                double[] Normed(double[] y) => Norm(y, norm, isBare ? [] : weights.AsSpan(head * headSize, headSize), isBare ? [] : biases.AsSpan(head * headSize, headSize));
+                double[] Turned(double[] y) => Turn(y, positions[token], spans[token], rotary, hasSpans, isQuery ? 1 : keyFactor);
                 if (head < normed)
-                    x = Turn(Norm(x, norm, isBare ? [] : weights.AsSpan(head * headSize, headSize), isBare ? [] : biases.AsSpan(head * headSize, headSize)), positions[token], spans[token], rotary, hasSpans, isQuery ? 1 : keyFactor);
+                    x = normLast ? Normed(Turned(x)) : Turned(Normed(x));
                 if (!isQuery && slots[token] < 0)
                     continue;
                 var group = (head - QueryHeads) % KeyHeads;

@@ -32,6 +32,9 @@ public static class BlockModels
         ["sums with what is normed, normed again"] = model => Layers(model, layer => layer with { NormedResidual = true, AttentionSumNorm = Layer, FeedForwardOutputNorm = Rms, ResidualScale = 1.3f }),
         ["head norms"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Rms } }),
         ["head layer norms"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Layer } }),
+        ["head norms after turning"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Rms, AfterTurning = true }, Clip = 2 }),
+        ["head layer norms after turning of a part"] = model => Attention(
+            model, attention => attention with { QueryKeyNorm = new() { Norm = Layer, AfterTurning = true }, Rotary = attention.Rotary! with { Size = 10 } }),
         ["norm across heads"] = model => Attention(model, attention => attention with { QueryKeyNorm = new() { Norm = Rms, AcrossHeads = true } }),
         ["partial rotary"] = model => Attention(model, attention => attention with { Rotary = attention.Rotary! with { Size = 6 } }),
         ["clamped"] = model => Attention(model, attention => attention with { Clip = 0.7f }),
@@ -80,10 +83,10 @@ public static class BlockModels
         {
             IntermediateSize = 50, Activation = Activation.Relu, Plain = true, Bias = true, Experts = new() { Count = 4, Active = 2, Normalized = true, SharedSize = 20 },
         }),
+        ["experts within a margin"] = model => Feed(model, feed => feed with { IntermediateSize = 40, Experts = new() { Count = 6, Active = 2, Margin = 0.9f } }),
         ["queries of positions"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention! with { PositionQueries = i == 1 } }) with { Embedding = new() { QueryPositions = 256 } },
         ["queries of positions, clamped and normed"] = model => Attention(
             model, attention => attention with { PositionQueries = true, Clip = 1.5f, QueryKeyNorm = new() { Norm = Rms }, InputBias = true }) with { Embedding = new() { QueryPositions = 256 } },
-        ["experts within a margin"] = model => Feed(model, feed => feed with { IntermediateSize = 40, Experts = new() { Count = 6, Active = 2, Margin = 0.9f } }),
         ["averages"] = model => Mixed(model, new() { Kind = TimeMixKind.Average, Width = 72 }),
         ["static decay"] = model => Mixed(model, new() { Kind = TimeMixKind.StaticDecay, Width = 72, HeadSize = 24, Norm = Layer }),
         ["dynamic decay"] = model => Mixed(model, new() { Kind = TimeMixKind.DynamicDecay, Width = 64, HeadSize = 32, Norm = Layer, MixRank = 6, DecayRank = 10 }),
@@ -91,14 +94,14 @@ public static class BlockModels
             (layer, i) => layer with { TimeMix = layer.TimeMix! with { ValueRank = i == 0 ? 0 : 5 } }),
         ["selective state space"] = model => Spaces(model, new() { Kind = StateSpaceKind.Selective, Width = 100, StateSize = 16, Convolution = 4, ConvolutionBias = true, StepRank = 7 }),
         ["biased selective state space"] = model => Spaces(model, new() { Kind = StateSpaceKind.Selective, Width = 48, StateSize = 11, Convolution = 2, Bias = true, StepRank = 3 }),
-        ["dual state space"] = model => Spaces(model, new() { Kind = StateSpaceKind.Dual, Width = 96, StateSize = 24, Convolution = 4, ConvolutionBias = true, Heads = 6, Groups = 2, Norm = Rms }),
-        ["biased dual state space"] = model => Spaces(model, new()
-        {
-            Kind = StateSpaceKind.Dual, Width = 80, StateSize = 17, Convolution = 3, Bias = true, Heads = 4, Groups = 1, Norm = Rms, StepMin = 0.3f, StepMax = 1.2f,
         ["selective state space, normed inputs"] = model => Spaces(
             model, new() { Kind = StateSpaceKind.Selective, Width = 80, StateSize = 16, Convolution = 3, ConvolutionBias = true, StepRank = 9, InputNorm = Rms }),
         ["selective state space, inputs normed without weights"] = model => Spaces(
             model, new() { Kind = StateSpaceKind.Selective, Width = 64, StateSize = 13, Convolution = 4, StepRank = 16, InputNorm = Rms with { Weightless = true } }),
+        ["dual state space"] = model => Spaces(model, new() { Kind = StateSpaceKind.Dual, Width = 96, StateSize = 24, Convolution = 4, ConvolutionBias = true, Heads = 6, Groups = 2, Norm = Rms }),
+        ["biased dual state space"] = model => Spaces(model, new()
+        {
+            Kind = StateSpaceKind.Dual, Width = 80, StateSize = 17, Convolution = 3, Bias = true, Heads = 4, Groups = 1, Norm = Rms, StepMin = 0.3f, StepMax = 1.2f,
         }),
         ["time mixing beside attention"] = model => Layers(
             Mixed(model, new() { Kind = TimeMixKind.Average, Width = 64 }), (layer, i) => i == 0 ? layer : layer with { TimeMix = null, Attention = model.Layers[i].Attention }),

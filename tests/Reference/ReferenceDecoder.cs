@@ -136,6 +136,9 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
             ReferenceRotary.Apply(k, positions.Text, rotary, attention.HeadSize, PromptLength, positions.Span, isKey: true);
         }
 
+        if (attention.QueryKeyNorm is { AfterTurning: true, Norm: var last })
+            (q, k) = (Norm(q, prefix + "query_norm", last, attention.HeadSize), Norm(k, prefix + "key_norm", last, attention.HeadSize));
+
         var mixed = ReferenceAttention.Apply(q, k, v, positions.Places, attention, attention.Sinks ? tensors[prefix + "sinks"] : [], positions.Prefix,
             attention.BiasDistance is null ? [] : tensors[prefix + TensorSchema.DistanceBias]);
         return Linear(mixed, prefix + "output", attention.QueryHeads * attention.HeadSize, attention.OutputBias);
@@ -144,7 +147,7 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
     private double[] Heads(double[] x, string name, AttentionDescription attention, int heads)
     {
         x = Clamp(Linear(x, name, model.HiddenSize, attention.InputBias), attention.Clip);
-        return attention.QueryKeyNorm is { } norm ? Norm(x, name + "_norm", norm.Norm, norm.AcrossHeads ? heads * attention.HeadSize : attention.HeadSize) : x;
+        return attention.QueryKeyNorm is { AfterTurning: false } norm ? Norm(x, name + "_norm", norm.Norm, norm.AcrossHeads ? heads * attention.HeadSize : attention.HeadSize) : x;
     }
 
     private double[] FeedForward(double[] x, FeedForwardDescription block, string prefix) =>

@@ -3,7 +3,7 @@ using Weft.Reference;
 
 namespace Weft.Runtime.Tests;
 
-/// <summary>Descriptions of latent attention, of growing bases and of products that decay that make no sense are refused with a clause that says why.</summary>
+/// <summary>Descriptions of latent attention, of growing bases, of products that decay and of norms that make no sense are refused with a clause that says why.</summary>
 [TestFixture]
 public sealed class BlockCheckTests
 {
@@ -58,6 +58,17 @@ public sealed class BlockCheckTests
         Assert.That(ModelCheck.FindError(model), Is.Null);
         var changed = model with { Layers = [.. model.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rotary = layer.Attention!.Rotary! with { Spans = true } } })] };
         Assert.That(ModelCheck.FindError(changed), Does.Contain("by positions in a span"));
+    }
+
+    [Test]
+    public void Norms_that_fit_no_block_are_refused()
+    {
+        Check("norm across heads", attention => attention with { QueryKeyNorm = attention.QueryKeyNorm! with { AfterTurning = true } }, "each head by itself");
+        var parallel = BlockModels.Describe("parallel, one norm");
+        Assert.That(ModelCheck.FindError(parallel with { Layers = [.. parallel.Layers.Select(layer => layer with { NormedResidual = true })] }), Does.Contain("parallel branches are added to x"));
+        var dual = BlockModels.Describe("dual state space");
+        var normed = dual with { Layers = [.. dual.Layers.Select(layer => layer with { StateSpace = layer.StateSpace! with { InputNorm = layer.StateSpace.Norm } })] };
+        Assert.That(ModelCheck.FindError(normed), Does.Contain("neither they nor B and C have a norm"));
     }
 
     private static void Check(string block, Func<AttentionDescription, AttentionDescription> change, string reason)

@@ -77,7 +77,7 @@ public sealed record HeadNormNode(AttentionDescription Attention, string QueryNa
 /// </summary>
 public sealed record RotaryCacheWriteNode(int Cache, AttentionDescription Attention, Value QueriesKeysValues, Value Queries) : Node
 {
-    /// <summary>The norm of heads before they turn, for backends that norm and turn in one launch; null where it is a node of its own or none.</summary>
+    /// <summary>The norm of heads after they turn, or before for backends that norm and turn in one launch; null where it is a node of its own or none.</summary>
     public HeadNormNode? Norm { get; init; }
 
     /// <summary>The clamp before everything else, for backends that clamp in the same launch; null where it is a node of its own or none.</summary>

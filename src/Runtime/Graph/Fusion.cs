@@ -75,7 +75,7 @@ public static class Fusion
             if (norm is { Attention.QueryKeyNorm.AcrossHeads: true })
                 continue;
             var clamp = nodes.OfType<ClampNode>().FirstOrDefault(clamp => clamp.Y == write.QueriesKeysValues);
-            nodes[nodes.IndexOf(write)] = write with { Norm = norm, Clip = clamp?.Limit };
+            nodes[nodes.IndexOf(write)] = write with { Norm = norm ?? write.Norm, Clip = clamp?.Limit };
             nodes.RemoveAll(node => node == norm || node == clamp);
         }
 
@@ -184,9 +184,11 @@ public static class Fusion
 
             if (q.Clamp is { } clamp)
                 fused.Add(clamp with { X = joint, Y = joint });
-            if (q.Norm is { } queryNorm && k.Norm is { } keyNorm)
-                fused.Add(new HeadNormNode(attention.Attention, queryNorm.Name, keyNorm.Name, joint));
-            fused.Add(new RotaryCacheWriteNode(attention.Cache, attention.Attention, joint, joint));
+            var norm = q.Norm is { } queryNorm && k.Norm is { } keyNorm ? new HeadNormNode(attention.Attention, queryNorm.Name, keyNorm.Name, joint) : null;
+            var isLast = attention.Attention.QueryKeyNorm is { AfterTurning: true };
+            if (norm is not null && !isLast)
+                fused.Add(norm);
+            fused.Add(new RotaryCacheWriteNode(attention.Cache, attention.Attention, joint, joint) { Norm = isLast ? norm : null });
             nodes[nodes.IndexOf(attention)] = attention with { Queries = joint };
             nodes.InsertRange(nodes.IndexOf(write), fused);
             nodes.RemoveAll(node => node == write || q.Nodes.Contains(node) || k.Nodes.Contains(node) || v.Nodes.Contains(node));
@@ -322,6 +324,7 @@ public static class Fusion
         {
             var turn = Before<RotaryNode>(nodes, ref value, ref user);
             var norm = Before<NormNode>(nodes, ref value, ref user);
+            turn ??= Before<RotaryNode>(nodes, ref value, ref user);
             var clamp = Before<ClampNode>(nodes, ref value, ref user);
             return Before<LinearNode>(nodes, ref value, ref user) is { } linear ? new(linear, clamp, norm, turn) : null;
         }

@@ -164,8 +164,10 @@ public sealed partial class GraphBuilder
         var clamped = attention.Clip is { } limit ? Map(linear, y => new ClampNode(limit, linear, y)) : linear;
         if (!isTurned)
             return clamped;
-        var normed = attention.QueryKeyNorm is { } norm ? Norm(norm.Norm, name + "_norm", clamped, norm.AcrossHeads ? linear.Width : attention.HeadSize) : clamped;
-        return attention.Rotary is { } rotary ? Map(normed, y => new RotaryNode(rotary, attention.HeadSize, normed, y)) : normed;
+        var norm = attention.QueryKeyNorm;
+        Value Normed(Value heads) => norm is null ? heads : Norm(norm.Norm, name + "_norm", heads, norm.AcrossHeads ? linear.Width : attention.HeadSize);
+        Value Turned(Value heads) => attention.Rotary is { } rotary ? Map(heads, y => new RotaryNode(rotary, attention.HeadSize, heads, y)) : heads;
+        return norm is { AfterTurning: true } ? Normed(Turned(clamped)) : Turned(Normed(clamped));
     }
 
     private Value BuildFeedForward(string prefix, FeedForwardDescription block, Value x)

@@ -136,6 +136,8 @@ public static class ModelCheck
             return "the scores' cap must be positive";
         if (attention.Clip is { } clip && !IsPositive(clip))
             return "the clamp of queries, keys and values must be positive";
+        if (attention.QueryKeyNorm is { AcrossHeads: true, AfterTurning: true })
+            return "queries and keys that are normed after turning are normed each head by itself";
         if (!float.IsFinite(attention.Scale))
             return "the attention scale must be finite";
         if (attention.LogScaleFrom is < 2)
@@ -177,8 +179,6 @@ public static class ModelCheck
             return "the residual scale must be finite";
         if (layer.Parallel && (layer.AttentionSumNorm ?? layer.FeedForwardSumNorm) is not null)
             return "parallel branches have no norms of their sums";
-        NormDescription?[] norms =
-        [
         if (layer.Parallel && layer.NormedResidual)
             return "parallel branches are added to x";
         NormDescription?[] norms =

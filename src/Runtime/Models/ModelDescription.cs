@@ -208,7 +208,7 @@ public sealed record AttentionDescription
     /// <summary>Queries, keys and values are clamped to ±Clip.</summary>
     public float? Clip { get; init; }
 
-    /// <summary>Norm of queries and keys before they are turned: of each head by itself, or of all together.</summary>
+    /// <summary>Norm of queries and keys: of each head by itself, or of all together.</summary>
     public HeadNormDescription? QueryKeyNorm { get; init; }
 
     /// <summary>Rotary position embedding of queries and keys; null for none.</summary>
@@ -279,6 +279,9 @@ public sealed record HeadNormDescription
 
     /// <summary>Mean and variance are of all heads together, not of each.</summary>
     public bool AcrossHeads { get; init; }
+
+    /// <summary>Queries and keys are normed after they are turned, not before.</summary>
+    public bool AfterTurning { get; init; }
 }
 
 /// <summary>The projection of the last hidden state onto the vocabulary: logits = soft_cap(scale · row_scale · (W · x + b)).</summary>

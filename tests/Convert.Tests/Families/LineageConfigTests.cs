@@ -33,6 +33,42 @@ public sealed class LineageConfigTests
         Assert.That(model.Head.Tied, Is.EqualTo(architecture.StartsWith("Gemma", StringComparison.Ordinal) || architecture == "CohereForCausalLM"));
     }
 
+    [TestCase("{\"head_dim\":32,\"rope_scaling\":{\"alpha\":1000,\"beta_fast\":32,\"factor\":1,\"type\":\"dynamic\"}}", 15848931.924611134, null)]
+    [TestCase("{\"rope_theta\":20000,\"rope_scaling\":{\"factor\":2,\"type\":\"dynamic\"}}", 20000, RotaryScalingKind.Dynamic)]
+    public void Hunyuans_base_is_as_large_from_the_beginning_where_it_has_an_alpha(string members, double theta, RotaryScalingKind? scaling)
+    {
+        var attention = ConfigText.Describe("HunYuanDenseV1ForCausalLM", members).Layers[0].Attention!;
+        Assert.That(attention.Rotary!.Theta, Is.EqualTo(theta).Within(1e-8).Percent);
+        Assert.That((attention.Rotary.Scaling?.Kind, attention.QueryKeyNorm!.AfterTurning), Is.EqualTo((scaling, true)));
+    }
+
+    [TestCase(1024, null)]
+    [TestCase(131072, 2.0)]
+    public void Phis_experts_are_weighed_within_twice_the_noise_and_its_scaling_has_the_configs_factor(int context, double? divisor)
+    {
+        var model = ConfigText.Describe("PhiMoEForCausalLM", $$$"""
+            {"max_position_embeddings":{{{context}}},"num_key_value_heads":2,"lm_head_bias":true,"attention_bias":true,"router_jitter_noise":0.02,"rope_scaling":{"type":"longrope",
+             "original_max_position_embeddings":4096,"short_factor":[1,1,1,1,1,1,1,1],"long_factor":[2,2,2,2,2,2,2,2],"short_mscale":1.25,"long_mscale":1.25}}
+            """);
+        Assert.That(ModelCheck.FindError(model), Is.Null);
+        Assert.That(model.Layers[0].FeedForward!.Experts, Is.EqualTo(new ExpertsDescription { Count = 16, Active = 2, Margin = 0.04f }));
+        Assert.That((model.Layers[0].AttentionNorm!.Kind, model.Layers[0].AttentionNorm!.Bias, model.Head.Bias), Is.EqualTo((NormKind.Layer, true, true)));
+        var scaling = model.Layers[0].Attention!.Rotary!.Scaling!;
+        Assert.That((scaling.AttentionFactor, scaling.LongDivisors?[0]), Is.EqualTo((1.25, divisor)));
+    }
+
+    [TestCase("{}", 10000, null, true)]
+    [TestCase("{\"attn_config\":{\"clip_qkv\":8,\"kv_n_heads\":8,\"rope_theta\":500000},\"ffn_config\":{\"moe_num_experts\":16,\"moe_top_k\":4,\"moe_normalize_expert_weights\":null}}", 500000, 8f, false)]
+    [TestCase("{\"attn_config\":{\"rope_theta\":500000},\"rope_parameters\":{\"rope_theta\":20000,\"rope_type\":\"default\"}}", 20000, null, true)]
+    public void Dbrx_has_its_base_and_its_clamp_with_attention(string members, double theta, float? clip, bool isNormalized)
+    {
+        var model = ConfigText.Describe("DbrxForCausalLM", With(members, "n_layers", 3));
+        Assert.That(ModelCheck.FindError(model), Is.Null);
+        var layer = model.Layers[2];
+        Assert.That((layer.Attention!.Rotary!.Theta, layer.Attention.Clip, layer.FeedForward!.Experts!.Normalized), Is.EqualTo((theta, clip, isNormalized)));
+        Assert.That((layer.AttentionNorm!.Kind, layer.AttentionNorm.Bias, layer.FeedForward.IntermediateSize), Is.EqualTo((NormKind.Layer, false, 3584)));
+    }
+
     [TestCase("{\"hidden_act\":\"gelu\"}", Activation.GeluTanh)]
     [TestCase("{\"hidden_act\":\"gelu\",\"hidden_activation\":null}", Activation.GeluTanh)]
     [TestCase("{\"hidden_act\":\"gelu\",\"hidden_activation\":\"gelu_pytorch_tanh\"}", Activation.GeluTanh)]

@@ -6,6 +6,9 @@ namespace Weft.Convert.Tests.Families;
 [TestFixture]
 public sealed class RefusedConfigTests
 {
+    private const string PhiLongRope =
+        "{\"rope_scaling\":{\"type\":\"longrope\",\"original_max_position_embeddings\":4096,\"short_factor\":[1,1,1,1,1,1,1,1],\"long_factor\":[2,2,2,2,2,2,2,2],";
+
     [TestCase("LlamaForCausalLM", "{\"num_hidden_layers\":-1}", "num_hidden_layers")]
     [TestCase("LlamaForCausalLM", "{\"num_hidden_layers\":2000000000}", "num_hidden_layers")]
     [TestCase("LlamaForCausalLM", "{\"partial_rotary_factor\":0.5}", "partial_rotary_factor")]
@@ -26,6 +29,14 @@ public sealed class RefusedConfigTests
     [TestCase("DeepseekV2ForCausalLM", "{\"n_routed_experts\":8,\"num_experts_per_tok\":2,\"topk_method\":\"spiral\"}", "spiral")]
     [TestCase("DeepseekV3ForCausalLM", "{\"n_routed_experts\":8,\"scoring_func\":\"tanh\"}", "scoring_func")]
     [TestCase("DeepseekV3ForCausalLM", "{\"rope_interleave\":false}", "rope_interleave")]
+    [TestCase("DbrxForCausalLM", "{\"n_layers\":2,\"ffn_config\":{\"moe_normalize_expert_weights\":2}}", "ffn_config.moe_normalize_expert_weights' 2")]
+    [TestCase("DbrxForCausalLM", "{\"n_layers\":2,\"ffn_config\":{\"ffn_act_fn\":{\"name\":\"mish\"}}}", "mish")]
+    [TestCase("GraniteMoeForCausalLM", "{\"residual_multiplier\":0}", "residual_multiplier")]
+    [TestCase("PhimoeForCausalLM", "{\"num_experts_per_tok\":3}", "num_experts_per_tok")]
+    [TestCase("PhimoeForCausalLM", "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}", "linear")]
+    [TestCase("PhimoeForCausalLM", PhiLongRope + "\"short_mscale\":1.25,\"long_mscale\":1.5}}", "long_mscale' 1.5")]
+    [TestCase("PhimoeForCausalLM", PhiLongRope + "\"long_mscale\":1.5}}", "short_mscale")]
+    [TestCase("HunYuanDenseV1ForCausalLM", "{\"use_cla\":true}", "use_cla")]
     public void A_config_that_cannot_be_honoured_is_refused(string architecture, string members, string named) => Assert.That(
         Conversion.Sentence(() => ConfigText.Describe(architecture, members)), Does.Contain("config.json: ").And.Contain(named));
 

@@ -24,7 +24,7 @@ internal sealed partial class BlockSummary
         ("Layers.ResidualScale", "DeepNorm"), ("Layers.NormedResidual", "sums with what is normed"), ("Layers.Parallel", "parallel branches"),
         ("Layers.Attention", ""), ("Heads=Own", "multi-head attention"), ("Heads=Shared", "shared key/value heads"), ("Heads=ByLayer", "head counts by layer"), ("Attention.InputBias", "bias on queries, keys and values"), ("Attention.OutputBias", ""),
         ("Attention.Window", "sliding window"), ("Attention.Clip", "clamped queries, keys and values"), ("Attention.QueryKeyNorm", "query and key norm"),
-        ("QueryKeyNorm.Norm", ""), ("QueryKeyNorm.AcrossHeads", "across heads"),
+        ("QueryKeyNorm.Norm", ""), ("QueryKeyNorm.AcrossHeads", "across heads"), ("QueryKeyNorm.AfterTurning", "after turning"),
         ("Attention.Rotary", "rotary"), ("Rotary.Size", "of a part of each head"), ("Rotary.Scaling", ""), ("Scaling.Divisors", ""),
         ("Kind=Linear", "linear scaling"), ("Kind=Llama3", "llama3 scaling"), ("Kind=Yarn", "YaRN"), ("Kind=LongRope", "LongRoPE"),
         ("Rotary.Decay", "xPos"), ("Kind=Dynamic", "dynamic scaling"), ("Kind=DynamicSteps", "dynamic NTK scaling"), ("Attention.LogScaleFrom", "log-n scaling"),

@@ -199,7 +199,7 @@ public sealed unsafe class AttentionTests
             return
             [
                 new RotaryCacheWriteOperation<TSimd, TVector, TCache>(
-                    context, attention, rotary, (float*)joint.Address, Width, cache.Keys(0), cache.Values(0)),
+                    context, attention, rotary, null, (float*)joint.Address, Width, cache.Keys(0), cache.Values(0)),
                 new AttentionOperation<TSimd, TVector, TCache>(context, Weft.Graph.AttentionMask.Causal, arguments),
             ];
         }

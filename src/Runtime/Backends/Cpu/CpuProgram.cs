@@ -152,8 +152,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         PositionRowsNode n => [new PositionRowsOperation(context, n, Positions(n.Positions, n.Y), Address(n.Y))],
         JoinNode n => [new JoinOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
         NormNode n => [new NormOperation<TSimd, TVector>(context, n, Norm(n.Norm, n.Name), Address(n.X), Address(n.Y))],
-        HeadNormNode { Attention.QueryKeyNorm.Norm: var norm } n => [new HeadNormOperation<TSimd, TVector>(
-            context, n, Norm(norm, n.QueryName), Norm(norm, n.KeyName), Address(n.QueriesKeysValues))],
+        HeadNormNode n => [BindHeadNorm(n)],
         AddNode n => [new AddOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
         GateNode n => [new GateOperation<TSimd, TVector>(context, n, Address(n.Gate), Address(n.Up), Address(n.Y))],
         RecurrentNode n => [BindRecurrent(n)],
@@ -275,7 +274,14 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     private RotaryCacheWriteOperation<TSimd, TVector, TCache> BindRotary(RotaryCacheWriteNode node)
     {
         var joint = node.QueriesKeysValues;
-        return new(context, node.Attention, Rotary(node.Attention), Address(joint), joint.Width, cache.Keys(node.Cache), cache.Values(node.Cache));
+        var norm = node.Norm is { } last ? BindHeadNorm(last) : null;
+        return new(context, node.Attention, Rotary(node.Attention), norm, Address(joint), joint.Width, cache.Keys(node.Cache), cache.Values(node.Cache));
+    }
+
+    private HeadNormOperation<TSimd, TVector> BindHeadNorm(HeadNormNode node)
+    {
+        var norm = node.Attention.QueryKeyNorm!.Norm;
+        return new(context, node, Norm(norm, node.QueryName), Norm(norm, node.KeyName), Address(node.QueriesKeysValues));
     }
 
     private RotaryTable? Rotary(AttentionDescription attention)

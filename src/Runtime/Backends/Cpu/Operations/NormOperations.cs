@@ -111,7 +111,10 @@ internal sealed unsafe class HeadNormOperation<TSimd, TVector>(
     private readonly int queries = node.Attention.QueryHeads * node.Attention.HeadSize;
     private readonly int keys = node.Attention.KeyValueHeads * node.Attention.HeadSize;
 
-    protected override void RunRow(int row, int thread)
+    protected override void RunRow(int row, int thread) => Apply(row);
+
+    /// <summary>Norms a token's queries and keys.</summary>
+    public void Apply(int row)
     {
         var x = qkv + ((nint)row * node.QueriesKeysValues.Width);
         Apply(queryNorm, x, queries);

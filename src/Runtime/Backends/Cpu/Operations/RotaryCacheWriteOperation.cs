@@ -7,9 +7,9 @@ using Weft.Models;
 
 namespace Weft.Backends.Cpu.Operations;
 
-/// <summary><see cref="RotaryCacheWriteNode"/>: turns queries in place, and stores turned keys and the values in the token's slot.</summary>
+/// <summary><see cref="RotaryCacheWriteNode"/>: turns queries in place, norms heads that are normed last, and stores turned keys and the values in the token's slot.</summary>
 internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
-    ProgramContext context, AttentionDescription attention, RotaryTable? table, float* qkv, int stride, byte* keys, byte* values)
+    ProgramContext context, AttentionDescription attention, RotaryTable? table, HeadNormOperation<TSimd, TVector>? norm, float* qkv, int stride, byte* keys, byte* values)
     : RowOperation(context, Rows.Tokens)
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
@@ -39,6 +39,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
                 HeadTurn<TSimd, TVector>.Apply(q + (head * size), angles + (head < attention.QueryHeads ? 0 : table.KeyOffset), table.Size / 2);
         }
 
+        norm?.Apply(row);
         var (block, offset) = Math.DivRem(Batch.Slots[row], BlockSize);
         var first = (nint)block * attention.KeyValueHeads;
         var padding = stackalloc float[padded];

@@ -45,6 +45,7 @@ internal struct RotaryCacheWriteParams
     public int PerToken;
     public int LogFrom;
     public int KeyTurns;
+    public int NormLast;
 }
 
 /// <summary>kernels/rotary_cache_write.cu.</summary>

@@ -43,6 +43,7 @@ internal sealed class RotaryCacheWriteOperation(
             PerToken = table is { IsOfStep: true } ? 1 : 0,
             LogFrom = attention.LogScaleFrom ?? 0,
             KeyTurns = table?.KeyOffset ?? 0,
+            NormLast = attention.QueryKeyNorm is { AfterTurning: true } ? 1 : 0,
         });
     }
 }
