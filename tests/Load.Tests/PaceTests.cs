@@ -30,14 +30,13 @@ public sealed class PaceTests
         var report = await RunAsync(Options(server) with { Requests = count, Rate = 100, Seed = 3, WarmUp = 8 });
         var due = Arrivals.Poisson(100, new RandomStream(3, RandomPurpose.Arrivals, 0)).Take(count).ToArray();
         var arrived = server.Streams.Skip(8).Select(exchange => exchange.Arrived).ToArray();
-        // Gaps between all arrivals together, and the place of each: the server sees what was planned.
-        Assert.That(Stopwatch.GetElapsedTime(arrived[0], arrived[^1]).TotalMilliseconds, Is.EqualTo((due[^1] - due[0]).TotalMilliseconds).Within(80));
-        var offsets = arrived.Select(time => Stopwatch.GetElapsedTime(arrived[0], time).TotalMilliseconds).ToArray();
-        var errors = offsets.Zip(due, (offset, time) => Math.Abs(offset - (time - due[0]).TotalMilliseconds)).Order().ToArray();
-        Assert.That(errors[count / 2], Is.LessThan(25));
+        // The place of each arrival on the server's clock is the plan's, but for what a busy machine adds. One that waited for an answer would
+        // be 400 ms behind from there on.
+        var delays = arrived.Zip(due, (time, planned) => Stopwatch.GetElapsedTime(arrived[0], time).TotalMilliseconds - planned.TotalMilliseconds).Order().ToArray();
+        Assert.That(delays[count * 3 / 4] - delays[count / 4], Is.LessThan(100));
         Assert.That(server.MostInFlight, Is.GreaterThan(25), "40 on average: it does not wait for answers");
         var lag = report.LatencyMilliseconds.GeneratorLag!;
-        Assert.That(lag.P50, Is.InRange(0, 25));
+        Assert.That(lag.P50, Is.InRange(0, 100));
         Assert.That(lag.Max, Is.GreaterThanOrEqualTo(lag.P99).And.LessThan(1000));
         Assert.That(report.Setup, Has.Property("Concurrency").Null.And.Property("Rate").EqualTo(100));
     }

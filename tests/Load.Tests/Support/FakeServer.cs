@@ -82,8 +82,9 @@ internal sealed class FakeServer : IAsyncDisposable
                 connections.Add(Task.Run(() => ServeAsync(client)));
             }
         }
-        catch (Exception failure) when (failure is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception failure) when (failure is OperationCanceledException or SocketException or InvalidOperationException)
         {
+            // Stopped, while it waited or just before it would have.
         }
     }
 
