@@ -1,4 +1,3 @@
-using CommandLine;
 using Weft.Cli.Arguments;
 using Weft.Cli.Output;
 
@@ -54,36 +53,7 @@ internal static class Application
             return ExitCodes.Success;
         }
 
-        return entry.Run(Bind(entry, StrictArguments.Normalise(entry.Syntax, own)), session);
-    }
-
-    private static object Bind(VerbEntry entry, List<string> arguments)
-    {
-        using var parser = new Parser(settings =>
-        {
-            settings.GetoptMode = true;
-            settings.AutoHelp = false;
-            settings.AutoVersion = false;
-            settings.CaseInsensitiveEnumValues = true;
-            settings.HelpWriter = null;
-        });
-        // With a single verb type the parser still expects the verb's name first.
-        var parsed = parser.ParseArguments([entry.Syntax.Verb.Name, .. arguments], entry.Options);
-        return parsed.Tag == ParserResultType.Parsed ? parsed.Value : throw Explain(entry, arguments, parsed.Errors.First());
-    }
-
-    private static UsageException Explain(VerbEntry entry, List<string> arguments, Error error)
-    {
-        if (error is not NamedError named)
-            return new UsageException($"'{entry.Syntax.Verb.Name}' does not understand its arguments");
-        if (string.IsNullOrEmpty(named.NameInfo.LongName))
-            return new UsageException($"'{entry.Syntax.Verb.Name}' cannot read one of its arguments (a number is expected)");
-
-        var option = "--" + named.NameInfo.LongName;
-        if (error is MissingRequiredOptionError)
-            return new UsageException($"'{entry.Syntax.Verb.Name}' needs {option}");
-        var value = arguments.FindLast(a => a.StartsWith(option + "=", StringComparison.Ordinal))?[(option.Length + 1)..];
-        return new UsageException($"'{value}' is not a value that {option} takes");
+        return entry.Run(ArgumentBinder.Bind(entry.Syntax, own), session);
     }
 
     private static int Report(Exception failure, string[] arguments, Terminal terminal, CancellationToken cancellation)

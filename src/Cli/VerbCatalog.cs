@@ -6,7 +6,7 @@ using Weft.Convert;
 namespace Weft.Cli;
 
 /// <summary>One verb of the command line.</summary>
-/// <param name="Options">The class that CommandLineParser binds.</param>
+/// <param name="Options">The verb's class, whose properties its arguments set.</param>
 /// <param name="Run">Runs a bound instance of it; returns the exit code.</param>
 /// <param name="Examples">Command lines for the help page, tried by the tests.</param>
 internal sealed record VerbEntry(

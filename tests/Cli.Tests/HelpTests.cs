@@ -54,7 +54,7 @@ public sealed class HelpTests
         foreach (var example in entry.Examples)
         {
             var words = Words(example[(example.LastIndexOf("weft " + verb, StringComparison.Ordinal) + "weft ".Length)..]);
-            Assert.That(() => StrictArguments.Normalise(entry.Syntax, words.AsSpan(verb.Split(' ').Length)), Throws.Nothing, example);
+            Assert.That(() => ArgumentBinder.Bind(entry.Syntax, words.AsSpan(verb.Split(' ').Length)), Throws.Nothing, example);
         }
     }
 

@@ -38,7 +38,7 @@ public class ProfileOptions
     public string? Trace { get; set; }
 
     /// <summary>What counts as worse.</summary>
-    [Option("threshold", MetaValue = "PERCENT", Default = 5.0, HelpText = "For compare: how much worse a figure may get. Default: 5. Spills, bank conflicts and occupancy may not.")]
+    [Option("threshold", MetaValue = "PERCENT", HelpText = "For compare: how much worse a figure may get. Default: 5. Spills, bank conflicts and occupancy may not.")]
     public double Threshold { get; set; } = 5;
 
     /// <summary>File for a pull request.</summary>

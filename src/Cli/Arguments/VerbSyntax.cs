@@ -8,42 +8,50 @@ namespace Weft.Cli.Arguments;
 /// <summary>One option of a verb, as its attribute and property type declare it.</summary>
 /// <param name="Short">The letter, or null.</param>
 /// <param name="Long">The name without dashes.</param>
-/// <param name="TakesValue">False for flags.</param>
-/// <param name="Attribute">The rest: help text, name of the value, default.</param>
-internal sealed record OptionSyntax(char? Short, string Long, bool TakesValue, OptionAttribute Attribute);
+/// <param name="Property">What it sets.</param>
+/// <param name="Attribute">The rest: help text, name of the value, whether it is required.</param>
+internal sealed record OptionSyntax(char? Short, string Long, PropertyInfo Property, OptionAttribute Attribute)
+{
+    /// <summary>False for flags.</summary>
+    public bool TakesValue => Property.PropertyType != typeof(bool);
+}
 
 /// <summary>One positional argument of a verb.</summary>
-/// <param name="Repeats">Takes all that follow.</param>
+/// <param name="Property">What it sets.</param>
 /// <param name="Attribute">Position, name, help text.</param>
-internal sealed record ValueSyntax(bool Repeats, ValueAttribute Attribute);
+internal sealed record ValueSyntax(PropertyInfo Property, ValueAttribute Attribute)
+{
+    /// <summary>Takes all that follow.</summary>
+    public bool Repeats => Property.PropertyType != typeof(string) && typeof(IEnumerable).IsAssignableFrom(Property.PropertyType);
+}
 
-/// <summary>What a verb accepts, read from the CommandLineParser attributes of its class: help pages and checks share it.</summary>
+/// <summary>What a verb accepts, read from the CommandLineParser attributes of its class: help pages and binding share it.</summary>
 internal sealed class VerbSyntax
 {
-    private readonly Lazy<PropertyInfo[]> properties;
+    [DynamicallyAccessedMembers(VerbEntry.Bound)]
+    private readonly Type type;
     private readonly Lazy<IReadOnlyList<OptionSyntax>> options;
     private readonly Lazy<IReadOnlyList<ValueSyntax>> values;
 
     /// <summary>Reads the attributes of <paramref name="type"/>; those of its properties when they are asked for, since a program's start sees the names of all verbs.</summary>
-    public VerbSyntax([DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] Type type)
+    public VerbSyntax([DynamicallyAccessedMembers(VerbEntry.Bound)] Type type)
     {
+        this.type = type;
         Verb = type.GetCustomAttribute<VerbAttribute>() ?? throw new ArgumentException($"{type} is no verb", nameof(type));
-        properties = new(() => type.GetProperties());
         options = new(() =>
         [
-            .. from property in properties.Value
+            .. from property in this.type.GetProperties()
                let option = property.GetCustomAttribute<OptionAttribute>()
                where option is not null
-               select new OptionSyntax(
-                   option.ShortName is [var letter, ..] ? letter : null, option.LongName, property.PropertyType != typeof(bool), option),
+               select new OptionSyntax(option.ShortName is [var letter, ..] ? letter : null, option.LongName, property, option),
         ]);
         values = new(() =>
         [
-            .. from property in properties.Value
+            .. from property in this.type.GetProperties()
                let value = property.GetCustomAttribute<ValueAttribute>()
                where value is not null
                orderby value.Index
-               select new ValueSyntax(IsSequence(property.PropertyType), value),
+               select new ValueSyntax(property, value),
         ]);
     }
 
@@ -56,5 +64,6 @@ internal sealed class VerbSyntax
     /// <summary>Positional arguments in order.</summary>
     public IReadOnlyList<ValueSyntax> Values => values.Value;
 
-    private static bool IsSequence(Type type) => type != typeof(string) && typeof(IEnumerable).IsAssignableFrom(type);
+    /// <summary>A verb with nothing set.</summary>
+    public object Create() => Activator.CreateInstance(type)!;
 }

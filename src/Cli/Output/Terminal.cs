@@ -9,6 +9,10 @@ internal sealed class Terminal
     /// <summary>Width of tables when nobody watches: nothing wraps that a program may want to read.</summary>
     private const int UnboundedWidth = 200;
 
+    // Made when a verb asks for them: one that shows no table need not wait for the library to start.
+    private readonly Lazy<IAnsiConsole> rich;
+    private readonly Lazy<IAnsiConsole?> bar;
+
     /// <summary>Creates a terminal over the given streams.</summary>
     public Terminal(TextReader input, TextWriter output, TextWriter error, bool outputIsScreen, bool errorIsScreen)
     {
@@ -17,8 +21,8 @@ internal sealed class Terminal
         Error = error;
         OutputIsScreen = outputIsScreen;
         ErrorIsScreen = errorIsScreen;
-        Rich = Create(output, outputIsScreen, InteractionSupport.No);
-        Bar = errorIsScreen ? Create(error, errorIsScreen, InteractionSupport.Yes) : null;
+        rich = new(() => Create(output, outputIsScreen, InteractionSupport.No));
+        bar = new(() => errorIsScreen ? Create(error, errorIsScreen, InteractionSupport.Yes) : null);
     }
 
     /// <summary>Standard input.</summary>
@@ -37,10 +41,10 @@ internal sealed class Terminal
     public bool ErrorIsScreen { get; }
 
     /// <summary>Tables and colour on standard output; plain text when it is not a screen or NO_COLOR is set.</summary>
-    public IAnsiConsole Rich { get; }
+    public IAnsiConsole Rich => rich.Value;
 
     /// <summary>Where a progress bar can move: standard error, or null when nobody watches it.</summary>
-    public IAnsiConsole? Bar { get; }
+    public IAnsiConsole? Bar => bar.Value;
 
     /// <summary>What Ctrl-C does instead of ending the verb; null while it ends it.</summary>
     public Action? Interrupted { get; set; }

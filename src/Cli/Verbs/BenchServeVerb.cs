@@ -26,7 +26,7 @@ internal sealed class BenchServeVerb : IVerb
     public string? ApiKey { get; set; }
 
     /// <summary>The route.</summary>
-    [Option("endpoint", MetaValue = "NAME", Default = "completions", HelpText = "completions (default) or chat.")]
+    [Option("endpoint", MetaValue = "NAME", HelpText = "completions (default) or chat.")]
     public string Endpoint { get; set; } = "completions";
 
     /// <summary>Number of requests.</summary>
@@ -42,39 +42,39 @@ internal sealed class BenchServeVerb : IVerb
     public int? Concurrency { get; set; }
 
     /// <summary>Lengths of prompts.</summary>
-    [Option("prompt-tokens", MetaValue = "COUNT", Default = "128", HelpText = "Tokens of each prompt: a number (128), a range (32-512), normal:MEAN,DEVIATION or lognormal:MU,SIGMA. The report says how many the server counted.")]
+    [Option("prompt-tokens", MetaValue = "COUNT", HelpText = "Tokens of each prompt: a number (128), a range (32-512), normal:MEAN,DEVIATION or lognormal:MU,SIGMA. The report says how many the server counted.")]
     public string PromptTokens { get; set; } = "128";
 
     /// <summary>Lengths of answers.</summary>
-    [Option("output-tokens", MetaValue = "COUNT", Default = "64", HelpText = "Tokens asked for, in the same forms (64).")]
+    [Option("output-tokens", MetaValue = "COUNT", HelpText = "Tokens asked for, in the same forms (64).")]
     public string OutputTokens { get; set; } = "64";
 
     /// <summary>Common beginnings.</summary>
-    [Option("shared-prefix", MetaValue = "SHARE", Default = 0.0, HelpText = "This share of each prompt, 0 to 1, is a beginning common to all requests (0).")]
+    [Option("shared-prefix", MetaValue = "SHARE", HelpText = "This share of each prompt, 0 to 1, is a beginning common to all requests (0).")]
     public double SharedPrefix { get; set; }
 
     /// <summary>How many.</summary>
-    [Option("prefixes", MetaValue = "K", Default = 1, HelpText = "Different such beginnings, of which each request takes one at random (1).")]
+    [Option("prefixes", MetaValue = "K", HelpText = "Different such beginnings, of which each request takes one at random (1).")]
     public int Prefixes { get; set; } = 1;
 
     /// <summary>Random seed.</summary>
-    [Option("seed", MetaValue = "N", Default = 0ul, HelpText = "Seed of lengths, words and arrivals; the same seed sends the same requests (0). Another one finds no old prompts in a prefix cache.")]
+    [Option("seed", MetaValue = "N", HelpText = "Seed of lengths, words and arrivals; the same seed sends the same requests (0). Another one finds no old prompts in a prefix cache.")]
     public ulong Seed { get; set; }
 
     /// <summary>Requests before those that count.</summary>
-    [Option("warmup", MetaValue = "N", Default = 1, HelpText = "Requests that are sent first and not counted (1).")]
+    [Option("warmup", MetaValue = "N", HelpText = "Requests that are sent first and not counted (1).")]
     public int WarmUp { get; set; } = 1;
 
     /// <summary>Sampling temperature.</summary>
-    [Option("temperature", MetaValue = "T", Default = 0.0, HelpText = "Sampling temperature (0).")]
+    [Option("temperature", MetaValue = "T", HelpText = "Sampling temperature (0).")]
     public double Temperature { get; set; }
 
     /// <summary>Whether answers go on to the last token.</summary>
-    [Option("ignore-eos", MetaValue = "on|off", Default = "on", HelpText = "Asks the server to go on to the last token asked for, where it knows ignore_eos: on (default) or off.")]
+    [Option("ignore-eos", MetaValue = "on|off", HelpText = "Asks the server to go on to the last token asked for, where it knows ignore_eos: on (default) or off.")]
     public string IgnoreEndOfSequence { get; set; } = "on";
 
     /// <summary>Longest time of a request.</summary>
-    [Option("timeout", MetaValue = "SECONDS", Default = 600.0, HelpText = "A request that takes longer has failed (600).")]
+    [Option("timeout", MetaValue = "SECONDS", HelpText = "A request that takes longer has failed (600).")]
     public double TimeoutSeconds { get; set; } = 600;
 
     /// <summary>A connection for each request.</summary>

@@ -29,7 +29,7 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
     public int? Decode { get; set; }
 
     /// <summary>Repetitions.</summary>
-    [Option("repeat", MetaValue = "N", Default = 5, HelpText = "Measured repetitions, after a warm-up (5).")]
+    [Option("repeat", MetaValue = "N", HelpText = "Measured repetitions, after a warm-up (5).")]
     public int Repeat { get; set; } = 5;
 
     /// <summary>Machine-readable output.</summary>

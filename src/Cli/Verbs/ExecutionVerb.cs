@@ -10,7 +10,7 @@ namespace Weft.Cli.Verbs;
 internal abstract class ExecutionVerb : ModelVerb
 {
     /// <summary>Backend.</summary>
-    [Option("device", MetaValue = "NAME", Default = "auto", HelpText = "Where the model runs: auto (default; WEFT_DEVICE, else a GPU where there is one), cpu, cuda, cuda:N or sim (the software CUDA device).")]
+    [Option("device", MetaValue = "NAME", HelpText = "Where the model runs: auto (default; WEFT_DEVICE, else a GPU where there is one), cpu, cuda, cuda:N or sim (the software CUDA device).")]
     public string Device { get; set; } = "auto";
 
     /// <summary>Worker threads.</summary>

@@ -17,7 +17,7 @@ internal sealed class RunVerb : GenerationVerb, IVerb
     public string? File { get; set; }
 
     /// <summary>Most tokens to generate.</summary>
-    [Option('n', "max-tokens", MetaValue = "N", Default = 256, HelpText = "Most tokens to generate (256).")]
+    [Option('n', "max-tokens", MetaValue = "N", HelpText = "Most tokens to generate (256).")]
     public int MaxTokens { get; set; } = 256;
 
     /// <summary>Start of the text.</summary>

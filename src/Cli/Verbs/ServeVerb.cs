@@ -25,11 +25,11 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     public string? ChatTemplate { get; set; }
 
     /// <summary>Address to listen at.</summary>
-    [Option("host", MetaValue = "ADDRESS", Default = "127.0.0.1", HelpText = "Address to listen at (127.0.0.1: this machine alone; 0.0.0.0: everybody who can reach it).")]
+    [Option("host", MetaValue = "ADDRESS", HelpText = "Address to listen at (127.0.0.1: this machine alone; 0.0.0.0: everybody who can reach it).")]
     public string Host { get; set; } = "127.0.0.1";
 
     /// <summary>Port to listen at; 0 for a free one.</summary>
-    [Option("port", MetaValue = "PORT", Default = 8080, HelpText = "Port to listen at (8080); 0 takes a free one.")]
+    [Option("port", MetaValue = "PORT", HelpText = "Port to listen at (8080); 0 takes a free one.")]
     public int Port { get; set; } = 8080;
 
     /// <summary>Path of a Unix socket to listen at; null for none.</summary>
@@ -57,11 +57,11 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     public IEnumerable<string> CorsOrigins { get; set; } = [];
 
     /// <summary>Most requests that are generated at a time.</summary>
-    [Option("max-sequences", MetaValue = "N", Default = 64, HelpText = "Most requests that are generated at a time (64).")]
+    [Option("max-sequences", MetaValue = "N", HelpText = "Most requests that are generated at a time (64).")]
     public int MaxSequences { get; set; } = 64;
 
     /// <summary>Most requests that wait.</summary>
-    [Option("max-waiting", MetaValue = "N", Default = 1024, HelpText = "Most requests that wait; one more is refused with status 429 (1024).")]
+    [Option("max-waiting", MetaValue = "N", HelpText = "Most requests that wait; one more is refused with status 429 (1024).")]
     public int MaxWaiting { get; set; } = 1024;
 
     /// <summary>Requests may go before others.</summary>
@@ -73,15 +73,15 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     public int? CacheTokens { get; set; }
 
     /// <summary>Largest body, in mebibytes.</summary>
-    [Option("max-body", MetaValue = "MIB", Default = 32, HelpText = "Largest body of a request in mebibytes (32); a larger one is refused with status 413.")]
+    [Option("max-body", MetaValue = "MIB", HelpText = "Largest body of a request in mebibytes (32); a larger one is refused with status 413.")]
     public int MaxBody { get; set; } = 32;
 
     /// <summary>Seconds that running requests may go on after a signal.</summary>
-    [Option("drain", MetaValue = "SECONDS", Default = 30, HelpText = "How long running requests may go on after Ctrl-C or SIGTERM (30).")]
+    [Option("drain", MetaValue = "SECONDS", HelpText = "How long running requests may go on after Ctrl-C or SIGTERM (30).")]
     public int Drain { get; set; } = 30;
 
     /// <summary>Seconds after which a step is taken for one that hangs.</summary>
-    [Option("step-limit", MetaValue = "SECONDS", Default = 120, HelpText = "A step that lasts longer is taken for a device that hangs, and /health says so (120).")]
+    [Option("step-limit", MetaValue = "SECONDS", HelpText = "A step that lasts longer is taken for a device that hangs, and /health says so (120).")]
     public int StepLimit { get; set; } = 120;
 
     /// <summary>URL that traces go to; null for nowhere.</summary>
@@ -89,7 +89,7 @@ internal sealed class ServeVerb : ExecutionVerb, IVerb
     public string? TraceEndpoint { get; set; }
 
     /// <summary>Form of the log: text, json or quiet.</summary>
-    [Option("log", MetaValue = "FORMAT", Default = "text", HelpText = "Log on standard error: text (default), json, or quiet for failures alone. Prompts and answers are never logged.")]
+    [Option("log", MetaValue = "FORMAT", HelpText = "Log on standard error: text (default), json, or quiet for failures alone. Prompts and answers are never logged.")]
     public string Log { get; set; } = "text";
 
     /// <inheritdoc/>
