@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Weft.Backends;
 
 namespace Weft.Profile.Probes;
 
@@ -58,7 +59,7 @@ public sealed class MachineProbe(int threads)
         return parts;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static int Sum(int[] memory)
     {
         // Loads that straddle two cache lines cost twice; the data of an array starts anywhere.
@@ -69,7 +70,7 @@ public sealed class MachineProbe(int threads)
         return Vector512.IsHardwareAccelerated ? Sum512(ref start, end) : Sum256(ref start, end);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static int Sum512(ref int start, nuint end)
     {
         Vector512<int> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
@@ -88,7 +89,7 @@ public sealed class MachineProbe(int threads)
         return Vector512.Sum(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static int Sum256(ref int start, nuint end)
     {
         Vector256<int> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
@@ -108,7 +109,7 @@ public sealed class MachineProbe(int threads)
     }
 
     // Every chain converges to y / (1 − x), so that no value overflows or becomes denormal.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static float Fused512(int rounds)
     {
         Vector512<float> x = Vector512.Create(0.5f), y = Vector512.Create(1f);
@@ -132,7 +133,7 @@ public sealed class MachineProbe(int threads)
         return Vector512.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static float Fused256(int rounds)
     {
         Vector256<float> x = Vector256.Create(0.5f), y = Vector256.Create(1f);

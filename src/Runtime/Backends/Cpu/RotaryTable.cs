@@ -98,7 +98,7 @@ internal sealed unsafe class RotaryTable : IDisposable
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void Fill(float* row, int position)
     {
         for (var i = 0; i < half; i++)

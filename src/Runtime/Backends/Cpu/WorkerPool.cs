@@ -61,7 +61,7 @@ internal sealed class WorkerPool : IDisposable
     public int ThreadCount { get; }
 
     /// <summary>Runs items 0 to <paramref name="items"/> − 1 and returns when all are done. The caller takes part.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public void Run(ParallelWork parallelWork, int items)
     {
         if (items <= 1 || threads.Length == 0)
@@ -131,7 +131,7 @@ internal sealed class WorkerPool : IDisposable
     }
 
     /// <summary>Waits until a piece other than <paramref name="done"/> is open and enters it; false when the pool ends.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private bool WaitForPiece(ref long done)
     {
         while (true)
@@ -173,7 +173,7 @@ internal sealed class WorkerPool : IDisposable
     /// <summary>
     /// Takes the thread's own share front to back, so that what it prefetches is what it reads next, then what others have left.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void TakeItems(int thread)
     {
         try

@@ -102,7 +102,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     /// <param name="endToken">End of the tokens; all of one sequence.</param>
     /// <param name="prefix">How many tokens, the first of the sequence, see each other.</param>
     /// <param name="scratch"><see cref="AttentionKernel.ScratchFloats"/> floats, 64-byte aligned.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Run(in AttentionArguments arguments, int* blocks, int head, int firstHead, int heads, int firstToken, int endToken, int prefix, float* scratch)
     {
         var rows = (endToken - firstToken) * heads;
@@ -114,7 +114,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void RunTile(
         in AttentionArguments arguments, int* blocks, int head, int firstHead, int perToken, int firstToken, int firstRow, int rows, int prefix, float* scratch)
     {
@@ -190,7 +190,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     }
 
     /// <summary>Adds the bias of distance first + i to score i: a stretch of the table, or beyond its ends always the same.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void AddBias(float* scores, int count, float* bias, int most, int first)
     {
         for (var i = 0; i < count; i += TSimd.Width)
@@ -227,7 +227,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
         matrix + ((firstToken + (row / perToken)) * stride) + ((firstHead + (row % perToken)) * (nint)size);
 
     /// <summary>scores[row, key] = q[row] · k[key] for all keys of the group's blocks.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Score(
         in AttentionArguments arguments, int* blocks, int head, int key, int groupBlocks, int rows, int padded, float* q, float* scores)
     {
@@ -255,7 +255,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     }
 
     /// <summary>mixed[row] += Σ p[row, key] · v[key].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Mix(
         in AttentionArguments arguments, int* blocks, int head, int key, int groupBlocks, int rows, int padded, float* p, float* mixed)
     {
@@ -275,7 +275,7 @@ internal static unsafe class AttentionKernel<TSimd, TVector, TCache>
     /// Turns the scores of keys [begin, end) into exponentials relative to the running maximum and all others into zero, and brings sum
     /// and output to that maximum.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Softmax(float* scores, int begin, int end, int count, float* maximum, float* sum, float* mixed, int padded)
     {
         if (begin >= end)

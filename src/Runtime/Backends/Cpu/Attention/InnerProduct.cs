@@ -20,7 +20,7 @@ internal static unsafe class InnerProduct<TSimd, TVector, TCache>
     /// <param name="n">Rows of B.</param>
     /// <param name="c">C.</param>
     /// <param name="cStride">Floats from a row of C to the next.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Run(int rows, float* a, int k, byte* b, int n, float* c, nint cStride)
     {
         for (var j = 0; j < n; j++, b += (nint)k * TCache.ElementSize)
@@ -43,7 +43,7 @@ internal static unsafe class InnerProduct<TSimd, TVector, TCache>
     }
 
     // Two sums a row, one of each other register, in every shape: they cover the latency of the products.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows4(float* a, int k, byte* b, float* c, nint cStride)
     {
         TVector e0 = TSimd.Zero, e1 = TSimd.Zero, e2 = TSimd.Zero, e3 = TSimd.Zero;
@@ -81,7 +81,7 @@ internal static unsafe class InnerProduct<TSimd, TVector, TCache>
         c[3 * cStride] = TSimd.Sum(TSimd.Add(e3, o3));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static float Row(float* a, int k, byte* b)
     {
         TVector even = TSimd.Zero, odd = TSimd.Zero;

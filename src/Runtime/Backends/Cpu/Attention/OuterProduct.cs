@@ -23,7 +23,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
     /// <param name="n">Rows of B.</param>
     /// <param name="c">C, its columns side by side.</param>
     /// <param name="cStride">Floats from a row of C to the next.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Run(int rows, float* a, nint aStride, byte** b, int columns, nint bStride, int n, float* c, nint cStride)
     {
         var j = 0;
@@ -56,7 +56,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows8(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
     {
         var c0 = TSimd.Load(c);
@@ -91,7 +91,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         TSimd.Store(c + (7 * cStride), c7);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows4(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
     {
         var c0 = TSimd.Load(c);
@@ -113,7 +113,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         TSimd.Store(c + (3 * cStride), c3);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows2(float* a, nint aStride, byte* b, nint bStride, int n, float* c, nint cStride)
     {
         var c0 = TSimd.Load(c);
@@ -129,7 +129,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         TSimd.Store(c + cStride, c1);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows1(float* a, byte* b, nint bStride, int n, float* c)
     {
         var sum = TSimd.Load(c);
@@ -138,7 +138,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         TSimd.Store(c, sum);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows4Columns2(float* a, nint aStride, byte** b, nint bStride, int n, float* c, nint cStride)
     {
         var (b0, b1) = ((nint)b[0], (nint)b[1]);
@@ -179,7 +179,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         TSimd.Store(c + (3 * cStride) + TSimd.Width, c31);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows2Columns4(float* a, nint aStride, byte** b, nint bStride, int n, float* c, nint cStride)
     {
         var (b0, b1, b2, b3) = ((nint)b[0], (nint)b[1], (nint)b[2], (nint)b[3]);
@@ -220,7 +220,7 @@ internal static unsafe class OuterProduct<TSimd, TVector, TCache>
         TSimd.Store(c + cStride + (3 * TSimd.Width), c13);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Rows1Columns4(float* a, byte** b, nint bStride, int n, float* c)
     {
         var (b0, b1, b2, b3) = ((nint)b[0], (nint)b[1], (nint)b[2], (nint)b[3]);

@@ -36,7 +36,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     }
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
     {
         var few = arguments.N <= FewTokens;
@@ -79,7 +79,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     /// Four rows, one token. The rows are one stretch of memory; their chunks are taken two at a time in the order in which they lie
     /// there, and everything further on is prefetched in that order too. Short chunks at the ends of the rows come last.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void RunOneToken(in MatMulArguments arguments, int row)
     {
         var sums = stackalloc float[Rows];
@@ -126,7 +126,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
         return now;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void RunChunk(in MatMulArguments arguments, int row, int end, int k, int length, bool few, float* scratch)
     {
         var rowBytes = (nint)arguments.K * TWeights.ElementSize;
@@ -170,7 +170,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     /// Lays out [group tokens, length] as [step][token][2·Width] in the weight format's order; the last step is padded with zeros, and tokens that
     /// a group lacks are zeros.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Pack(in MatMulArguments arguments, int token, int group, int k, int length, float* packed)
     {
         var step = 2 * TSimd.Width;
@@ -197,7 +197,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void RunTile(
         in MatMulArguments arguments, int row, int end, int token, int group, int k, int length, float* x, in Prefetch ahead)
     {

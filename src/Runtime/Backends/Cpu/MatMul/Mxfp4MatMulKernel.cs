@@ -48,7 +48,7 @@ internal sealed unsafe class Mxfp4MatMulKernel<TSimd, TVector>(QuantizedLayout l
     }
 
     /// <summary>The sixteen rows of a block of tiles as numbers, [16, K].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void Expand(byte* matrix, int block, float* numbers)
     {
         for (var tile = 0; tile < layout.ColumnTiles; tile++)

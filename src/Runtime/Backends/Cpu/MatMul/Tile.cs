@@ -30,14 +30,14 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
     /// <summary>
     /// Eight tokens, the batch of a busy server: two rows at a time, because four rows' sums would not fit the registers.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Tokens8(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
     {
         TwoRows8(w0, w1, x, steps, sums, ahead);
         TwoRows8(w2, w3, x, steps, sums + 2, new Prefetch(w2, 0, 0));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void TwoRows8(byte* w0, byte* w1, float* x, nint steps, float* sums, in Prefetch ahead)
     {
         TVector a0 = TSimd.Zero, a1 = TSimd.Zero;
@@ -130,7 +130,7 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
         both.GetUpper().Store(sums + 4);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Tokens6(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
     {
         TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
@@ -231,7 +231,7 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
         *(Vector128<float>*)(sums + 20) = TSimd.Sum4(f0, f1, f2, f3);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Tokens3(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
     {
         TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
@@ -296,7 +296,7 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
         *(Vector128<float>*)(sums + 8) = TSimd.Sum4(c0, c1, c2, c3);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Tokens1(byte* w0, byte* w1, byte* w2, byte* w3, float* x, nint steps, float* sums, in Prefetch ahead)
     {
         TVector a0 = TSimd.Zero, a1 = TSimd.Zero, a2 = TSimd.Zero, a3 = TSimd.Zero;
@@ -334,7 +334,7 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
     /// of L1 to the activations and to what is on its way.
     /// </summary>
     /// <returns>Where the next call goes on prefetching, from <paramref name="line"/> on.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static byte* Token1(byte* w0, byte* w1, float* x0, float* x1, nint chunkBytes, float* sums, byte* line)
     {
         TVector a0 = TSimd.Zero, a1 = TSimd.Zero;
@@ -361,7 +361,7 @@ internal static unsafe class Tile<TSimd, TVector, TWeights>
     /// One token and whole rows so short that reducing and storing them would take as long as multiplying: four rows at a time hide the
     /// latency of the multiply-adds and share one reduction, and nothing is called in between. The sums are those of <see cref="Tokens1"/>.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void ShortRows(byte* w, nint rowBytes, int groups, float* x, float* y, float* bias, bool accumulate, nint ahead)
     {
         var stride = (nint)(2 * TSimd.Width * TWeights.ElementSize);

@@ -43,7 +43,7 @@ internal static unsafe class ActivationLoop<TSimd, TVector>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Run<TFunction>(float* y, nint stride, int rows, int first, int end, int up)
         where TFunction : struct, IActivationFunction
     {

@@ -9,7 +9,7 @@ internal static unsafe class HeadTurn<TSimd, TVector>
     where TVector : struct
 {
     /// <summary>(x₀, x₁) turns to (x₀·cos − x₁·sin, x₁·cos + x₀·sin), x₀ and x₁ being the halves of the part of a head that turns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public static void Apply(float* x, float* angles, int half)
     {
         var i = 0;

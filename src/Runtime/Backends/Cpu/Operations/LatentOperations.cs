@@ -71,7 +71,7 @@ internal sealed unsafe class LatentWriteOperation<TSimd, TVector, TCache>(
 
     protected override void Begin() => table.Prepare(Batch);
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     protected override void RunRow(int row, int thread)
     {
         var latent = size - turned;

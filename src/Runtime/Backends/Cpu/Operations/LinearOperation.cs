@@ -82,7 +82,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
         return items;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public override void Run(int item, int thread)
     {
         var scratch = Context.Scratch(thread);

@@ -19,7 +19,7 @@ internal readonly unsafe struct BoundNorm<TSimd, TVector>(NormDescription Norm, 
     private readonly float* bias = Bias;
 
     /// <summary>Norms <paramref name="count"/> elements, whose weights begin at <paramref name="first"/>. The result may replace the input.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public void Apply(float* source, float* target, int first, int count)
     {
         // The variance is summed from differences, in a second pass: E[x²] − E[x]² loses all digits where the mean is large.
@@ -61,7 +61,7 @@ internal readonly unsafe struct BoundNorm<TSimd, TVector>(NormDescription Norm, 
         return sum;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static float Squares(float* x, float mean, int count)
     {
         // Four sums: one would wait for the latency of every addition.

@@ -22,7 +22,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
 
     protected override void Begin() => table?.Prepare(Batch);
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     protected override void RunRow(int row, int thread)
     {
         var q = qkv + ((nint)row * stride);
@@ -55,7 +55,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
     }
 
     /// <summary>Stores D floats in the cache's format, padded with zeros to whole registers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void Store(float* source, float* padding, byte* target)
     {
         if (padded != size)
@@ -69,7 +69,7 @@ internal sealed unsafe class RotaryCacheWriteOperation<TSimd, TVector, TCache>(
     }
 
     /// <summary>Writes a key's elements one block row apart.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void Scatter(byte* column, byte* target)
     {
         if (TCache.ElementSize == 2)

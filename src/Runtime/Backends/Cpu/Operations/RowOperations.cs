@@ -21,7 +21,7 @@ internal sealed unsafe class EmbeddingOperation<TSimd, TVector>(
         positions?.AddTo(target, Batch.TextPositions[row]);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void Widen(int row)
     {
         var source = table + ((nint)Batch.TokenIds[row] * width * Tensors.DataTypes.Size(type));

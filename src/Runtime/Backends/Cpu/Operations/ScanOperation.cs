@@ -29,7 +29,7 @@ internal sealed unsafe class ScanOperation<TSimd, TVector>(
 
     protected override (int First, int Size) Part(int block) => (block * channels * space.StateSize, Width(block) * space.StateSize);
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     protected override void RunTokens(int block, int first, int end, float* state, int thread)
     {
         var (n, width, channel) = (space.StateSize, Width(block), block * channels);

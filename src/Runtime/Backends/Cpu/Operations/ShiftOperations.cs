@@ -27,7 +27,7 @@ internal sealed unsafe class ConvolutionOperation<TSimd, TVector>(ProgramContext
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     protected override void RunChannels(int channel, int width, int first, int end, float* state)
     {
         var before = node.Taps - 1;

@@ -32,7 +32,7 @@ internal sealed unsafe class AverageOperation<TSimd, TVector>(ProgramContext con
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private static void Step<TWide, TRegister>(float* k, float* v, float* decay, float* bonus, float* state, int stride, float* y)
         where TWide : struct, ISimd<TRegister>
         where TRegister : struct
@@ -68,7 +68,7 @@ internal sealed unsafe class DecayOperation<TSimd, TVector>(
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     protected override void RunTokens(int block, int first, int end, float* state, int thread)
     {
         var (size, channels, channel) = (node.HeadSize, node.V.Width, block * node.HeadSize);
@@ -112,7 +112,7 @@ internal sealed unsafe class DeltaRuleOperation<TSimd, TVector>(
     // 1/√e: the most that the logarithm of a decay falls below zero.
     private const float MostDecay = 0.60653066f;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     protected override void RunTokens(int block, int first, int end, float* state, int thread)
     {
         var (size, channels, channel) = (node.HeadSize, node.V.Width, block * node.HeadSize);

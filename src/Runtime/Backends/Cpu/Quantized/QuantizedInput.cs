@@ -65,7 +65,7 @@ internal sealed unsafe class QuantizedInput
     /// <summary>Quantizes one row.</summary>
     /// <param name="x">[K].</param>
     /// <param name="row">Receives <see cref="Bytes"/>.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     public void Quantize(float* x, byte* row)
     {
         var columns = layout.TileColumns;

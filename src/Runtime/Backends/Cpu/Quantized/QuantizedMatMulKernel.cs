@@ -95,7 +95,7 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
     }
 
     /// <summary>Two rows of one token, for machines with too few registers for more.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void MultiplyPair(byte* w, byte* row, float* scales, int pair, float* sums)
     {
         var x = QuantizedInput.Values(row);
@@ -127,7 +127,7 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
     }
 
     /// <summary>Eight rows of one token.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void MultiplyPairs(byte* w, byte* row, float* scales, int pair, float* sums)
     {
         var x = QuantizedInput.Values(row);
@@ -178,7 +178,7 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
     }
 
     /// <summary>Two rows of four tokens.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Hot.Path)]
     private void MultiplyTokens(byte* w, byte* row, float* scales, int pair, float* sums)
     {
         byte* r0 = row, r1 = row + input.Bytes, r2 = row + (2 * input.Bytes), r3 = row + (3 * input.Bytes);
