@@ -7,7 +7,7 @@ namespace Weft.Cli.Tests;
 [TestFixture]
 public sealed class QuantizedTests
 {
-    private static readonly string[] Goldens = ["llama-gptq", "llama-gptq-actorder", "llama-gptq-channel", "llama-gptq-8bit", "llama-awq"];
+    private static readonly string[] Goldens = ["llama-gptq", "llama-gptq-actorder", "llama-gptq-channel", "llama-gptq-8bit", "llama-gptq-3bit", "llama-awq", "llama-ct-int4", "llama-bnb-int8"];
 
     private static readonly Lazy<double> Dense = new(() => Loss(TestModels.Packed));
 
@@ -53,9 +53,9 @@ public sealed class QuantizedTests
     [Test]
     public void What_is_not_supported_is_named()
     {
-        var outcome = WeftProcess.Run("verify", Require.Golden("llama-gptq-3bit"), "--device", "cpu");
+        var outcome = WeftProcess.Run("verify", Require.Golden("llama-bnb-nf4"), "--device", "cpu");
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
-        Assert.That(outcome.Error, Does.Contain("GPTQ with 3 bits is not supported; supported are").And.Not.Contain("   at "));
+        Assert.That(outcome.Error, Does.Contain("bitsandbytes with 4 bits (nf4) is not supported; supported are").And.Not.Contain("   at "));
     }
 
     [TestCase("32")]

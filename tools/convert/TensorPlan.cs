@@ -79,15 +79,15 @@ internal static class TensorPlan
     /// <summary>The checkpoint's tensors, and for each matrix of codes the numbers that there would be, with nothing behind them.</summary>
     private static Dictionary<string, StoredTensor> StandIns(Checkpoint checkpoint, QuantizationConfig stored)
     {
-        const string Codes = ".qweight";
         var tensors = new Dictionary<string, StoredTensor>(checkpoint.Tensors);
-        foreach (var codes in checkpoint.Tensors.Values.Where(tensor => tensor.Name.EndsWith(Codes, StringComparison.Ordinal)))
+        foreach (var codes in checkpoint.Tensors.Values.Where(stored.AreCodes))
         {
-            if (stored.RowsOf(codes) is not { } rows)
+            if (stored.ShapeOf(codes) is not { } size)
                 continue;
-            long[] shape = [rows, stored.ColumnsOf(codes)];
-            var name = codes.Name[..^Codes.Length] + ".weight";
-            tensors.TryAdd(name, new(name, StoredType.Float32, shape, StoredTensor.RowMajorStrides(shape), codes.File, 0));
+            long[] shape = [size.Rows, size.Columns];
+            var name = codes.Name[..^stored.CodesName.Length] + "weight";
+            if (!tensors.TryGetValue(name, out var numbers) || numbers == codes)
+                tensors[name] = new(name, StoredType.Float32, shape, StoredTensor.RowMajorStrides(shape), codes.File, 0);
         }
 
         return tensors;
@@ -98,7 +98,7 @@ internal static class TensorPlan
         TensorShelf shelf, TensorRequirement requirement, QuantizationConfig stored, Dictionary<string, StoredTensor> standIns, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
     {
         var view = source(standIns);
-        if (view.Pieces.Any(piece => shelf.Has(piece.Name)))
+        if (view.Pieces.Any(piece => shelf.TryTake(piece.Name) is { } found && !stored.AreCodes(found)))
             return null;
         var columns = requirement.Shape[1];
         var experts = view.Pieces.GroupBy(piece => piece.Name).Select(expert =>
@@ -135,10 +135,10 @@ internal static class TensorPlan
             return TryTakeMxfp4(shelf, requirement, name, source);
         const string Weight = "weight";
         var matrix = name[..^Weight.Length];
-        if (Find("qweight") is not { } codes)
+        if (Find(stored.CodesName) is not { } codes || !stored.AreCodes(codes))
             return null;
         var columns = requirement.Shape[1];
-        long[] shape = [stored.RowsOf(codes) ?? requirement.Shape[0], columns];
+        long[] shape = [stored.ShapeOf(codes)?.Rows ?? requirement.Shape[0], columns];
         var numbers = new StoredTensor(name, StoredType.Float32, shape, StoredTensor.RowMajorStrides(shape), codes.File, 0);
         var rows = SelectedRows.Find(source(new Dictionary<string, StoredTensor> { [name] = numbers }), numbers);
         var whole = new CheckpointMatrix(stored, rows is null ? requirement.Shape : [(int)shape[0], columns], Find, matrix.TrimEnd('.'));

@@ -75,7 +75,4 @@ internal sealed class TensorShelf(IReadOnlyDictionary<string, StoredTensor> tens
         taken.Add(tensor.Name);
         return tensor;
     }
-
-    /// <summary>Whether a tensor is there.</summary>
-    public bool Has(string name) => tensors.ContainsKey(name) || (prefix is not null && name.StartsWith(prefix, StringComparison.Ordinal) && tensors.ContainsKey(name[prefix.Length..]));
 }

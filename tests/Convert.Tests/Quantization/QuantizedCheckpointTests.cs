@@ -6,7 +6,7 @@ using Weft.Weights;
 
 namespace Weft.Convert.Tests.Quantization;
 
-/// <summary>GPTQ and AWQ checkpoints: every number arrives where docs/format.md says, and nothing else is taken for one.</summary>
+/// <summary>Checkpoints in integers: every number arrives where docs/format.md says, and nothing else is taken for one.</summary>
 [TestFixture]
 public sealed class QuantizedCheckpointTests
 {
@@ -14,7 +14,10 @@ public sealed class QuantizedCheckpointTests
     [
         new("gptq", 4, 64), new("gptq", 4, 32), new("gptq", 4, -1), new("gptq", 4, 64, Symmetric: true), new("gptq", 4, 32, ActOrder: true),
         new("gptq", 8, 64), new("gptq", 8, 32, Symmetric: true), new("gptq", 8, -1, ActOrder: false), new("gptq", 8, 64, ActOrder: true),
+        new("gptq", 3, 32), new("gptq", 3, -1, Symmetric: true), new("gptq", 3, 64, ActOrder: true), new("gptq", 2, 64),
         new("awq", 4, 64), new("awq", 4, 32), new("awq", 4, -1),
+        new("packed", 4, 32, Symmetric: true), new("packed", 4, -1, Symmetric: true), new("packed", 8, 64, Symmetric: true), new("packed", 4, 32, Symmetric: true, ActOrder: true),
+        new("bytes", 8, -1, Symmetric: true), new("bytes", 8, 32, Symmetric: true), new("bitsandbytes", 8, -1, Symmetric: true),
     ];
 
     private static readonly QuantizedCase Plain = new("gptq", 4, 64);
@@ -126,9 +129,10 @@ public sealed class QuantizedCheckpointTests
         Assert.That(file.Find("layers.0.feed_forward.down.weight").DataType, Is.EqualTo(DataType.Int4));
     }
 
-    [TestCase("quant_method", "\"squeezellm\"", "the quantization 'squeezellm' is not supported; supported are gptq with 4 or 8 bits, awq")]
+    [TestCase("quant_method", "\"squeezellm\"", "the quantization 'squeezellm' is not supported; supported are gptq with 2, 3, 4 or 8 bits, awq")]
     [TestCase("quant_method", "null", "'quantization_config.quant_method' is missing")]
-    [TestCase("bits", "3", "GPTQ with 3 bits is not supported")]
+    [TestCase("bits", "5", "GPTQ with 5 bits is not supported")]
+    [TestCase("bits", "3", "qweight' has the shape [8, 64], but 3 bits and 1 groups of 64 columns ask for [6, 64]")]
     [TestCase("bits", "8", "qweight' has the shape [8, 64], but 8 bits and 1 groups of 64 columns ask for [16, 64]")]
     [TestCase("group_size", "0", "'group_size' is 0")]
     [TestCase("group_size", "48", "64 columns in groups of 48; a group can have 32")]
@@ -148,6 +152,36 @@ public sealed class QuantizedCheckpointTests
         var source = new QuantizedCheckpoint(new("awq", 4, 64));
         source.Quantization[member] = System.Text.Json.Nodes.JsonNode.Parse(value);
         Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain(message));
+    }
+
+    [TestCase("format", "\"marlin-24\"", "the format 'marlin-24' of compressed-tensors is not supported; supported are")]
+    [TestCase("config_groups", """{"a":{"weights":{"num_bits":4,"type":"int","symmetric":false}}}""", "compressed-tensors with 4 bits of type 'int' is not supported unless all are symmetric")]
+    [TestCase("config_groups", """{"a":{"weights":{"num_bits":4,"type":"float"}}}""", "compressed-tensors with 4 bits of type 'float' is not supported")]
+    [TestCase("config_groups", """{"a":{"weights":{"num_bits":4,"type":"int"}},"b":{"weights":{"num_bits":8,"type":"int"}}}""", "unless all are symmetric integers")]
+    [TestCase("config_groups", """{"a":{"weights":{"num_bits":4,"type":"int","strategy":"block"}}}""", "scales of compressed-tensors for each 'block' are not supported")]
+    [TestCase("config_groups", """{"a":{"weights":{"num_bits":8,"type":"int","strategy":"group","group_size":32}}}""", "weight_packed' has the shape [64, 8], but 8 bits and 2 groups of 32 columns ask for [64, 16]")]
+    public void A_layout_of_compressed_tensors_that_is_not_supported_is_named(string member, string value, string message)
+    {
+        var source = new QuantizedCheckpoint(new("packed", 4, 32, Symmetric: true));
+        source.Quantization[member] = System.Text.Json.Nodes.JsonNode.Parse(value);
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain(message));
+    }
+
+    [Test]
+    public void Four_bits_of_bitsandbytes_are_not_supported()
+    {
+        var source = new QuantizedCheckpoint(new("bitsandbytes", 8, -1, Symmetric: true));
+        source.Quantization["load_in_8bit"] = false;
+        source.Quantization["bnb_4bit_quant_type"] = "nf4";
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain("bitsandbytes with 4 bits (nf4) is not supported; supported are"));
+    }
+
+    [Test]
+    public void Scales_must_be_numbers()
+    {
+        var source = new QuantizedCheckpoint(new("packed", 4, 32, Symmetric: true));
+        source.Checkpoint.Replace("model.layers.0.self_attn.o_proj.weight_scale", tensor => tensor with { Type = "I16" });
+        Assert.That(Conversion.Refusal(source.Checkpoint), Does.Contain("o_proj.weight_scale' holds Int16, but numbers are expected"));
     }
 
     [TestCase("scales")]

@@ -16,6 +16,7 @@ public sealed class QuantizedExpertsTests
     private static readonly QuantizedCase[] Cases =
     [
         new("gptq", 4, 64), new("gptq", 4, 32, Symmetric: true), new("gptq", 4, 32, ActOrder: true), new("gptq", 8, 64), new("gptq", 8, -1, Symmetric: true), new("awq", 4, 64), new("awq", 4, 32),
+        new("gptq", 3, 32), new("packed", 4, 32, Symmetric: true), new("bytes", 8, -1, Symmetric: true), new("bitsandbytes", 8, -1, Symmetric: true),
     ];
 
     [TestCaseSource(nameof(Cases))]

@@ -4,8 +4,8 @@ using System.Text.Json.Nodes;
 namespace Weft.Convert.Tests.Support;
 
 /// <summary>How a test's checkpoint is quantized.</summary>
-/// <param name="Method">gptq or awq.</param>
-/// <param name="Bits">4 or 8.</param>
+/// <param name="Method">gptq, awq, packed or bytes (of compressed-tensors), or bitsandbytes.</param>
+/// <param name="Bits">2, 3, 4 or 8.</param>
 /// <param name="GroupSize">−1 for all columns.</param>
 /// <param name="Symmetric">Every zero point is half the codes.</param>
 /// <param name="ActOrder">Columns belong to groups at random.</param>
@@ -40,9 +40,22 @@ internal sealed class QuantizedCheckpoint
         Checkpoint.Config["hidden_size"] = Hidden;
         Checkpoint.Config["intermediate_size"] = Intermediate;
         Checkpoint.Config["num_attention_heads"] = 2;
-        Checkpoint.Config["quantization_config"] = how.Method == "gptq"
-            ? new JsonObject { ["quant_method"] = "gptq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["desc_act"] = how.ActOrder, ["sym"] = how.Symmetric }
-            : new JsonObject { ["quant_method"] = "awq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["version"] = "gemm", ["zero_point"] = true };
+        Checkpoint.Config["quantization_config"] = how.Method switch
+        {
+            "gptq" => new JsonObject { ["quant_method"] = "gptq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["desc_act"] = how.ActOrder, ["sym"] = how.Symmetric },
+            "awq" => new JsonObject { ["quant_method"] = "awq", ["bits"] = how.Bits, ["group_size"] = how.GroupSize, ["version"] = "gemm", ["zero_point"] = true },
+            "bitsandbytes" => new JsonObject { ["quant_method"] = "bitsandbytes", ["load_in_8bit"] = true, ["llm_int8_threshold"] = 6.0 },
+            _ => new JsonObject
+            {
+                ["quant_method"] = "compressed-tensors",
+                ["format"] = how.Method == "packed" ? "pack-quantized" : "int-quantized",
+                ["config_groups"] = new JsonObject { ["group_0"] = new JsonObject { ["targets"] = new JsonArray("Linear"), ["weights"] = new JsonObject
+                {
+                    ["num_bits"] = how.Bits, ["type"] = "int", ["symmetric"] = true, ["strategy"] = how.GroupSize == -1 ? "channel" : "group", ["group_size"] = how.GroupSize,
+                    ["actorder"] = how.ActOrder ? "group" : null,
+                } } },
+            },
+        };
         List<TinyTensor> dense = [.. Checkpoint.Tensors];
         Checkpoint.Tensors.Clear();
         foreach (var name in dense.Select(tensor => names?.Invoke(tensor.Name) ?? tensor.Name).Distinct().SelectMany(OfExperts))
@@ -90,36 +103,64 @@ internal sealed class QuantizedCheckpoint
         var numbers = Draw(shape[0], shape[1]);
         Numbers[matrix] = numbers;
         var groups = numbers.Columns / numbers.GroupSize;
-        var scales = new Half[groups * numbers.Rows];
-        for (var i = 0; i < scales.Length; i++)
-            scales[i] = numbers.Scales[i % numbers.Rows, i / numbers.Rows];
-        Checkpoint.Tensors.Add(new(matrix + ".scales", "F16", [groups, numbers.Rows], MemoryMarshal.AsBytes(scales.AsSpan()).ToArray()));
-        if (how.Method == "gptq")
+        var groupOf = new TinyTensor(matrix + (how.Method == "gptq" ? ".g_idx" : ".weight_g_idx"), "I32", [numbers.Columns], MemoryMarshal.AsBytes(numbers.GroupOf.AsSpan()).ToArray());
+        switch (how.Method)
         {
-            AddWords(matrix + ".qweight", numbers.Columns * how.Bits / 32, numbers.Rows, (word, column, i) => (numbers.Codes[column, (word * 32 / how.Bits) + i], i * how.Bits));
-            AddWords(matrix + ".qzeros", groups, numbers.Rows * how.Bits / 32, (group, word, i) => (numbers.ZeroPoints[(word * 32 / how.Bits) + i, group] - 1, i * how.Bits));
-            Checkpoint.Tensors.Add(new(matrix + ".g_idx", "I32", [numbers.Columns], MemoryMarshal.AsBytes(numbers.GroupOf.AsSpan()).ToArray()));
-            return;
+            case "gptq":
+                AddStreams(matrix + ".qweight", numbers.Rows, numbers.Columns, (row, column) => numbers.Codes[row, column], isDown: true);
+                AddStreams(matrix + ".qzeros", groups, numbers.Rows, (group, row) => numbers.ZeroPoints[row, group] - 1, isDown: false);
+                AddNumbers(matrix + ".scales", "F16", [groups, numbers.Rows], i => (float)numbers.Scales[i % numbers.Rows, i / numbers.Rows]);
+                Checkpoint.Tensors.Add(groupOf);
+                break;
+            case "awq":
+                // Nibble i of a word is of row (0, 2, 4, 6, 1, 3, 5, 7)[i] of eight.
+                static int Ordered(int row) => (row / 8 * 8) + (row % 4 * 2) + (row % 8 / 4);
+                AddStreams(matrix + ".qweight", numbers.Columns, numbers.Rows, (column, row) => numbers.Codes[Ordered(row), column], isDown: false);
+                AddStreams(matrix + ".qzeros", groups, numbers.Rows, (group, row) => numbers.ZeroPoints[Ordered(row), group], isDown: false);
+                AddNumbers(matrix + ".scales", "F16", [groups, numbers.Rows], i => (float)numbers.Scales[i % numbers.Rows, i / numbers.Rows]);
+                break;
+            case "packed":
+                AddStreams(matrix + ".weight_packed", numbers.Rows, numbers.Columns, (row, column) => numbers.Codes[row, column], isDown: false);
+                AddNumbers(matrix + ".weight_scale", "BF16", [numbers.Rows, groups], i => (float)numbers.Scales[i / groups, i % groups]);
+                Checkpoint.Tensors.Add(new(matrix + ".weight_shape", "I64", [2], MemoryMarshal.AsBytes((ReadOnlySpan<long>)[numbers.Rows, numbers.Columns]).ToArray()));
+                if (how.ActOrder)
+                    Checkpoint.Tensors.Add(groupOf);
+                break;
+            default:
+                var isChannel = how.Method == "bitsandbytes";
+                Checkpoint.Tensors.Add(new(matrix + ".weight", "I8", shape, [.. numbers.Codes.Cast<int>().Select(code => (byte)(code - 128))]));
+                if (isChannel)
+                    AddNumbers(matrix + ".SCB", "F32", [numbers.Rows], i => (float)numbers.Scales[i, 0] * 127);
+                else
+                    AddNumbers(matrix + ".weight_scale", "BF16", [numbers.Rows, groups], i => (float)numbers.Scales[i / groups, i % groups]);
+                if (isChannel)
+                    Checkpoint.Tensors.Add(new(matrix + ".weight_format", "U8", [1], [0]));
+                break;
         }
-
-        int[] order = [0, 2, 4, 6, 1, 3, 5, 7];
-        AddWords(matrix + ".qweight", numbers.Columns, numbers.Rows / 8, (column, word, i) => (numbers.Codes[(word * 8) + order[i], column], 4 * i));
-        AddWords(matrix + ".qzeros", groups, numbers.Rows / 8, (group, word, i) => (numbers.ZeroPoints[(word * 8) + order[i], group], 4 * i));
     }
 
-    private void AddWords(string name, int rows, int columns, Func<int, int, int, (int Value, int Shift)> part)
+    private void AddNumbers(string name, string type, int[] shape, Func<int, float> number) => Checkpoint.Tensors.Add(new(name, type, shape, [.. Enumerable.Range(0, shape.Aggregate(1, (x, y) => x * y)).SelectMany(i => type switch
     {
-        var words = new uint[rows * columns];
-        for (var w = 0; w < words.Length; w++)
+        "F16" => BitConverter.GetBytes((Half)number(i)),
+        "BF16" => BitConverter.GetBytes(number(i))[2..],
+        _ => BitConverter.GetBytes(number(i)),
+    })]));
+
+    /// <summary>Adds streams of bits, lowest first, that fill whole words: [streams, words], or [words, streams] where they go down.</summary>
+    private void AddStreams(string name, int streams, int count, Func<int, int, int> value, bool isDown)
+    {
+        var length = count * how.Bits / 32;
+        var words = new uint[streams * length];
+        for (var stream = 0; stream < streams; stream++)
         {
-            for (var i = 0; i < 32 / how.Bits; i++)
+            for (var bit = 0; bit < count * how.Bits; bit++)
             {
-                var (value, shift) = part(w / columns, w % columns, i);
-                words[w] |= (uint)value << shift;
+                var set = (uint)(value(stream, bit / how.Bits) >> (bit % how.Bits)) & 1;
+                words[isDown ? (bit / 32 * streams) + stream : (stream * length) + (bit / 32)] |= set << (bit % 32);
             }
         }
 
-        Checkpoint.Tensors.Add(new(name, "I32", [rows, columns], MemoryMarshal.AsBytes(words.AsSpan()).ToArray()));
+        Checkpoint.Tensors.Add(new(name, "I32", isDown ? [length, streams] : [streams, length], MemoryMarshal.AsBytes(words.AsSpan()).ToArray()));
     }
 
     private QuantizedNumbers Draw(int rows, int columns)
@@ -138,7 +179,8 @@ internal sealed class QuantizedCheckpoint
             for (var group = 0; group < groups; group++)
             {
                 numbers.ZeroPoints[row, group] = how.Symmetric ? codes / 2 : random.Next(1, codes);
-                numbers.Scales[row, group] = (Half)((random.NextSingle() + 0.1f) / codes);
+                // Seven bits of significand, as bf16 has.
+                numbers.Scales[row, group] = (Half)((random.Next(128) + 128) / 256f / codes);
             }
         }
 

@@ -64,7 +64,8 @@ internal static class Float8Weights
         };
     }
 
-    private static IEnumerable<ConfigFile> Groups(ConfigFile quantization) => quantization.Object("config_groups") is { } groups
+    /// <summary>What compressed-tensors says of the weights of each group of layers.</summary>
+    public static IEnumerable<ConfigFile> Groups(ConfigFile quantization) => quantization.Object("config_groups") is { } groups
         ? groups.Members.Select(group => groups.Object(group.Name)?.Object("weights")).OfType<ConfigFile>()
         : [];
 }

@@ -15,17 +15,26 @@ internal enum QuantizationMethod
 
     /// <summary>gpt-oss's layout of experts in MXFP4.</summary>
     Mxfp4,
+
+    /// <summary>compressed-tensors' packed integers: a word holds neighbouring columns of a row.</summary>
+    CompressedPacked,
+
+    /// <summary>compressed-tensors' integers of eight bits.</summary>
+    CompressedBytes,
+
+    /// <summary>bitsandbytes' integers of eight bits (LLM.int8(), Dettmers et al. 2022, arXiv 2208.07339).</summary>
+    BitsAndBytes,
 }
 
 /// <summary>What config.json (or the file beside it that older tools wrote) says about quantization.</summary>
 internal sealed record QuantizationConfig
 {
-    private const string Supported = "supported are gptq with 4 or 8 bits, awq with 4 bits in the GEMM layout, mxfp4, fp8 and compressed-tensors with 8-bit floats";
+    private const string Supported = "supported are gptq with 2, 3, 4 or 8 bits, awq with 4 bits in the GEMM layout, compressed-tensors with integers of 4 or 8 bits or 8-bit floats, bitsandbytes with 8 bits, mxfp4 and fp8";
 
     /// <summary>Which layout.</summary>
     public required QuantizationMethod Method { get; init; }
 
-    /// <summary>4 or 8.</summary>
+    /// <summary>Of a code: 2, 3, 4 or 8.</summary>
     public required int Bits { get; init; }
 
     /// <summary>Columns that share a scale; −1 for all.</summary>
@@ -37,14 +46,37 @@ internal sealed record QuantizationConfig
     /// <summary>What is added to stored zero points: version 1 of GPTQ's layout stores one less.</summary>
     public int ZeroPointOffset { get; init; }
 
-    /// <summary>Type of the codes.</summary>
-    public DataType Type => Method == QuantizationMethod.Mxfp4 ? DataType.Mxfp4 : Bits == 4 ? DataType.Int4 : DataType.Int8;
+    /// <summary>Type of the packed file's codes; those of fewer bits than 4 take 4.</summary>
+    public DataType Type => Method == QuantizationMethod.Mxfp4 ? DataType.Mxfp4 : Bits <= 4 ? DataType.Int4 : DataType.Int8;
 
-    /// <summary>Rows of the matrix that these codes are of; null where they are no matrix.</summary>
-    public int? RowsOf(StoredTensor codes) => codes.Shape.Count != 2 ? null : (int)codes.Shape[1] * (Method == QuantizationMethod.Awq ? 32 / Bits : 1);
+    /// <summary>Last name of a matrix's codes.</summary>
+    public string CodesName => Method switch
+    {
+        QuantizationMethod.CompressedPacked => "weight_packed",
+        QuantizationMethod.CompressedBytes or QuantizationMethod.BitsAndBytes => "weight",
+        _ => "qweight",
+    };
 
-    /// <summary>Columns of the matrix that these codes are of.</summary>
-    public long ColumnsOf(StoredTensor codes) => codes.Shape[0] * (Method == QuantizationMethod.Awq ? 1 : 32 / Bits);
+    /// <summary>Last name of a matrix's scales.</summary>
+    public string ScalesName => Method switch
+    {
+        QuantizationMethod.CompressedPacked or QuantizationMethod.CompressedBytes => "weight_scale",
+        QuantizationMethod.BitsAndBytes => "SCB",
+        _ => "scales",
+    };
+
+    /// <summary>Whether a tensor holds codes; in some layouts their name is that of numbers.</summary>
+    public bool AreCodes(StoredTensor tensor) =>
+        tensor.Name.EndsWith("." + CodesName, StringComparison.Ordinal) && tensor.Type == (CodesName == "weight" ? StoredType.Int8 : StoredType.Int32);
+
+    /// <summary>[M, K] of the matrix that these codes are of; null where they are no matrix.</summary>
+    public (long Rows, long Columns)? ShapeOf(StoredTensor codes) => codes.Shape is not [var first, var second] ? null : Method switch
+    {
+        QuantizationMethod.Awq => (second * 32 / Bits, first),
+        QuantizationMethod.CompressedPacked => (first, second * 32 / Bits),
+        QuantizationMethod.CompressedBytes or QuantizationMethod.BitsAndBytes => (first, second),
+        _ => (second, first * 32 / Bits),
+    };
 
     /// <summary>Reads it; null when the checkpoint's weights are numbers.</summary>
     /// <param name="config">config.json.</param>
@@ -69,6 +101,8 @@ internal sealed record QuantizationConfig
         // Numbers of eight bits: the checkpoint's tensors say so themselves.
         "fp8" => null,
         "compressed-tensors" when Float8Weights.IsFloat8(config) => null,
+        "compressed-tensors" => Compressed(config),
+        "bitsandbytes" => BitsAndBytes(config),
         "gptq" => Gptq(config),
         "awq" => Awq(config),
         "mxfp4" => new() { Method = QuantizationMethod.Mxfp4, Bits = 4, GroupSize = Mxfp4Matrix.Meaning.GroupSize },
@@ -81,7 +115,7 @@ internal sealed record QuantizationConfig
         if (format is not ("gptq" or "gptq_v2"))
             throw config.Error($"the GPTQ layout '{format}' is not supported; {Supported}");
         var bits = config.Int("bits");
-        if (bits is not (4 or 8))
+        if (bits is not (2 or 3 or 4 or 8))
             throw config.Error($"GPTQ with {bits} bits is not supported; {Supported}");
         return new()
         {
@@ -104,6 +138,31 @@ internal sealed record QuantizationConfig
             throw config.Error($"AWQ with {bits} bits is not supported; {Supported}");
         return new() { Method = QuantizationMethod.Awq, Bits = bits, GroupSize = GroupSizeOf(config, isOld ? "q_group_size" : "group_size") };
     }
+
+    private static QuantizationConfig Compressed(ConfigFile config)
+    {
+        var format = config.String("format");
+        var groups = Float8Weights.Groups(config).ToList();
+        if (format is not ("pack-quantized" or "int-quantized") || groups is not [var first, ..])
+            throw config.Error($"the format '{format}' of compressed-tensors is not supported; {Supported}");
+        var bits = first.Int("num_bits", 0);
+        if (bits is not (4 or 8) || first.String("type") != "int" || !first.Bool("symmetric", true) || groups.Exists(other => other.Int("num_bits", 0) != bits))
+            throw config.Error($"compressed-tensors with {bits} bits of type '{first.String("type")}' is not supported unless all are symmetric integers of 4 or 8 bits; {Supported}");
+        var strategy = first.String("strategy") ?? "channel";
+        if (strategy is not ("group" or "channel"))
+            throw config.Error($"scales of compressed-tensors for each '{strategy}' are not supported; they may be for each group or channel");
+        return new()
+        {
+            Method = format == "pack-quantized" ? QuantizationMethod.CompressedPacked : QuantizationMethod.CompressedBytes,
+            Bits = bits,
+            GroupSize = strategy == "channel" ? -1 : GroupSizeOf(first, "group_size"),
+            ActOrder = first.String("actorder") is "group" or "dynamic",
+        };
+    }
+
+    private static QuantizationConfig BitsAndBytes(ConfigFile config) => config.Bool("load_in_8bit", false)
+        ? new() { Method = QuantizationMethod.BitsAndBytes, Bits = 8, GroupSize = -1 }
+        : throw config.Error($"bitsandbytes with 4 bits ({config.String("bnb_4bit_quant_type") ?? "fp4"}) is not supported; {Supported}");
 
     private static int GroupSizeOf(ConfigFile config, string name) => config.Int(name) is var size && size is -1 or > 0
         ? size
