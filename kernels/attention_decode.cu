@@ -1,6 +1,6 @@
 // Attention of one query a sequence over the paged cache, split along the cache so that every multiprocessor has work.
-//   q  [N, q_stride] T, head h at h·D; rows [sequences]: which row of the step, or −1 for a place that a captured batch leaves empty
-//   keys, values [blocks, G, 16, D] T through block_tables [*, max_blocks], row tables[i] for place i
+//   q  [N, q_stride] C, head h at h·D; rows [sequences]: which row of the step, or −1 for a place that a captured batch leaves empty
+//   keys, values [blocks, G, 16, D] C through block_tables [*, max_blocks], row tables[i] for place i
 //   y  [N, y_stride] T
 //   partial [places, H, splits, D + 2] float32 and counters [places, G · parts] (zero, and left zero) when there is more than one split
 // A block owns kSplitPositions positions of one place, one key/value head and Heads of its query heads. Groups of lanes take a position
@@ -44,7 +44,7 @@ struct Lanes {
   static constexpr int kCount = kNeeded <= 4 ? 4 : kNeeded <= 8 ? 8 : kNeeded <= 16 ? 16 : 32;
 };
 
-template <typename T, int D, int Heads, int V>
+template <typename T, typename C, int D, int Heads, int V>
 __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDecodeParams p) {
   constexpr int kLanes = Lanes<D>::kCount;
   constexpr int kTogether = kWarpSize / kLanes;
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDeco
   for (int h = 0; h < Heads; ++h) {
 #pragma unroll
     for (int i = 0; i < kVec; ++i) q[h][i] = 0.0f;
-    if (holds && h < heads) load8(static_cast<const T*>(p.q) + static_cast<size_t>(row) * p.q_stride + (first_head + h) * D + column, q[h]);
+    if (holds && h < heads) load8(static_cast<const C*>(p.q) + static_cast<size_t>(row) * p.q_stride + (first_head + h) * D + column, q[h]);
   }
 
   const int* table = p.block_tables + static_cast<size_t>(p.tables[place]) * p.max_blocks;
@@ -92,12 +92,12 @@ __global__ void __launch_bounds__(kDecodeThreads) attention_decode(AttentionDeco
     if (valid && holds) {
       const size_t at =
           ((static_cast<size_t>(table[key / kPagePositions]) * p.key_heads + group) * kPagePositions + key % kPagePositions) * D + column;
-      key_vector = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.keys) + at);
-      value_vector = *reinterpret_cast<const uint4*>(static_cast<const T*>(p.values) + at);
+      key_vector = *reinterpret_cast<const uint4*>(static_cast<const C*>(p.keys) + at);
+      value_vector = *reinterpret_cast<const uint4*>(static_cast<const C*>(p.values) + at);
     }
     float k[kVec], v[kVec];
-    unpack8<T>(key_vector, k);
-    unpack8<T>(value_vector, v);
+    unpack8<C>(key_vector, k);
+    unpack8<C>(value_vector, v);
 #pragma unroll
     for (int h = 0; h < Heads; ++h) {
       float product = 0.0f;

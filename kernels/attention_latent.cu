@@ -1,7 +1,7 @@
 // Attention over a cache of latent vectors: y[n, h] = softmax(score(q[n, h] · c[t]) over the positions t that n sees) · (the last L
 // elements of c[t]).
-//   q  [N, q_stride] T, head h at h·D, D = R + L        y [N, y_stride] T, head h at h·L
-//   cache [blocks, 16, D] T through block_tables [*, max_blocks]; the step's own rows are there already
+//   q  [N, q_stride] C, head h at h·D, D = R + L        y [N, y_stride] T, head h at h·L
+//   cache [blocks, 16, D] C through block_tables [*, max_blocks]; the step's own rows are there already
 //   tokens: with tiles {sequence, first token of the step} those before prompt_ends of the sequence, blockIdx.z after the tile's first;
 //   without, the row rows[blockIdx.x] of sequence tables[blockIdx.x], or none where it is negative
 // All heads share one key, so 16 of them are the rows of one tile and a block owns one token and up to 16 heads. Latent vectors pass in
@@ -38,7 +38,7 @@ constexpr int kLatentKeys = 32;
 constexpr int kLatentScoreRow = kLatentKeys + 4;
 constexpr int kPagePositions = 16;
 
-template <typename T, int R, int L, int V>
+template <typename T, typename C, int R, int L, int V>
 __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionLatentParams p) {
   constexpr int kSize = R + L;
   constexpr int kVecs = kSize / kVec;
@@ -46,8 +46,8 @@ __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionL
   constexpr int kPadded = (kSize + 31) / 32 * 32;
   constexpr int kRow = kPadded + 8;
   constexpr int kPairs = ((L + 15) / 16 + kLatentWarps - 1) / kLatentWarps;  // of 8 columns, of a warp
-  T* q_tile = reinterpret_cast<T*>(ptx::dynamic_shared());
-  T* k_tile = q_tile + kLatentHeads * kRow;
+  C* q_tile = reinterpret_cast<C*>(ptx::dynamic_shared());
+  C* k_tile = q_tile + kLatentHeads * kRow;
   float* score_tile = reinterpret_cast<float*>(k_tile + kLatentKeys * kRow);
 
   ptx::wait_for_previous_launch();
@@ -72,8 +72,8 @@ __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionL
   for (int i = threadIdx.x; i < kLatentHeads * kVecs; i += kLatentThreads) {
     const int row = i / kVecs;
     const int column = i % kVecs * kVec;
-    const T* source =
-        static_cast<const T*>(p.q) + static_cast<size_t>(token) * p.q_stride + (first_head + (row < heads ? row : 0)) * kSize + column;
+    const C* source =
+        static_cast<const C*>(p.q) + static_cast<size_t>(token) * p.q_stride + (first_head + (row < heads ? row : 0)) * kSize + column;
     ptx::cp_async_16(q_tile + row * kRow + column, source, row < heads);
   }
   if constexpr (kPadded > kSize) {
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionL
       const bool valid = position < context;
       const size_t page = valid ? static_cast<size_t>(table[position / kPagePositions]) : 0;
       const size_t at = (page * kPagePositions + (valid ? position % kPagePositions : 0)) * kSize + column;
-      ptx::cp_async_16(k_tile + row * kRow + column, static_cast<const T*>(p.cache) + at, valid);
+      ptx::cp_async_16(k_tile + row * kRow + column, static_cast<const C*>(p.cache) + at, valid);
     }
     ptx::cp_async_commit();
     ptx::cp_async_wait<0>();
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionL
       for (int i = 0; i < 2; ++i) {
         unsigned a[4];
         ptx::ldmatrix_x4(a, q_tile + lane % 16 * kRow + d + i * 16 + lane / 16 * 8);
-        ptx::mma_m16n8k16<T>(scores, a, b[2 * i], b[2 * i + 1]);
+        ptx::mma_m16n8k16<C>(scores, a, b[2 * i], b[2 * i + 1]);
       }
     }
 #pragma unroll
@@ -149,7 +149,7 @@ __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionL
         const float low = state[i].weight(values[n][0]);
         const float high = state[i].weight(values[n][1]);
         state[i].sum += low + high;
-        weights[n / 2][n % 2 * 2 + i] = pack2<T>(low, high);
+        weights[n / 2][n % 2 * 2 + i] = pack2_in_range<C>(low, high);
       }
 #pragma unroll
       for (int d = 0; d < 2 * kPairs; ++d) {
@@ -166,8 +166,8 @@ __global__ void __launch_bounds__(kLatentThreads, 1) attention_latent(AttentionL
       for (int n = 0; n < kLatentKeys / 16; ++n) {
         unsigned b[4];
         ptx::ldmatrix_x4_trans(b, k_tile + (n * 16 + lane % 16) * kRow + R + column + lane / 16 * 8);
-        ptx::mma_m16n8k16<T>(output[2 * pair], weights[n], b[0], b[1]);
-        ptx::mma_m16n8k16<T>(output[2 * pair + 1], weights[n], b[2], b[3]);
+        ptx::mma_m16n8k16<C>(output[2 * pair], weights[n], b[0], b[1]);
+        ptx::mma_m16n8k16<C>(output[2 * pair + 1], weights[n], b[2], b[3]);
       }
     }
     // Everyone is done with the tiles before they are filled again.

@@ -1,6 +1,6 @@
 // y[n, h] = softmax(score(q[n, h], k[t, g]) over the positions t that n sees) · v[t, g], for many queries a sequence.
-//   q  [N, q_stride] T, head h at h·D        y [N, y_stride] T
-//   keys, values [blocks, G, 16, D] T through block_tables [B, max_blocks]; the step's own keys and values are there already
+//   q  [N, q_stride] C, head h at h·D        y [N, y_stride] T
+//   keys, values [blocks, G, 16, D] C through block_tables [B, max_blocks]; the step's own keys and values are there already
 //   tiles [count] {sequence, first token of the step} of tokens up to prompt_ends [B]: a tile has up to 64 rows, row r = token first + r /
 //   (H/G), head g·(H/G) + r % (H/G), so that a group's heads share every key and value that is loaded.
 // A block owns one tile and one key/value head; a warp 16 of its rows. Keys and values pass in tiles of KeyTile positions through Stages
@@ -139,16 +139,16 @@ struct WarpgroupProducts {
   }
 };
 
-template <typename T, int D, int KeyTile, int Stages, int V, template <typename, int, int> class Products>
+template <typename T, typename C, int D, int KeyTile, int Stages, int V, template <typename, int, int> class Products>
 __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(AttentionPrefillParams p) {
-  using Tiles = Products<T, D, KeyTile>;
+  using Tiles = Products<C, D, KeyTile>;
   constexpr int kVecs = D / kVec;
   constexpr int kScoreTiles = KeyTile / 8;
   constexpr int kOutputTiles = D / 8;
   constexpr int kTileElements = KeyTile * Tiles::kRow;
-  T* q_tile = reinterpret_cast<T*>(ptx::dynamic_shared());
-  T* k_tiles = q_tile + kPrefillRows * Tiles::kRow;
-  T* v_tiles = k_tiles + Stages * kTileElements;
+  C* q_tile = reinterpret_cast<C*>(ptx::dynamic_shared());
+  C* k_tiles = q_tile + kPrefillRows * Tiles::kRow;
+  C* v_tiles = k_tiles + Stages * kTileElements;
 
   ptx::wait_for_previous_launch();
   const int2 tile = p.tiles[blockIdx.x];
@@ -173,8 +173,8 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
     const int token = tile.y + row / group_heads;
     const int head = group * group_heads + row % group_heads;
     const bool valid = row < rows;
-    const T* source =
-        static_cast<const T*>(p.q) + static_cast<size_t>(valid ? token : tile.y) * p.q_stride + (valid ? head : 0) * D + column;
+    const C* source =
+        static_cast<const C*>(p.q) + static_cast<size_t>(valid ? token : tile.y) * p.q_stride + (valid ? head : 0) * D + column;
     ptx::cp_async_16(q_tile + Tiles::at(row, column), source, valid);
   }
   ptx::cp_async_commit();
@@ -189,8 +189,8 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
       const size_t page = valid ? static_cast<size_t>(table[position / kPagePositions]) : 0;
       const size_t at = ((page * p.key_heads + group) * kPagePositions + (valid ? position % kPagePositions : 0)) * D + column;
       const int target = stage * kTileElements + Tiles::at(row, column);
-      ptx::cp_async_16(k_tiles + target, static_cast<const T*>(p.keys) + at, valid);
-      ptx::cp_async_16(v_tiles + target, static_cast<const T*>(p.values) + at, valid);
+      ptx::cp_async_16(k_tiles + target, static_cast<const C*>(p.keys) + at, valid);
+      ptx::cp_async_16(v_tiles + target, static_cast<const C*>(p.values) + at, valid);
     }
   };
 
@@ -267,7 +267,7 @@ __global__ void __launch_bounds__(kPrefillThreads, 1) attention_prefill(Attentio
         const float low = state[i].weight(scores[n][2 * i]);
         const float high = state[i].weight(scores[n][2 * i + 1]);
         state[i].sum += low + high;
-        weights[n / 2][n % 2 * 2 + i] = pack2<T>(low, high);
+        weights[n / 2][n % 2 * 2 + i] = pack2_in_range<C>(low, high);
       }
     }
     products.add_weighted(output, weights, v_tiles + stage * kTileElements);

@@ -40,22 +40,11 @@ __global__ void __launch_bounds__(kMixThreads) lerp(MixParams p) {
   each_element<Y>(p, [&](int, size_t i) { return p.x[i] + (p.delta[i] - p.x[i]) * p.adjustment[i]; });
 }
 
-// The largest number of a type.
-template <typename Y>
-struct Most {
-  static constexpr float kValue = kInfinity;
-};
-template <>
-struct Most<f16> {
-  static constexpr float kValue = 65504.0f;
-};
-
-// Beyond the range of f16 it saturates: what a scan gives grows with its state.
+// What a scan gives grows with its state, beyond the range of f16.
 template <typename Y, typename A>
 __global__ void __launch_bounds__(kMixThreads) gate(MixParams p) {
   ptx::wait_for_previous_launch();
-  constexpr float kMost = Most<Y>::kValue;
-  each_element<Y>(p, [&](int, size_t i) { return fminf(fmaxf(A::apply(p.adjustment[i]) * p.x[i], -kMost), kMost); });
+  each_element<Y>(p, [&](int, size_t i) { return A::apply(p.adjustment[i]) * p.x[i]; });
 }
 
 }  // namespace weft

@@ -2,10 +2,10 @@
 // before or after it turns them by their positions (Su et al. 2021, arXiv 2104.09864; dimension i of the turned part with i + rotary / 2),
 // and writes queries for attention, keys and values to the paged cache.
 //   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
-//   q      [N, q_stride] T, head h at h·D
+//   q      [N, q_stride] C, head h at h·D
 //   table  [positions, rotary / 2] (cos, sin), or with per_token [N, rotary / 2]; with key_turns [.., 2, rotary / 2], keys after queries
 //   spans  [N], or null: the second half of the pairs turns by them instead of positions [N]
-//   keys, values [blocks, G, 16, D] T; slots[n] = block · 16 + offset, or negative: not written
+//   keys, values [blocks, G, 16, D] C; slots[n] = block · 16 + offset, or negative: not written
 // One warp a head of a token; lane l owns pairs l, l + 32, ….
 #include "common/reduce.cuh"
 
@@ -44,7 +44,7 @@ constexpr int kCacheBlock = 16;
 
 enum HeadNorm { kNoHeadNorm = 0, kHeadRms = 1, kHeadLayer = 2 };
 
-template <typename T, int D>
+template <typename C, int D>
 __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCacheWriteParams p) {
   ptx::wait_for_previous_launch();
   constexpr int kPairs = (D / 2 + kWarpSize - 1) / kWarpSize;
@@ -120,21 +120,21 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
   if (is_query && p.log_from > 0 && p.positions[token] >= p.log_from)
     growth = __logf(static_cast<float>(p.positions[token] + 1)) / __logf(static_cast<float>(p.log_from));
 
-  T* target;
+  C* target;
   if (is_query) {
-    target = static_cast<T*>(p.q) + static_cast<size_t>(token) * p.q_stride + head * D;
+    target = static_cast<C*>(p.q) + static_cast<size_t>(token) * p.q_stride + head * D;
   } else {
     const int slot = p.slots[token];
     if (slot < 0) return;
     const int group = is_value ? head - p.query_heads - p.key_heads : head - p.query_heads;
     const size_t row = (static_cast<size_t>(slot / kCacheBlock) * p.key_heads + group) * kCacheBlock + slot % kCacheBlock;
-    target = static_cast<T*>(is_value ? p.values : p.keys) + row * D;
+    target = static_cast<C*>(is_value ? p.values : p.keys) + row * D;
   }
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
     if (lane + i * kWarpSize >= D / 2) continue;
-    target[at[i]] = from_float<T>(a[i] * growth);
-    target[bt[i]] = from_float<T>(b[i] * growth);
+    target[at[i]] = from_float<C>(a[i] * growth);
+    target[bt[i]] = from_float<C>(b[i] * growth);
   }
 }
 

@@ -33,8 +33,8 @@ struct Unpacker<T, 4> {
   unsigned lower, upper;
 
   __device__ Unpacker(float lower_zero, float upper_zero)
-      : lower(pack2<T>(magic_value(static_cast<T*>(nullptr)) + lower_zero, magic_value(static_cast<T*>(nullptr)) + lower_zero)),
-        upper(pack2<T>(magic_value(static_cast<T*>(nullptr)) + upper_zero, magic_value(static_cast<T*>(nullptr)) + upper_zero)) {}
+      : lower(pack2_in_range<T>(magic_value(static_cast<T*>(nullptr)) + lower_zero, magic_value(static_cast<T*>(nullptr)) + lower_zero)),
+        upper(pack2_in_range<T>(magic_value(static_cast<T*>(nullptr)) + upper_zero, magic_value(static_cast<T*>(nullptr)) + upper_zero)) {}
 
   __device__ void unpack(const unsigned (&words)[4], int step, unsigned (&a)[4]) const {
     const unsigned magic = magic_of(static_cast<T*>(nullptr));
@@ -62,7 +62,7 @@ struct Unpacker<T, 8> {
 
  private:
   __device__ static unsigned pair(unsigned bytes, float zero) {
-    return pack2<T>(static_cast<float>(bytes & 0xff) - zero, static_cast<float>(bytes >> 8 & 0xff) - zero);
+    return pack2_in_range<T>(static_cast<float>(bytes & 0xff) - zero, static_cast<float>(bytes >> 8 & 0xff) - zero);
   }
 };
 
@@ -106,7 +106,7 @@ struct Mxfp4Meaning {
   struct Numbers {
     __device__ void unpack(const unsigned (&words)[4], int step, unsigned (&a)[4]) const {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) a[i] = pack2<T>(number(words[step] >> 4 * i), number(words[step] >> (16 + 4 * i)));
+      for (int i = 0; i < 4; ++i) a[i] = pack2_in_range<T>(number(words[step] >> 4 * i), number(words[step] >> (16 + 4 * i)));
     }
 
    private:

@@ -37,9 +37,41 @@ __device__ inline float f16_to_float(unsigned short bits) {
   return value;
 }
 
+// Rounds to nearest, ties to even. What f16 cannot hold becomes its largest value, so that one element that is too large does not make
+// infinities of a row; NaN stays NaN.
 __device__ inline unsigned short float_to_f16(float value) {
   unsigned short bits;
-  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+#if __CUDA_ARCH__ >= 800
+  constexpr unsigned short kLargest = 0x7bff, kSmallest = 0xfbff;
+  asm("{ .reg .b16 h; cvt.rn.f16.f32 h, %1; min.NaN.f16 h, h, %2; max.NaN.f16 %0, h, %3; }"
+      : "=h"(bits)
+      : "f"(value), "h"(kLargest), "h"(kSmallest));
+#else
+  constexpr float kLargest = 65504.0f;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value > kLargest ? kLargest : value < -kLargest ? -kLargest : value));
+#endif
+  return bits;
+}
+
+// Two values, the first in the low half, that f16 can hold.
+__device__ inline unsigned floats_to_f16x2_in_range(float low, float high) {
+#if __CUDA_ARCH__ >= 800
+  unsigned bits;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+  return bits;
+#else
+  return static_cast<unsigned>(float_to_f16(low)) | static_cast<unsigned>(float_to_f16(high)) << 16;
+#endif
+}
+
+// The same of any values.
+__device__ inline unsigned floats_to_f16x2(float low, float high) {
+  unsigned bits = floats_to_f16x2_in_range(low, high);
+#if __CUDA_ARCH__ >= 800
+  constexpr unsigned kLargest = 0x7bff7bff, kSmallest = 0xfbfffbff;
+  asm("min.NaN.f16x2 %0, %0, %1;" : "+r"(bits) : "r"(kLargest));
+  asm("max.NaN.f16x2 %0, %0, %1;" : "+r"(bits) : "r"(kSmallest));
+#endif
   return bits;
 }
 

@@ -22,7 +22,7 @@ __device__ inline float to_float(float value) { return value; }
 __device__ inline float to_float(bf16 value) { return __uint_as_float(static_cast<unsigned>(value.bits) << 16); }
 __device__ inline float to_float(f16 value) { return ptx::f16_to_float(value.bits); }
 
-// Rounds to nearest, ties to even.
+// Rounds to nearest, ties to even; f16 saturates.
 template <typename T>
 __device__ inline T from_float(float value);
 
@@ -45,6 +45,25 @@ __device__ inline f16 from_float<f16>(float value) {
 template <typename T>
 __device__ inline unsigned pack2(float low, float high) {
   return static_cast<unsigned>(from_float<T>(low).bits) | static_cast<unsigned>(from_float<T>(high).bits) << 16;
+}
+
+template <>
+__device__ inline unsigned pack2<f16>(float low, float high) {
+  return ptx::floats_to_f16x2(low, high);
+}
+
+// The same of values that fit any type, such as weights of a softmax and codes.
+template <typename T>
+__device__ inline unsigned pack2_in_range(float low, float high);
+
+template <>
+__device__ inline unsigned pack2_in_range<bf16>(float low, float high) {
+  return pack2<bf16>(low, high);
+}
+
+template <>
+__device__ inline unsigned pack2_in_range<f16>(float low, float high) {
+  return ptx::floats_to_f16x2_in_range(low, high);
 }
 
 template <typename T>

@@ -208,10 +208,8 @@ public sealed class Model : IDisposable
 
     private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
     {
-        if (options.CacheType is { } cache && options.ActivationType is { } activations && cache != activations)
-            throw new WeftException("on CUDA the key/value cache has the type of the activations: give one of them");
         return CudaBackend.Compile(platform, graph, new FileWeights(file), batch, new CudaOptions(
-            options.Device.Ordinal, options.ActivationType ?? options.CacheType, blocks, ContextLength, options.BatchInvariant, StateSlots));
+            options.Device.Ordinal, options.ActivationType, options.CacheType, blocks, ContextLength, options.BatchInvariant, StateSlots));
     }
 
     /// <summary>Room for a context, and where several sequences run for that many of them, as far as a quarter of the memory goes.</summary>

@@ -15,25 +15,29 @@ public sealed class AttentionDecodeTests
     [Test]
     public void Causal_attention_matches_its_definition(
         [Values(DataType.Float16, DataType.BFloat16)] DataType type, [Values(64, 128)] int headSize, [Values(1, 2, 4, 7)] int groupHeads) =>
-        Check(TestDevice.Open((ulong)headSize), type, headSize, groupHeads, AttentionVariant.Causal);
+        Check(TestDevice.Open((ulong)headSize), new(type, DataType.Float16), headSize, groupHeads, AttentionVariant.Causal);
 
-    /// <summary>A type converts what is read and written; how lanes share a position and a block its heads does not depend on it. So each pair has one.</summary>
+    [Test]
+    public void A_cache_of_bf16_is_read_as_well([Values(64, 128)] int headSize) =>
+        Check(TestDevice.Open((ulong)headSize), AttentionTypes.Wide, headSize, 4, AttentionVariant.Causal);
+
+    /// <summary>A type converts what is read and written; how lanes share a position and a block its heads does not depend on it. So each pair of sizes has one.</summary>
     [Test]
     public void Causal_attention_matches_its_definition_at_every_head_size(
         [Values(32, 80, 96, 112, 192, 256)] int headSize, [Values(1, 2, 4, 7)] int groupHeads) =>
-        Check(TestDevice.Open((ulong)headSize), TypeOf(headSize, groupHeads), headSize, groupHeads, AttentionVariant.Causal);
+        Check(TestDevice.Open((ulong)headSize), TypesOf(headSize, groupHeads), headSize, groupHeads, AttentionVariant.Causal);
 
     [TestCaseSource(nameof(Variants))]
     public void Every_variant_matches_its_definition(int variant, int headSize, int seed) =>
-        Check(TestDevice.Open((ulong)seed), seed == 2 ? DataType.BFloat16 : DataType.Float16, headSize, headSize == 64 ? 1 : 4, (AttentionVariant)variant);
+        Check(TestDevice.Open((ulong)seed), AttentionTypes.Usual[seed == 2 ? 1 : 0], headSize, headSize == 64 ? 1 : 4, (AttentionVariant)variant);
 
     [Test]
     public void A_window_matches_its_definition_at_every_head_size(
         [ValueSource(typeof(HeadSizes), nameof(HeadSizes.All))] int headSize, [Values(1, 2, 4)] int groupHeads) =>
-        Check(TestDevice.Open((ulong)headSize), TypeOf(headSize, groupHeads), headSize, groupHeads, AttentionVariant.Causal | AttentionVariant.Window);
+        Check(TestDevice.Open((ulong)headSize), TypesOf(headSize, groupHeads), headSize, groupHeads, AttentionVariant.Causal | AttentionVariant.Window);
 
     /// <summary>One or the other, in turns.</summary>
-    private static DataType TypeOf(int headSize, int groupHeads) => (((headSize / 16) + groupHeads) & 1) == 0 ? DataType.Float16 : DataType.BFloat16;
+    private static AttentionTypes TypesOf(int headSize, int groupHeads) => AttentionTypes.Usual[((headSize / 16) + groupHeads) & 1];
 
     /// <summary>Both types at one head size, and another order of warps at the other.</summary>
     private static IEnumerable<object[]> Variants() =>
@@ -41,19 +45,19 @@ public sealed class AttentionDecodeTests
         from run in ((int HeadSize, int Seed)[])[(64, 1), (64, 2), (128, 3)]
         select (object[])[(int)variant, run.HeadSize, run.Seed];
 
-    private static void Check(TestDevice device, DataType type, int headSize, int groupHeads, AttentionVariant variant)
+    private static void Check(TestDevice device, AttentionTypes types, int headSize, int groupHeads, AttentionVariant variant)
     {
         const int Groups = 2;
         var random = new Random(headSize + groupHeads);
         var heads = groupHeads * Groups;
         var places = Lengths.Length;
-        using var cache = new PagedCache(device, type, Lengths, Groups, headSize, random);
+        using var cache = new PagedCache(device, types.Cache, Lengths, Groups, headSize, random);
         var width = heads * headSize;
         var stride = width + 24;
         var q = Values.Random(random, places * width);
         var scores = ScoreSettings.Random(random, heads, places, headSize, variant);
         using var uploaded = scores.Upload(device);
-        using var pq = device.Upload(Values.Strided(Values.Encode(q, type), width, stride, ushort.MaxValue));
+        using var pq = device.Upload(Values.Strided(Values.Encode(q, types.Cache), width, stride, ushort.MaxValue));
         using var y = device.Poisoned<ushort>(places * stride);
         var longest = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Lengths.Max());
         var splits = AttentionDecodeKernel.Splits(longest, variant.HasFlag(AttentionVariant.Window) ? scores.Window : null);
@@ -67,7 +71,7 @@ public sealed class AttentionDecodeTests
         for (var repeat = 0; repeat < 2; repeat++)
         {
             device.Run(
-                AttentionDecodeKernel.Instance(type, headSize, groupHeads, variant),
+                AttentionDecodeKernel.Instance(types, headSize, groupHeads, variant),
                 AttentionDecodeKernel.Shape(places + 1, heads, Groups, headSize, splits),
                 new AttentionDecodeParams
                 {
@@ -95,10 +99,10 @@ public sealed class AttentionDecodeTests
         Assert.That(Values.Between(stored, width, stride), Has.All.EqualTo(ushort.MaxValue));
         for (var place = 0; place < places; place++)
         {
-            var query = Values.Round(q[(place * width)..((place + 1) * width)], type);
+            var query = Values.Round(q[(place * width)..((place + 1) * width)], types.Cache);
             var expected = scores.Attend(query, cache.KeysOf[place], cache.ValuesOf[place], [Lengths[place] - 1], place, Groups);
-            var actual = Values.Decode(stored[(place * stride)..((place * stride) + width)], type);
-            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(2 * Values.Rounding(type)), $"context {Lengths[place]}");
+            var actual = Values.Decode(stored[(place * stride)..((place * stride) + width)], types.Result);
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(2 * Values.Rounding(types.Result)), $"context {Lengths[place]}");
         }
     }
 }

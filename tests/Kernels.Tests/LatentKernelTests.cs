@@ -146,15 +146,18 @@ public sealed class LatentKernelTests
     [TestCase(16, 40, 17)]
     public void Attention_over_latent_vectors_matches_its_definition(int turned, int rank, int heads)
     {
-        foreach (var type in new[] { DataType.Float16, DataType.BFloat16 })
+        foreach (var types in AttentionTypes.Usual)
         {
-            Check(type, turned, rank, heads, AttentionVariant.Causal);
+            Check(types, turned, rank, heads, AttentionVariant.Causal);
             if (rank < 100)
-                Check(type, turned, rank, heads, AttentionVariant.Causal | AttentionVariant.Window | AttentionVariant.SoftCap | AttentionVariant.Sinks);
+                Check(types, turned, rank, heads, AttentionVariant.Causal | AttentionVariant.Window | AttentionVariant.SoftCap | AttentionVariant.Sinks);
         }
+
+        if (turned == 32)
+            Check(AttentionTypes.Wide, turned, rank, heads, AttentionVariant.Causal);
     }
 
-    private static void Check(DataType type, int turned, int rank, int heads, AttentionVariant variant)
+    private static void Check(AttentionTypes types, int turned, int rank, int heads, AttentionVariant variant)
     {
         // Contexts of tokens that were drawn; a prompt of 37 more in the last.
         int[] lengths = [1, 15, 33, 111, 64];
@@ -162,7 +165,7 @@ public sealed class LatentKernelTests
         var device = TestDevice.Open((ulong)(turned + heads));
         var size = turned + rank;
         var random = new Random(size + heads);
-        using var cache = new PagedCache(device, type, lengths, 1, size, random);
+        using var cache = new PagedCache(device, types.Cache, lengths, 1, size, random);
         var drawn = lengths.Length - 1;
         var rows = drawn + Prompt;
         var (qWidth, yWidth) = (heads * size, heads * rank);
@@ -170,7 +173,7 @@ public sealed class LatentKernelTests
         var q = Values.Random(random, rows * qWidth);
         var scores = ScoreSettings.Random(random, heads, lengths.Length, size, variant);
         using var uploaded = scores.Upload(device);
-        using var pq = device.Upload(Values.Strided(Values.Encode(q, type), qWidth, qStride, ushort.MaxValue));
+        using var pq = device.Upload(Values.Strided(Values.Encode(q, types.Cache), qWidth, qStride, ushort.MaxValue));
         using var y = device.Poisoned<ushort>(rows * yStride);
         int[] positions = [.. lengths[..drawn].Select(length => length - 1), .. Enumerable.Range(lengths[drawn] - Prompt, Prompt)];
         using var pp = device.Upload(positions);
@@ -181,7 +184,7 @@ public sealed class LatentKernelTests
         foreach (var isPrompt in new[] { false, true })
         {
             device.Run(
-                AttentionLatentKernel.Instance(type, turned, rank, variant),
+                AttentionLatentKernel.Instance(types, turned, rank, variant),
                 AttentionLatentKernel.Shape(isPrompt ? 2 : drawn + 1, isPrompt ? 20 : 1, heads, size),
                 new AttentionLatentParams
                 {
@@ -207,11 +210,11 @@ public sealed class LatentKernelTests
         for (var row = 0; row < rows; row++)
         {
             var sequence = Math.Min(row, drawn);
-            var query = Values.Round(q[(row * qWidth)..((row + 1) * qWidth)], type);
+            var query = Values.Round(q[(row * qWidth)..((row + 1) * qWidth)], types.Cache);
             var whole = scores.Attend(query, cache.KeysOf[sequence], cache.KeysOf[sequence], [positions[row]], sequence, 1);
             var expected = Enumerable.Range(0, heads).SelectMany(head => whole.Skip((head * size) + turned).Take(rank)).ToArray();
-            var actual = Values.Decode(stored[(row * yStride)..((row * yStride) + yWidth)], type);
-            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(2 * Values.Rounding(type)), $"row {row}, {variant}");
+            var actual = Values.Decode(stored[(row * yStride)..((row * yStride) + yWidth)], types.Result);
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(2 * Values.Rounding(types.Result)), $"row {row}, {variant}");
         }
     }
 }

@@ -51,6 +51,10 @@ public sealed class RotaryCacheWriteTests
     public void Heads_may_be_normed_after_they_turn([Values(32, 80, 128, 256)] int headSize, [Values] bool isCentered, [Values(0, 24)] int fixedPart) =>
         Check(TestDevice.Open(), DataType.BFloat16, headSize, headSize - fixedPart, Form(true, isCentered), keyFactor: 1.5, normLast: true);
 
+    [Test]
+    public void What_f16_cannot_hold_becomes_its_largest_value() =>
+        Check(TestDevice.Open(), DataType.Float16, 64, 32, HeadNorm.None, magnitude: 100_000);
+
     /// <summary>One warp a head of a token: the last block is full or not.</summary>
     [Test]
     public void Any_number_of_tokens_is_written([Values(1, 15, 16, 17, 111, 1003)] int tokens) =>
@@ -60,13 +64,13 @@ public sealed class RotaryCacheWriteTests
 
     private static void Check(
         TestDevice device, DataType type, int headSize, int rotary, HeadNorm norm, bool isBare = false, float clip = float.PositiveInfinity, int tokens = DefaultTokens,
-        bool hasSpans = false, double keyFactor = 1, bool normLast = false)
+        bool hasSpans = false, double keyFactor = 1, bool normLast = false, float magnitude = 1)
     {
         var blocks = (tokens / BlockSize) + 2;
         var random = new Random(headSize);
         var heads = QueryHeads + (2 * KeyHeads);
         var (width, stride, qStride) = (heads * headSize, (heads * headSize) + 8, (QueryHeads * headSize) + 16);
-        var qkv = Values.Random(random, tokens * width);
+        var qkv = Array.ConvertAll(Values.Random(random, tokens * width), value => value * magnitude);
         var normed = QueryHeads + KeyHeads;
         var (weights, biases) = (Values.Random(random, normed * headSize), Values.Random(random, normed * headSize));
         var positions = Enumerable.Range(0, tokens).Select(_ => random.Next(200)).ToArray();
@@ -135,6 +139,8 @@ public sealed class RotaryCacheWriteTests
                     x = normLast ? Normed(Turned(x)) : Turned(Normed(x));
                 if (!isQuery && slots[token] < 0)
                     continue;
+                if (type == DataType.Float16)
+                    x = Array.ConvertAll(x, value => Math.Clamp(value, (double)Half.MinValue, (double)Half.MaxValue));
                 var group = (head - QueryHeads) % KeyHeads;
                 var stored = isQuery ? storedQ : head < QueryHeads + KeyHeads ? storedK : storedV;
                 var start = isQuery

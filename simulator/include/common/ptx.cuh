@@ -22,11 +22,18 @@ inline float f16_to_float(unsigned short bits) {
 }
 
 inline unsigned short float_to_f16(float value) {
-  const _Float16 half = static_cast<_Float16>(value);
+  constexpr float kLargest = 65504.0f;
+  const _Float16 half = static_cast<_Float16>(value > kLargest ? kLargest : value < -kLargest ? -kLargest : value);
   unsigned short bits;
   memcpy(&bits, &half, 2);
   return bits;
 }
+
+inline unsigned floats_to_f16x2(float low, float high) {
+  return static_cast<unsigned>(float_to_f16(low)) | static_cast<unsigned>(float_to_f16(high)) << 16;
+}
+
+inline unsigned floats_to_f16x2_in_range(float low, float high) { return floats_to_f16x2(low, high); }
 
 inline unsigned short float_to_bf16(float value) {
   const unsigned word = __float_as_uint(value);

@@ -18,11 +18,11 @@ internal abstract class ExecutionVerb : ModelVerb
     public int? Threads { get; set; }
 
     /// <summary>Element type of the key/value cache.</summary>
-    [Option("cache", MetaValue = "TYPE", HelpText = "Element type of the key/value cache: f16 (default on the CPU, but for models with f32 weights), bf16 or f32. A GPU takes the activations' type.")]
+    [Option("cache", MetaValue = "TYPE", HelpText = "Element type of the key/value cache: f16 (default, but on the CPU for models with f32 weights), bf16, or on the CPU f32.")]
     public string? Cache { get; set; }
 
     /// <summary>16-bit type on a GPU.</summary>
-    [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given.")]
+    [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given, f16 for f32.")]
     public string? Activations { get; set; }
 
     /// <summary>Results may vary with the batch.</summary>

@@ -48,7 +48,7 @@ public sealed record JoinNode(Value A, Value B, Value Y) : Node
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
-/// <summary>y = x, rounded to what products read, for backends that keep the residual stream more exactly than that.</summary>
+/// <summary>y = x, rounded to what products and attention read, for backends that keep the residual stream more exactly than that.</summary>
 public sealed record RoundNode(Value X, Value Y) : Node
 {
     /// <inheritdoc/>

@@ -132,7 +132,8 @@ public static class Fusion
     }).ToHashSet();
 
     /// <summary>
-    /// Gives turned queries a value of their own, for backends that store the joint product more exactly than what attention reads.
+    /// Gives queries that attention reads a value of their own, for backends that store products more exactly: what turns them writes it, and where nothing
+    /// does they are rounded.
     /// </summary>
     public static StepGraph SeparateQueries(StepGraph graph)
     {
@@ -145,6 +146,15 @@ public static class Fusion
             var queries = new Value(next++, write.Queries.Rows, write.Attention.QueryHeads * write.Attention.HeadSize);
             nodes[nodes.IndexOf(write)] = write with { Queries = queries };
             nodes[nodes.IndexOf(attention)] = attention with { Queries = queries };
+        }
+
+        var written = nodes.Where(node => node is RotaryCacheWriteNode or LatentWriteNode).SelectMany(node => node.Outputs).ToHashSet();
+        foreach (var attention in nodes.OfType<AttentionNode>().Where(attention => !written.Contains(attention.Queries)).ToList())
+        {
+            var queries = attention.Queries with { Id = next++ };
+            var at = nodes.IndexOf(attention);
+            nodes[at] = attention with { Queries = queries };
+            nodes.Insert(at, new RoundNode(attention.Queries, queries));
         }
 
         return graph with { Nodes = nodes };

@@ -104,7 +104,7 @@ public sealed class CudaModelTests
 
     /// <summary>Keys whose factors span many powers of two have no room in f16.</summary>
     [Test]
-    public void Products_that_decay_over_a_long_context_run_in_bf16()
+    public void Products_that_decay_over_a_long_context_have_a_cache_of_bf16()
     {
         _ = TestDevice.Open();
         var model = Describe(context: 900, keyValueHeads: 1);
@@ -114,11 +114,13 @@ public sealed class CudaModelTests
                 Layers = [.. model.Layers.Select(layer => layer with { Attention = layer.Attention! with { Rotary = layer.Attention!.Rotary! with { Decay = new() { Base = 18, Origin = 450 } } } })],
             },
             DataType.Float16);
-        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("more powers of two than f16 has"));
+        Assert.That(
+            () => Load(tiny, DataType.BFloat16, cache: DataType.Float16),
+            Throws.TypeOf<WeftException>().With.Message.Contains("more powers of two than f16 has"));
         var tokens = Tokens(tiny, 800);
         var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
         using var loaded = Load(tiny, null);
-        Assert.That(loaded.ActivationType, Is.EqualTo(DataType.BFloat16));
+        Assert.That(loaded.CacheType, Is.EqualTo(DataType.BFloat16));
         Assert.That(ErrorMeasure.RelativeRms(Forward(loaded, tokens, [700, 90, 1, 1, 1, 1, 6]), expected), Is.LessThan(Tolerances[DataType.BFloat16]));
     }
 
@@ -373,11 +375,12 @@ public sealed class CudaModelTests
         int context = 256, bool bias = false, int? window = null, bool tied = false, Activation activation = Activation.Silu) =>
         TinyModel.Describe(layers, hidden, heads, keyValueHeads, headSize, intermediate, vocabulary, context, bias, window, null, tied, activation);
 
-    private static Model Load(TinyModel tiny, DataType? type, int cacheTokens = 0, bool batchInvariant = true) => Model.Load(tiny.Path, new ModelOptions
+    private static Model Load(TinyModel tiny, DataType? type, int cacheTokens = 0, bool batchInvariant = true, DataType? cache = null) => Model.Load(tiny.Path, new ModelOptions
     {
         BatchInvariant = batchInvariant,
         Device = new DeviceChoice(TestDevice.IsSimulator ? DeviceKind.Simulator : DeviceKind.Cuda),
         ActivationType = type,
+        CacheType = cache,
         CacheTokens = cacheTokens,
     });
 

@@ -73,17 +73,18 @@ internal static class WorkerProcess
     private static IEnumerable<KernelInstance> OneModel(int computeCapability)
     {
         const DataType Type = DataType.BFloat16;
+        var attention = AttentionTypes.Usual[1];
         const int HeadSize = 128;
         yield return NormKernel.Instance(NormForm.Rms, DataType.Float32, Type);
         yield return EmbeddingKernel.Instance(Type);
-        yield return RotaryCacheWriteKernel.Instance(Type, HeadSize);
+        yield return RotaryCacheWriteKernel.Instance(attention.Cache, HeadSize);
         yield return ActivationKernel.Gated(Type, Activation.Silu);
         yield return CopyKernels.Block;
         yield return CopyKernels.Rows(DataType.Float32, DataType.Float32);
         yield return SamplingKernel.Greedy;
         yield return SamplingKernel.Draw;
-        yield return AttentionPrefillKernel.Instance(Type, HeadSize, AttentionVariant.Causal, computeCapability);
-        yield return AttentionDecodeKernel.Instance(Type, HeadSize, groupHeads: 4, AttentionVariant.Causal);
+        yield return AttentionPrefillKernel.Instance(attention, HeadSize, AttentionVariant.Causal, computeCapability);
+        yield return AttentionDecodeKernel.Instance(attention, HeadSize, groupHeads: 4, AttentionVariant.Causal);
         yield return GemvKernel.Instance(Type, 1, GemvInput.RmsInput, GemvOutput.StoreFloat);
         yield return GemvKernel.Instance(Type, 2, GemvInput.RmsInput, GemvOutput.StoreFloat);
         yield return GemvKernel.Instance(Type, 1, GemvInput.PlainInput, GemvOutput.Accumulate);

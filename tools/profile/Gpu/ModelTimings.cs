@@ -60,7 +60,7 @@ internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTr
         var input = new StepBatch(isTrial ? 64 : 2048, batch, BlockPool.BlocksFor(Positions), Math.Max(batch, 16));
         var weights = new RandomWeights(shape.Name, model);
         using var program = CudaBackend.Compile(
-            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), weights, input, new CudaOptions(0, Type, blocks, Positions, BatchInvariant: true, StateSlots: 0));
+            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), weights, input, new CudaOptions(0, Type, null, blocks, Positions, BatchInvariant: true, StateSlots: 0));
         var run = new Run(program, pool, batch, model.VocabularySize, Positions);
         if (batch == 1)
         {

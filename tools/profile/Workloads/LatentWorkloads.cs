@@ -67,7 +67,7 @@ internal sealed record LatentWorkloads(string Name, int Heads, int Turned, int R
         var rows = cache.Sequences * tokens;
         var input = (long)rows * (Heads + 1) * Size * sizeof(float);
         return Workload.Of<LatentWriteParams>(
-            "latent_write", $"{Name} {rows} tokens", LatentWriteKernel.Instance(type), LatentWriteKernel.Shape(rows, Heads), input * 1.5, 0, 3.0 * rows * (Heads + 1) * Turned, operands =>
+            "latent_write", $"{Name} {rows} tokens", LatentWriteKernel.Instance(DataType.Float16), LatentWriteKernel.Shape(rows, Heads), input * 1.5, 0, 3.0 * rows * (Heads + 1) * Turned, operands =>
             {
                 var (positions, slots) = (operands.Upload<int>(cache.LastPositions(tokens)), operands.Upload<int>(cache.Slots(tokens)));
                 var (q, kept) = (operands.Zeros((long)rows * Heads * Size * Half), operands.Zeros(CacheBytes(cache)));
@@ -106,7 +106,7 @@ internal sealed record LatentWorkloads(string Name, int Heads, int Turned, int R
         var seen = isPrompt ? 0.5 * tokens * tokens : (double)batch * positions;
         return Workload.Of<AttentionLatentParams>(
             "attention_latent", isPrompt ? $"{Name} {tokens} tokens" : $"{Name} batch {batch}, context {positions}",
-            AttentionLatentKernel.Instance(type, Turned, Rank, AttentionVariant.Causal),
+            AttentionLatentKernel.Instance(new(type, DataType.Float16), Turned, Rank, AttentionVariant.Causal),
             AttentionLatentKernel.Shape(isPrompt ? tiles.Length : batch, each, Heads, Size),
             ((double)batch * positions * Size * Half) + ((double)rows * Heads * (Size + Rank) * Half), 2.0 * seen * Heads * (Size + Rank), 0, operands =>
             {

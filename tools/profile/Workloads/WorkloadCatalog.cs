@@ -285,7 +285,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         var joint = (long)rows * jointWidth * sizeof(float);
         // Each product read once, its queries, keys and values written once in half the bytes; tables stay in the cache.
         return Workload.Of<RotaryCacheWriteParams>(
-            "rotary_cache_write", $"{model.Name} {rows} tokens", RotaryCacheWriteKernel.Instance(type, model.HeadSize),
+            "rotary_cache_write", $"{model.Name} {rows} tokens", RotaryCacheWriteKernel.Instance(DataType.Float16, model.HeadSize),
             RotaryCacheWriteKernel.Shape(rows, model.QueryHeads, model.KeyHeads), joint * 1.5, 0, 3.0 * rows * (queryWidth + (model.KeyHeads * model.HeadSize)), operands =>
             {
                 var (positions, slots) = (operands.Upload<int>(cache.LastPositions(tokens)), operands.Upload<int>(cache.Slots(tokens)));
@@ -318,7 +318,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         var operations = 4.0 * batch * positions * queryWidth;
         return Workload.Of<AttentionDecodeParams>(
             "attention_decode", $"{model.Name} batch {batch}, context {positions}",
-            AttentionDecodeKernel.Instance(type, model.HeadSize, model.QueryHeads / model.KeyHeads, AttentionVariant.Causal),
+            AttentionDecodeKernel.Instance(new(type, DataType.Float16), model.HeadSize, model.QueryHeads / model.KeyHeads, AttentionVariant.Causal),
             AttentionDecodeKernel.Shape(batch, model.QueryHeads, model.KeyHeads, model.HeadSize, splits),
             (4.0 * batch * positions * model.KeyHeads * model.HeadSize) + (4.0 * batch * queryWidth), 0, operations, operands =>
             {
@@ -357,7 +357,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         AttentionTile[] tiles = [.. Enumerable.Range(0, (tokens + each - 1) / each).Select(tile => new AttentionTile(0, tile * each))];
         // Half of all pairs of a query and a key are seen.
         return Workload.Of<AttentionPrefillParams>(
-            name, $"{model.Name} {tokens} tokens", AttentionPrefillKernel.Instance(type, model.HeadSize, AttentionVariant.Causal, computeCapability),
+            name, $"{model.Name} {tokens} tokens", AttentionPrefillKernel.Instance(new(type, DataType.Float16), model.HeadSize, AttentionVariant.Causal, computeCapability),
             AttentionPrefillKernel.Shape(tiles.Length, model.KeyHeads, model.HeadSize, computeCapability),
             (4.0 * tokens * model.KeyHeads * model.HeadSize) + (4.0 * tokens * queryWidth), 2.0 * tokens * tokens * queryWidth, 0, operands =>
             {

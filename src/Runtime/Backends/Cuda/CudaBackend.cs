@@ -41,9 +41,10 @@ internal static class CudaBackend
             graph = Fusion.PlaceExperts(Fusion.RoundInputs(Fusion.SeparateQueries(Fusion.FuseHeads(Fusion.FuseNorms(Fusion.NormRouters(graph))))), ValueLayout.Stride);
             context = CudaContext.Create(options.Ordinal);
             RequireSupported(weights, context.Device);
-            var type = ChooseType(graph, weights, context.Device, options.ActivationType);
-            memory = RequireMemory(graph, weights, batch, context, type, options);
-            return new CudaProgram(graph, weights, batch, context, type, options);
+            var type = ChooseType(weights, context.Device, options.ActivationType);
+            var types = new AttentionTypes(type, ChooseCache(weights, context.Device, options.CacheType));
+            memory = RequireMemory(graph, weights, batch, context, types, options);
+            return new CudaProgram(graph, weights, batch, context, types, options);
         }
         catch (CudaException exception) when (exception.Status == CudaResult.OutOfMemory)
         {
@@ -64,24 +65,30 @@ internal static class CudaBackend
 
     private const string Remedies = "ask for a smaller context, a lower precision, or run it on the CPU (--device cpu)";
 
-    private static DataType ChooseType(StepGraph graph, IModelWeights weights, CudaDeviceInfo device, DataType? wanted)
+    private static DataType ChooseType(IModelWeights weights, CudaDeviceInfo device, DataType? wanted)
     {
         if (wanted == DataType.Float32)
             throw new WeftException("CUDA kernels run in bf16 or f16; f32 runs on the CPU (--device cpu)");
         if (wanted == DataType.BFloat16 && device.ComputeCapability < BFloat16Capability)
             throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor} and no bf16: run it in f16");
-        if (weights.Model.HasWideKeys)
-        {
-            return wanted != DataType.Float16 && device.ComputeCapability >= BFloat16Capability ? DataType.BFloat16 : throw new WeftException(
-                $"{weights.Name}: over {weights.Model.ContextLength} tokens the keys of this model take more powers of two than f16 has: run it in bf16 on a GPU that has it, or on the CPU (--device cpu)");
-        }
-
         if (wanted is { } type)
             return type;
-        // Quantized matrices have no type of their own; what was left as numbers has.
+        // Quantized matrices have no type of their own; what was left as numbers has. Of f32, f16 keeps three bits more than bf16.
         var stored = weights.Find(TensorSchema.Embedding).DataType;
         var needsDigits = weights.Model.HasUnscaledScores || weights.Model.HasStateSpaces;
-        return stored == DataType.Float16 || needsDigits || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
+        return stored != DataType.BFloat16 || needsDigits || device.ComputeCapability < BFloat16Capability ? DataType.Float16 : DataType.BFloat16;
+    }
+
+    private static DataType ChooseCache(IModelWeights weights, CudaDeviceInfo device, DataType? wanted)
+    {
+        if (wanted == DataType.Float32)
+            throw new WeftException("on CUDA the key/value cache is f16 or bf16; f32 is for the CPU (--device cpu)");
+        if (wanted == DataType.BFloat16 && device.ComputeCapability < BFloat16Capability)
+            throw new WeftException($"{device.Name} has compute capability {device.Major}.{device.Minor} and no bf16: take a cache of f16");
+        if (!weights.Model.HasWideKeys)
+            return wanted ?? DataType.Float16;
+        return wanted != DataType.Float16 && device.ComputeCapability >= BFloat16Capability ? DataType.BFloat16 : throw new WeftException(
+            $"{weights.Name}: over {weights.Model.ContextLength} tokens the keys of this model take more powers of two than f16 has: take a cache of bf16 on a GPU that has it, or run it on the CPU (--device cpu)");
     }
 
     private static void RequireSupported(IModelWeights weights, CudaDeviceInfo device)
@@ -109,13 +116,13 @@ internal static class CudaBackend
     }
 
     /// <summary>Refuses what cannot fit; says what it needs and what is free.</summary>
-    private static string RequireMemory(StepGraph graph, IModelWeights weights, StepBatch batch, CudaContext context, DataType type, CudaOptions options)
+    private static string RequireMemory(StepGraph graph, IModelWeights weights, StepBatch batch, CudaContext context, AttentionTypes types, CudaOptions options)
     {
         var model = weights.Model;
-        var layout = new ValueLayout(graph, type);
-        var matrices = DeviceWeights.CountBytes(graph, weights, type);
-        var workspace = DeviceWeights.CountWorkspace(graph, weights, type, batch.MostTokens, context.Device.Multiprocessors, options.BatchInvariant);
-        var cache = DeviceKvCache.CountBytes(model, type, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
+        var layout = new ValueLayout(graph, types);
+        var matrices = DeviceWeights.CountBytes(graph, weights, types.Result);
+        var workspace = DeviceWeights.CountWorkspace(graph, weights, types.Result, batch.MostTokens, context.Device.Multiprocessors, options.BatchInvariant);
+        var cache = DeviceKvCache.CountBytes(model, types.Cache, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
         var decode = DecodeWorkspace.CountBytes(model, batch, options.MaxPositions);
         var working = MemoryPlan.Create(graph, batch.MostTokens, batch.MaxLogitRows, layout.RowBytes).Size + DeviceTokenCounts.CountBytes(batch.MaxSequences, model.VocabularySize)
             + workspace.Numbers + workspace.Input + workspace.Counters + decode.Partial + decode.Counters + CudaBlas.CountBytes(context.Device);

@@ -42,17 +42,18 @@ internal sealed class CudaProgram : StepProgram
     private readonly Dictionary<StepShape, CudaGraphExec?> captured = [];
     private readonly Action<StepShape, StepShape> submitStep;
 
-    public CudaProgram(StepGraph graph, IModelWeights source, StepBatch stepBatch, CudaContext context, DataType type, CudaOptions options)
+    public CudaProgram(StepGraph graph, IModelWeights source, StepBatch stepBatch, CudaContext context, AttentionTypes types, CudaOptions options)
     {
         this.graph = graph;
         this.context = context;
         Batch = stepBatch;
-        CacheType = type;
+        ActivationType = types.Result;
+        CacheType = types.Cache;
         submitStep = Submit;
         try
         {
             var model = source.Model;
-            var layout = new ValueLayout(graph, type);
+            var layout = new ValueLayout(graph, types);
             var rows = Math.Max(stepBatch.MostTokens, StepShape.LargestBucket(stepBatch.MaxSequences));
             var logitRows = Math.Max(stepBatch.MaxLogitRows, StepShape.LargestBucket(stepBatch.MaxSequences));
             var plan = MemoryPlan.Create(graph, rows, logitRows, layout.RowBytes);
@@ -60,7 +61,7 @@ internal sealed class CudaProgram : StepProgram
             stream = resources.Add(CudaStream.Create(context));
             var kernels = resources.Add(KernelLibrary.Create(context));
             blas = resources.Add(new CudaBlas(context));
-            cache = resources.Add(new DeviceKvCache(context, stream, kernels, model, type, options.CacheBlocks));
+            cache = resources.Add(new DeviceKvCache(context, stream, kernels, model, types.Cache, options.CacheBlocks));
             var states = resources.Add(new DeviceStates(context, options.StateSlots, graph.StateSize));
             arena = resources.Add(CudaDeviceMemory.Allocate(context, plan.Size));
             drawn = resources.Add(new DrawnTokens(context, logitRows));
@@ -71,15 +72,15 @@ internal sealed class CudaProgram : StepProgram
             logitsOffset = plan.Offset(graph.Logits);
             hidden = resources.Add(CudaPinnedMemory.Allocate(context, logitRows * layout.RowBytes(graph.Hidden)));
             hiddenOffset = plan.Offset(graph.Hidden);
-            var weights = resources.Add(new DeviceWeights(context, stream, source, type));
+            var weights = resources.Add(new DeviceWeights(context, stream, source, types.Result));
             shared = Over(batch);
             encoding = sources is null ? null : Over(sources);
             operations = new GraphBinder(
-                shared, encoding, weights, cache, Rotary, Workspace(model, options), ProductWorkspace(graph, source, type, rows, options.BatchInvariant), drawn, counts, tokensPerTile).Bind(graph);
+                shared, encoding, weights, cache, Rotary, Workspace(model, options), ProductWorkspace(graph, source, types.Result, rows, options.BatchInvariant), drawn, counts, tokensPerTile).Bind(graph);
             encoderOperations = graph.Nodes.Count(node => node.IsOfSource);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
-            WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, type, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
+            WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, types.Cache, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
 
             DeviceBatch OnDevice(StepBatch rows) => resources.Add(new DeviceBatch(
                 context, rows, counts, AttentionPrefillKernel.MostTiles(rows.MaxTokens, rows.MaxSequences, tokensPerTile)));
@@ -107,7 +108,7 @@ internal sealed class CudaProgram : StepProgram
 
     public override DataType CacheType { get; }
 
-    public override DataType ActivationType => CacheType;
+    public override DataType ActivationType { get; }
 
     public override long WorkingBytes { get; }
 

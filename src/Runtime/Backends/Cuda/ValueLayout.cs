@@ -1,3 +1,4 @@
+using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
 using Weft.Tensors;
 
@@ -7,17 +8,19 @@ namespace Weft.Backends.Cuda;
 /// Element type and row stride of a graph's values on the device: the residual stream, what is normed, logits of the head and of routers, what experts give, queries and keys that are
 /// still to be turned (turning rounded ones would round them twice, and scores magnify it) and what recurrent blocks read (a state adds up what rounding does to it)
 /// are float32, everything that a product reads is 16 bits
-/// wide; rows start at multiples of 16 bytes.
+/// wide, queries of attention in the type of the cache; rows start at multiples of 16 bytes.
 /// </summary>
 internal sealed class ValueLayout
 {
     private const int Granularity = 8;
 
     private readonly HashSet<Value> floats;
+    private readonly HashSet<Value> queries;
 
-    public ValueLayout(StepGraph graph, DataType type)
+    public ValueLayout(StepGraph graph, AttentionTypes types)
     {
-        Type = type;
+        AttentionTypes = types;
+        queries = [.. graph.Nodes.OfType<AttentionNode>().Select(node => node.Queries)];
         floats = [graph.Logits, .. Fusion.ResidualStream(graph)];
         foreach (var node in graph.Nodes)
         {
@@ -29,6 +32,8 @@ internal sealed class ValueLayout
                 floats.UnionWith(latent.Inputs);
             else if (node is NormNode norm)
                 floats.Add(norm.X);
+            else if (node is RoundNode round)
+                floats.Add(round.X);
             else if (node is ExpertsNode { Scratch: { } scratch } experts)
                 floats.UnionWith([experts.Router, experts.Y, scratch.Routing, scratch.Given]);
             else if (node is SwitchNode shared)
@@ -40,11 +45,14 @@ internal sealed class ValueLayout
         }
     }
 
-    /// <summary>The 16-bit type.</summary>
-    public DataType Type { get; }
+    /// <summary>The 16-bit type of weights and activations.</summary>
+    public DataType Type => AttentionTypes.Result;
+
+    /// <summary>Types of attention; queries have that of the cache.</summary>
+    public AttentionTypes AttentionTypes { get; }
 
     /// <summary>Element type of <paramref name="value"/>.</summary>
-    public DataType TypeOf(Value value) => floats.Contains(value) ? DataType.Float32 : Type;
+    public DataType TypeOf(Value value) => floats.Contains(value) ? DataType.Float32 : queries.Contains(value) ? AttentionTypes.Cache : Type;
 
     /// <summary>Elements from a row to the next.</summary>
     public static int Stride(Value value) => Stride(value.Width);

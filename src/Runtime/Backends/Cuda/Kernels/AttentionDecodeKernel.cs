@@ -45,8 +45,8 @@ internal static class AttentionDecodeKernel
     }
 
     /// <summary>An instance; a block takes up to four of a group's heads.</summary>
-    public static KernelInstance Instance(DataType type, int headSize, int groupHeads, AttentionVariant variant) =>
-        new("attention_decode.cu", $"weft::attention_decode<{type.CudaName()},{headSize},{HeadsPerBlock(groupHeads)},{(int)variant}>");
+    public static KernelInstance Instance(AttentionTypes types, int headSize, int groupHeads, AttentionVariant variant) =>
+        new("attention_decode.cu", $"weft::attention_decode<{types.CudaNames},{headSize},{HeadsPerBlock(groupHeads)},{(int)variant}>");
 
     /// <summary>One block a split, part of a group's heads, and place.</summary>
     public static LaunchShape Shape(int places, int queryHeads, int keyHeads, int headSize, int splits)
@@ -61,28 +61,30 @@ internal static class AttentionDecodeKernel
     /// <summary>Counters, all zero before the first launch.</summary>
     public static int Counters(int places, int queryHeads, int keyHeads) => places * keyHeads * Parts(queryHeads / keyHeads);
 
-    /// <summary>What the LLaMA lineage needs at every head size, and the other variants at two.</summary>
+    /// <summary>What the LLaMA lineage needs at every head size, the other variants at two, and a cache of bf16 at one.</summary>
     public static IEnumerable<KernelInstance> Instances
     {
         get
         {
-            foreach (var type in ElementType.Halves)
+            foreach (var types in AttentionTypes.Usual)
             {
                 foreach (var heads in (int[])[1, 2, 4])
                 {
                     foreach (var size in HeadSizes.All)
                     {
-                        yield return Instance(type, size, heads, AttentionVariant.Causal);
-                        yield return Instance(type, size, heads, AttentionVariant.Causal | AttentionVariant.Window);
+                        yield return Instance(types, size, heads, AttentionVariant.Causal);
+                        yield return Instance(types, size, heads, AttentionVariant.Causal | AttentionVariant.Window);
                     }
                 }
 
                 foreach (var variant in AttentionPrefillKernel.Variants)
                 {
-                    yield return Instance(type, 64, 1, variant);
-                    yield return Instance(type, 128, 4, variant);
+                    yield return Instance(types, 64, 1, variant);
+                    yield return Instance(types, 128, 4, variant);
                 }
             }
+
+            yield return Instance(AttentionTypes.Wide, 128, 4, AttentionVariant.Causal);
         }
     }
 

@@ -54,10 +54,10 @@ internal static class AttentionPrefillKernel
     public static int TokensPerTile(AttentionDescription attention) => attention.Latent is null ? TokensPerTile(attention.QueryHeads, attention.KeyValueHeads) : TileRows;
 
     /// <summary>An instance for an architecture, whose shared memory decides how many keys a tile has and how many tiles are under way.</summary>
-    public static KernelInstance Instance(DataType type, int headSize, AttentionVariant variant, int computeCapability)
+    public static KernelInstance Instance(AttentionTypes types, int headSize, AttentionVariant variant, int computeCapability)
     {
         var (products, keys, stages, _) = TilingOf(headSize, computeCapability);
-        return new("attention_prefill.cu", $"weft::attention_prefill<{type.CudaName()},{headSize},{keys},{stages},{(int)variant},weft::{products}Products>");
+        return new("attention_prefill.cu", $"weft::attention_prefill<{types.CudaNames},{headSize},{keys},{stages},{(int)variant},weft::{products}Products>");
     }
 
     /// <summary>One block a tile and key/value head.</summary>
@@ -83,23 +83,25 @@ internal static class AttentionPrefillKernel
     /// <summary>Most tiles of a step.</summary>
     public static int MostTiles(int maxTokens, int maxSequences, int tokensPerTile) => (maxTokens / tokensPerTile) + maxSequences;
 
-    /// <summary>What the LLaMA lineage needs at every head size, and the other variants at two.</summary>
+    /// <summary>What the LLaMA lineage needs at every head size, the other variants at two, and a cache of bf16 at one.</summary>
     public static IEnumerable<KernelInstance> Instances(int computeCapability)
     {
-        foreach (var type in ElementType.Halves)
+        foreach (var types in AttentionTypes.Usual)
         {
             foreach (var size in HeadSizes.All)
             {
-                yield return Instance(type, size, AttentionVariant.Causal, computeCapability);
-                yield return Instance(type, size, AttentionVariant.Causal | AttentionVariant.Window, computeCapability);
+                yield return Instance(types, size, AttentionVariant.Causal, computeCapability);
+                yield return Instance(types, size, AttentionVariant.Causal | AttentionVariant.Window, computeCapability);
             }
 
             foreach (var variant in Variants)
             {
-                yield return Instance(type, 64, variant, computeCapability);
-                yield return Instance(type, 128, variant, computeCapability);
+                yield return Instance(types, 64, variant, computeCapability);
+                yield return Instance(types, 128, variant, computeCapability);
             }
         }
+
+        yield return Instance(AttentionTypes.Wide, 128, AttentionVariant.Causal, computeCapability);
     }
 
     /// <summary>Combinations that models have, beyond causal with or without a window.</summary>

@@ -68,8 +68,8 @@ internal static class LatentWriteKernel
     private const int Threads = 128;
     private const int Warps = Threads / 32;
 
-    /// <summary>An instance.</summary>
-    public static KernelInstance Instance(DataType type) => new("latent_write.cu", $"weft::latent_write<{type.CudaName()}>");
+    /// <summary>An instance for a type of queries and cache.</summary>
+    public static KernelInstance Instance(DataType cache) => new("latent_write.cu", $"weft::latent_write<{cache.CudaName()}>");
 
     /// <summary>One warp a head of a token, and one for the key of all.</summary>
     public static LaunchShape Shape(int tokens, int heads) => new(((tokens * (heads + 1)) + Warps - 1) / Warps, 1, 1, Threads, 0);
@@ -106,12 +106,12 @@ internal static class AttentionLatentKernel
     private const int Keys = 32;
 
     /// <summary>An instance.</summary>
-    /// <param name="type">Of queries, cache and result.</param>
+    /// <param name="types">Of the result, and of queries and cache.</param>
     /// <param name="turned">R.</param>
     /// <param name="rank">L.</param>
     /// <param name="variant">What is done to scores.</param>
-    public static KernelInstance Instance(DataType type, int turned, int rank, AttentionVariant variant) =>
-        new("attention_latent.cu", $"weft::attention_latent<{type.CudaName()},{turned},{rank},{(int)variant}>");
+    public static KernelInstance Instance(AttentionTypes types, int turned, int rank, AttentionVariant variant) =>
+        new("attention_latent.cu", $"weft::attention_latent<{types.CudaNames},{turned},{rank},{(int)variant}>");
 
     /// <summary>One block a token and 16 heads.</summary>
     /// <param name="places">Tokens that were drawn, or tiles.</param>
@@ -127,7 +127,7 @@ internal static class AttentionLatentKernel
 
     /// <summary>The sizes of DeepSeek-V2 and V3, of MiniCPM3, and small ones.</summary>
     public static IEnumerable<KernelInstance> Instances =>
-        from type in ElementType.Halves
+        from types in AttentionTypes.Usual
         from sizes in ((int Turned, int Rank)[])[(64, 512), (32, 256), (32, 32)]
-        select Instance(type, sizes.Turned, sizes.Rank, AttentionVariant.Causal);
+        select Instance(types, sizes.Turned, sizes.Rank, AttentionVariant.Causal);
 }

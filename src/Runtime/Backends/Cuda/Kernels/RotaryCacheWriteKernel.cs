@@ -54,9 +54,9 @@ internal static class RotaryCacheWriteKernel
     private const int Threads = 128;
     private const int Warps = Threads / 32;
 
-    /// <summary>An instance.</summary>
-    public static KernelInstance Instance(DataType type, int headSize) =>
-        new("rotary_cache_write.cu", $"weft::rotary_cache_write<{type.CudaName()},{headSize}>");
+    /// <summary>An instance for a type of queries and cache.</summary>
+    public static KernelInstance Instance(DataType cache, int headSize) =>
+        new("rotary_cache_write.cu", $"weft::rotary_cache_write<{cache.CudaName()},{headSize}>");
 
     /// <summary>One warp a head of a token.</summary>
     public static LaunchShape Shape(int tokens, int queryHeads, int keyHeads) =>
@@ -64,9 +64,9 @@ internal static class RotaryCacheWriteKernel
 
     /// <summary>All head sizes and types.</summary>
     public static IEnumerable<KernelInstance> Instances =>
-        from type in ElementType.Halves
+        from cache in ElementType.Halves
         from size in HeadSizes.All
-        select Instance(type, size);
+        select Instance(cache, size);
 }
 
 /// <summary>Head sizes that attention is compiled for.</summary>

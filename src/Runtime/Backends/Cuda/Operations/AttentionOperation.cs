@@ -45,10 +45,10 @@ internal sealed class AttentionOperation(
 {
     // Tokens that were drawn come after the prefix and see it anyway.
     private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
-        context.Type, node.Attention.HeadSize, node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node) & ~AttentionVariant.Prefix);
+        context.AttentionTypes, node.Attention.HeadSize, node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node) & ~AttentionVariant.Prefix);
 
     private readonly KernelInstance prefill = AttentionPrefillKernel.Instance(
-        context.Type, node.Attention.HeadSize, Variant(node), context.Device.ComputeCapability);
+        context.AttentionTypes, node.Attention.HeadSize, Variant(node), context.Device.ComputeCapability);
 
     // Tokens of a source are never drawn.
     public override IEnumerable<KernelInstance> Kernels => node.Mask == AttentionMask.Full ? [prefill] : [decode, prefill];

@@ -21,6 +21,9 @@ internal sealed class CudaProgramContext(
 
     public DataType Type => layout.Type;
 
+    /// <summary>Of attention.</summary>
+    public AttentionTypes AttentionTypes => layout.AttentionTypes;
+
     /// <summary>A row's bits do not depend on how many rows there are: <see cref="CudaOptions.BatchInvariant"/>.</summary>
     public bool IsBatchInvariant => isBatchInvariant;
 

@@ -30,7 +30,7 @@ internal sealed class HeadLinearOperation(CudaProgramContext context, HeadLinear
 /// <summary><see cref="LatentWriteNode"/>.</summary>
 internal sealed class LatentWriteOperation(CudaProgramContext context, LatentWriteNode node, DeviceRotaryTable table, nuint cache) : CudaOperation(context)
 {
-    private readonly KernelInstance kernel = LatentWriteKernel.Instance(context.Type);
+    private readonly KernelInstance kernel = LatentWriteKernel.Instance(context.AttentionTypes.Cache);
 
     public override IEnumerable<KernelInstance> Kernels => [kernel];
 
@@ -68,7 +68,7 @@ internal sealed class LatentAttentionOperation(CudaProgramContext context, Atten
     : CudaOperation(context)
 {
     private readonly KernelInstance kernel = AttentionLatentKernel.Instance(
-        context.Type, node.Attention.HeadSize - node.Attention.Latent!.Rank, node.Attention.Latent.Rank, AttentionOperation.Variant(node));
+        context.AttentionTypes, node.Attention.HeadSize - node.Attention.Latent!.Rank, node.Attention.Latent.Rank, AttentionOperation.Variant(node));
 
     public override IEnumerable<KernelInstance> Kernels => [kernel];
 

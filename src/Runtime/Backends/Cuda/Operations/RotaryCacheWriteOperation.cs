@@ -9,7 +9,7 @@ internal sealed class RotaryCacheWriteOperation(
     CudaProgramContext context, RotaryCacheWriteNode node, DeviceRotaryTable? table, HeadNormTensors norms, nuint keys, nuint values)
     : CudaOperation(context)
 {
-    private readonly KernelInstance kernel = RotaryCacheWriteKernel.Instance(context.Type, node.Attention.HeadSize);
+    private readonly KernelInstance kernel = RotaryCacheWriteKernel.Instance(context.AttentionTypes.Cache, node.Attention.HeadSize);
 
     public override IEnumerable<KernelInstance> Kernels => [kernel];
 

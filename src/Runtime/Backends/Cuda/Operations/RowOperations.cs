@@ -98,7 +98,7 @@ internal sealed class JoinOperation(CudaProgramContext context, JoinNode node) :
 /// <summary><see cref="RoundNode"/>.</summary>
 internal sealed class RoundOperation(CudaProgramContext context, RoundNode node) : CudaOperation(context)
 {
-    private readonly KernelInstance kernel = CopyKernels.Rows(DataType.Float32, context.Type);
+    private readonly KernelInstance kernel = CopyKernels.Rows(DataType.Float32, context.Layout.TypeOf(node.Y));
 
     public override IEnumerable<KernelInstance> Kernels => [kernel];
 
