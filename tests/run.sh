@@ -54,25 +54,18 @@ if ((simulator == 0 && $# == 0)); then
         grep -E -A1 'FAILED |error:|Timeout|Exception' "$device_log" || cat "$device_log"
     }
 fi
-# Kernels on the software device keep one processor busy for as long as all other tests together, which are run one project at a time beside them.
-run_tests() { # PROJECTS [arguments of dotnet test]
-    local ended=0
-    for project in $1; do
-        "$dotnet" test "$project" -c Release --no-build --nologo --logger "trx;LogFileName=${project##*/}.trx" --logger 'console;verbosity=minimal' \
-            --results-directory "$results" "${@:2}" || ended=$?
-    done
-    return "$ended"
+# Two projects at a time, the longest first, so that both processors are busy to the end.
+longest='Kernels Cli Runtime Daemon Interop Convert'
+projects=$({ printf 'tests/%s.Tests\n' $longest; printf '%s\n' tests/*.Tests; } | awk '!seen[$0]++')
+run_tests() { # PROJECT [arguments of dotnet test]
+    local name=${1##*/}
+    "$dotnet" test "$1" -c Release --no-build --nologo --logger "trx;LogFileName=$name.trx" --logger 'console;verbosity=minimal' \
+        --results-directory "$results" "${@:2}" >"$results/$name.log" 2>&1
 }
-kernels=tests/Kernels.Tests
-others=$(printf '%s\n' tests/*.Tests | grep -vx "$kernels")
-set -m # a process group of its own, so that Ctrl-C ends it too
-run_tests "$kernels" "$@" >"$log.kernels" 2>&1 &
-beside=$!
-set +m
-trap 'kill -- "-$beside" 2>/dev/null || true' EXIT
-run_tests "$others" "$@" >"$log" 2>&1 || status=$?
-wait "$beside" || status=$?
-cat "$log.kernels" >>"$log"
+export -f run_tests
+export dotnet results
+xargs -P 2 -I '{}' bash -c 'run_tests "$@"' _ '{}' "$@" <<<"$projects" || status=$?
+cat "$results"/*.log >"$log"
 
 # Result files start with one <Counters …/> element each; a test that did not run is total minus executed.
 elements() { cat "$results"/*.trx 2>/dev/null | tr '>' '\n'; }
