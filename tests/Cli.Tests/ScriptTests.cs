@@ -195,7 +195,7 @@ public sealed class ScriptTests
     {
         var tools = Path.Combine(root, "tools-only");
         Directory.CreateDirectory(tools);
-        foreach (var tool in (string[])["bash", "readlink", "dirname", "find", "rm", "mkdir", "cat", "tr", "awk", "sleep", "touch", "grep", "sort"])
+        foreach (var tool in (string[])["bash", "readlink", "dirname", "find", "rm", "mkdir", "cat", "tr", "awk", "sleep", "touch", "grep", "sort", "xargs"])
             File.CreateSymbolicLink(Path.Combine(tools, tool), $"/usr/bin/{tool}");
         File.Copy(Path.Combine(root, "bin/dotnet"), Path.Combine(tools, "dotnet"));
         using var process = WeftProcess.StartCommand(

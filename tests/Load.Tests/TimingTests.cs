@@ -44,7 +44,7 @@ public sealed class TimingTests
         {
             await exchange.BeginAsync();
             await exchange.EventAsync("""{"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}""");
-            await Task.Delay(80, exchange.Stop);
+            await exchange.WaitAsync(Milliseconds(80));
             await exchange.TextAsync("a");
             await exchange.EndAsync();
         });
@@ -61,7 +61,7 @@ public sealed class TimingTests
             for (var i = 0; i < 3; i++)
             {
                 await exchange.TextAsync("a b c d e f g");
-                await Task.Delay(30, exchange.Stop);
+                await exchange.WaitAsync(Milliseconds(30));
             }
 
             await exchange.EndAsync(tokens: 21);

@@ -85,13 +85,19 @@ internal sealed class FakeExchange(TcpClient client, FakeRequest request, bool c
         await BeginAsync();
         for (var i = 0; i < MaxTokens; i++)
         {
-            var time = i == 0 ? first : gap;
-            if (time > TimeSpan.Zero)
-                await Task.Delay(time, Stop);
+            await WaitAsync(i == 0 ? first : gap);
             await TextAsync(" word");
         }
 
         await EndAsync();
+    }
+
+    /// <summary>Waits no less than a time: timers count coarse ticks, and may be early by one.</summary>
+    public async Task WaitAsync(TimeSpan time)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (time - Stopwatch.GetElapsedTime(start) is var left && left > TimeSpan.Zero)
+            await Task.Delay(left < TimeSpan.FromMilliseconds(1) ? TimeSpan.FromMilliseconds(1) : left, Stop);
     }
 
     /// <summary>Breaks the connection.</summary>

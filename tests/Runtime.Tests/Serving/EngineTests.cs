@@ -153,11 +153,14 @@ public sealed class EngineTests
     {
         List<IReadOnlyList<int>> Draw(int failing)
         {
+            // A step of one request that fails is that request's failure: no step ends before both are there.
+            using var both = new ManualResetEventSlim();
             var steps = 0;
             var program = new StubProgram(Vocabulary, 64, 16, 20, runsAhead)
             {
                 OnStep = _ =>
                 {
+                    both.Wait();
                     if (++steps == failing)
                         throw new InvalidOperationException("once");
                 },
@@ -171,6 +174,7 @@ public sealed class EngineTests
                 IgnoreEos = true,
                 Sampling = new() { Temperature = 2, Seed = 7, RepetitionPenalty = 1.3f, FrequencyPenalty = 0.5f },
             })).ToList();
+            both.Set();
             return generations.ConvertAll(generation => generation.Wait());
         }
 
