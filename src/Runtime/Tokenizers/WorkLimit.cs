@@ -16,7 +16,8 @@ internal sealed class WorkLimit(long length)
     private const int PerCharacter = 256;
 
     private long characters = Least + (PerCharacter * length);
-    private long ticks = (long)((OneMatch.TotalSeconds + (2e-6 * length)) * Stopwatch.Frequency);
+    private long ticks = TicksFor(length);
+    private bool isRenewed;
 
     /// <summary>A step makes or reads a text of so many characters.</summary>
     /// <exception cref="WeftException">It is too much.</exception>
@@ -35,4 +36,19 @@ internal sealed class WorkLimit(long length)
         start = now;
         return ticks > 0;
     }
+
+    /// <summary>
+    /// An expression ran out of time; returns whether it gets it once again. The clock also runs while a thread waits for its
+    /// processor, and that happens to one text of a busy machine, but hardly twice in a row.
+    /// </summary>
+    public bool Renew()
+    {
+        if (isRenewed)
+            return false;
+        isRenewed = true;
+        ticks = TicksFor(length);
+        return true;
+    }
+
+    private static long TicksFor(long length) => (long)((OneMatch.TotalSeconds + (2e-6 * length)) * Stopwatch.Frequency);
 }

@@ -82,6 +82,17 @@ internal sealed class RegexSplitter
 
     private void Match(ReadOnlySpan<char> text, List<Range> matches, List<int>? starts, WorkLimit limit)
     {
+        var before = matches.Count;
+        while (!MatchesInTime(text, matches, starts, limit))
+        {
+            if (!limit.Renew())
+                throw new WeftException($"the tokenizer's expression '{Shortened(expression.ToString())}' takes too long on a text of {text.Length} characters");
+            matches.RemoveRange(before, matches.Count - before);
+        }
+    }
+
+    private bool MatchesInTime(ReadOnlySpan<char> text, List<Range> matches, List<int>? starts, WorkLimit limit)
+    {
         var start = Stopwatch.GetTimestamp();
         try
         {
@@ -90,16 +101,15 @@ internal sealed class RegexSplitter
                 var (from, to) = (match.Index, match.Index + match.Length);
                 matches.Add(starts is null ? from..to : starts[from]..starts[to]);
                 if (!limit.SpendTime(ref start))
-                    throw new RegexMatchTimeoutException();
+                    return false;
             }
 
             // What found nothing took its time as well.
-            if (!limit.SpendTime(ref start))
-                throw new RegexMatchTimeoutException();
+            return limit.SpendTime(ref start);
         }
-        catch (RegexMatchTimeoutException exception)
+        catch (RegexMatchTimeoutException)
         {
-            throw new WeftException($"the tokenizer's expression '{Shortened(expression.ToString())}' takes too long on a text of {text.Length} characters", exception);
+            return false;
         }
     }
 
