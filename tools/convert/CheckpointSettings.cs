@@ -11,7 +11,7 @@ namespace Weft.Convert;
 /// <param name="Generation">Special tokens and sampling.</param>
 /// <param name="GenerationConfig">generation_config.json, or null.</param>
 /// <param name="ChatTemplates">Jinja texts by name; an only one is called 'default'.</param>
-/// <param name="Files">The files that these and the tokenizer come from.</param>
+/// <param name="Files">The files that these, the config and the tokenizer come from.</param>
 internal sealed record CheckpointSettings(
     GenerationDefaults Generation, ConfigFile? GenerationConfig, IReadOnlyDictionary<string, string> ChatTemplates, IReadOnlyList<string> Files)
 {
@@ -24,7 +24,7 @@ internal sealed record CheckpointSettings(
     private const string MoreTemplates = "additional_chat_templates";
 
     private static readonly string[] Names =
-        ["generation_config.json", TemplateFile, OldTemplateFile];
+        ["config.json", "generation_config.json", TemplateFile, OldTemplateFile];
 
     /// <summary>Reads the settings of the checkpoint in <paramref name="folder"/>; files that are not there say nothing.</summary>
     public static CheckpointSettings Read(string folder)

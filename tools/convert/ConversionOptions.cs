@@ -3,7 +3,7 @@ using Weft.Tensors;
 namespace Weft.Convert;
 
 /// <summary>What to convert.</summary>
-/// <param name="Source">Folder of the checkpoint.</param>
+/// <param name="Source">Folder of the checkpoint, or a GGUF file.</param>
 /// <param name="Output">Packed file to make; replaced as a whole when it exists.</param>
 /// <param name="DataType">Type of the weight matrices that are not quantized; null keeps the checkpoint's.</param>
 /// <param name="GroupSize">Quantizes the matrices of layers to 4 bits by rounding, this many columns to a scale, −1 for all; null does not.</param>

@@ -28,7 +28,8 @@ public static class ConvertCommand
                 : throw new WeftException($"--dtype {options.DataType} is not supported; use bf16, f16 or f32");
         }
 
-        var target = options.Output ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Source))) + ".weft";
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Source)));
+        var target = options.Output ?? (File.Exists(options.Source) ? Path.GetFileNameWithoutExtension(name) : name) + ".weft";
         var conversion = new ConversionOptions(options.Source, target, type, GroupSize(options)) { ChatTemplate = options.ChatTemplate };
         var clock = Stopwatch.StartNew();
         var result = console is null

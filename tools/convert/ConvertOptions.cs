@@ -3,15 +3,15 @@ using CommandLine;
 namespace Weft.Convert;
 
 /// <summary>The arguments of <c>weft convert</c> and of the converter's own executable.</summary>
-[Verb("convert", HelpText = "Converts a Hugging Face checkpoint into one packed file.")]
+[Verb("convert", HelpText = "Converts a Hugging Face checkpoint or a GGUF file into one packed file.")]
 public class ConvertOptions
 {
-    /// <summary>Folder of the checkpoint.</summary>
-    [Value(0, MetaName = "SRC", Required = true, HelpText = "Folder of the checkpoint: config.json with safetensors or PyTorch weights.")]
+    /// <summary>Folder of the checkpoint, or a GGUF file.</summary>
+    [Value(0, MetaName = "SRC", Required = true, HelpText = "Folder of the checkpoint (config.json with safetensors or PyTorch weights), or a GGUF file.")]
     public string Source { get; set; } = "";
 
     /// <summary>Packed file to make.</summary>
-    [Option('o', "output", MetaValue = "OUT.weft", HelpText = "Packed file to make; it is replaced as a whole when it exists. Default: the folder's name with .weft, here.")]
+    [Option('o', "output", MetaValue = "OUT.weft", HelpText = "Packed file to make; it is replaced as a whole when it exists. Default: the folder's or file's name with .weft, here.")]
     public string? Output { get; set; }
 
     /// <summary>Type of the weight matrices.</summary>

@@ -1,18 +1,20 @@
-using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
 using Weft.Convert.Quantization;
-using Weft.Convert.Tokenizers;
 using Weft.Models;
 using Weft.Weights;
 
 namespace Weft.Convert;
 
 /// <summary>
-/// Turns a Hugging Face checkpoint into one packed file: the family describes the model, every tensor that the description asks for is
+/// Turns a checkpoint into one packed file: the family describes the model, every tensor that the description asks for is
 /// found, checked and streamed, and what is left over must be known not to be a weight.
 /// </summary>
 public static class Converter
 {
+    /// <summary>Whether a file is a checkpoint by itself, as GGUF files are.</summary>
+    /// <exception cref="WeftException">It cannot be read.</exception>
+    public static bool IsCheckpoint(string file) => GgufSource.IsOne(file);
+
     /// <summary>Converts a checkpoint. The output appears whole or not at all.</summary>
     /// <exception cref="WeftException">The checkpoint is incomplete, damaged or unsupported, or the output cannot be written.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left behind.</exception>
@@ -20,31 +22,25 @@ public static class Converter
         ConversionOptions options, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var folder = options.Source;
-        if (File.Exists(folder))
-            throw new WeftException($"{folder}: this is a file; give the folder of a checkpoint");
-        if (!Directory.Exists(folder))
-            throw new WeftException($"{folder}: this folder does not exist");
         if (string.IsNullOrWhiteSpace(options.Output))
-            throw new WeftException($"{folder}: the packed file to make needs a name");
+            throw new WeftException($"{options.Source}: the packed file to make needs a name");
         if (Directory.Exists(options.Output))
             throw new WeftException($"{options.Output}: this is a folder; give the name of the packed file to make");
-        var config = FamilyCatalog.OpenConfig(folder);
-        var (family, architecture) = FamilyCatalog.Find(config);
+        var source = CheckpointSource.Open(options.Source);
+        var (config, family) = (source.Config, source.Family);
         var model = family.Describe(config);
         if (ModelCheck.FindError(model) is { } error)
             throw config.Error(error);
-        var checkpoint = Float8Weights.Attach(Checkpoint.Open(folder), config);
-        var quantization = QuantizationConfig.Read(config, folder);
+        var checkpoint = source.OpenWeights();
+        var quantization = source.Quantization;
         if (quantization is not null && options.GroupSize is not null)
             throw config.Error("the weights are quantized already; convert the original checkpoint, or leave out --quant");
         var plan = TensorPlan.Create(family, model, checkpoint, config, quantization, options);
-        var settings = CheckpointSettings.Read(folder);
-        var configPath = Path.Combine(folder, "config.json");
-        var tokenizer = TokenizerReader.Read(folder);
+        var settings = source.ReadSettings();
+        var tokenizer = source.ReadTokenizer();
         var chat = ChatChoice.Make(options.ChatTemplate, family, settings, config, tokenizer);
-        string[] sources = [.. File.Exists(configPath) ? [configPath] : Array.Empty<string>(), .. settings.Files, .. checkpoint.Files];
-        if (sources.Any(source => Path.GetFullPath(source) == Path.GetFullPath(options.Output)))
+        string[] sources = [.. settings.Files, .. checkpoint.Files];
+        if (sources.Any(read => Path.GetFullPath(read) == Path.GetFullPath(options.Output)))
             throw new WeftException($"{options.Output}: this file is part of the checkpoint; give another name for the packed file");
         using var hashes = SourceHashes.Start(sources, cancellationToken);
         var header = new WeftHeader
@@ -56,7 +52,7 @@ public static class Converter
             Generation = settings.Generation with { EosTokens = [.. Ends(settings, family, config).Union(chat.StopTokens)] },
             Provenance = new Provenance
             {
-                Architecture = architecture,
+                Architecture = source.Architecture,
                 Converter = $"weft {typeof(Converter).Assembly.GetName().Version?.ToString(3)}",
                 Sources = hashes.Unfinished,
             },
@@ -70,7 +66,7 @@ public static class Converter
         var provenance = header.Provenance with { Sources = hashes.Finish() };
         cancellationToken.ThrowIfCancellationRequested();
         writer.Complete(header with { Provenance = provenance });
-        return new(options.Output, architecture, plan.Count, total, writer.Length);
+        return new(options.Output, source.Architecture, plan.Count, total, writer.Length);
     }
 
     /// <summary>The tokens that end a generation, as the checkpoint's files name them, or else as its family knows them.</summary>

@@ -22,7 +22,7 @@ if (parsed.Value is not { } options)
     var help = HelpText.AutoBuild(parsed, text =>
     {
         text.Copyright = "";
-        text.Heading = "Converts a Hugging Face checkpoint into one packed file.";
+        text.Heading = "Converts a Hugging Face checkpoint or a GGUF file into one packed file.";
         text.AddPostOptionsLine("--verbose shows the stack trace of a failure too.");
         text.AddPostOptionsLine("Example: Weft.Convert models/bard -o bard.weft --dtype bf16");
         text.AddPostOptionsLine($"Supported architectures: {string.Join(", ", FamilyCatalog.Architectures)}");

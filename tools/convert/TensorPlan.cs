@@ -174,7 +174,7 @@ internal static class TensorPlan
     private static void CheckCopy(StoredTensor copy, StoredTensor original)
     {
         // PyTorch stores both names with one storage; nothing needs to be read then.
-        if (copy.File == original.File && copy.Offset == original.Offset && copy.Shape.SequenceEqual(original.Shape)
+        if (copy.File == original.File && copy.Offset == original.Offset && copy.Coded == original.Coded && copy.Shape.SequenceEqual(original.Shape)
             && copy.Type == original.Type && copy.Strides.SequenceEqual(original.Strides))
             return;
         using var copyReader = new TensorReader();
@@ -230,11 +230,13 @@ internal static class TensorPlan
     {
         if (requirement.IsVector)
             return DataType.Float32;
-        return matrixType ?? (source.Pieces.Count == 0 ? null : (StoredType?)source.Pieces[0].Type) switch
+        var first = source.Pieces.Count == 0 ? null : source.Pieces[0];
+        return matrixType ?? first?.Type switch
         {
+            _ when first?.Coded is not null => ConfigParts.ComputeType(config),
             StoredType.Float16 => DataType.Float16,
             StoredType.BFloat16 => DataType.BFloat16,
-            StoredType.Float8 => Float8Weights.TypeOf(config),
+            StoredType.Float8 => ConfigParts.ComputeType(config),
             _ => DataType.Float32,
         };
     }

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using Weft.Convert.Checkpoints;
 using Weft.Tensors;
 
@@ -32,7 +33,8 @@ internal sealed class TensorReader : IDisposable
             for (var first = 0L; first < stored.Count; first += PieceElements)
             {
                 var bytes = ReadPiece(stored, first);
-                yield return (Convert(tensor.DataType, stored, first, bytes), bytes.Length);
+                var sourceBytes = stored.Coded?.BytesOf(bytes.Length / sizeof(float)) ?? bytes.Length;
+                yield return (Convert(tensor.DataType, stored, first, bytes), sourceBytes);
             }
         }
     }
@@ -99,19 +101,53 @@ internal sealed class TensorReader : IDisposable
 
     private void Fill(StoredTensor tensor, long first, Span<byte> bytes)
     {
-        if (!tensor.IsContiguous)
-        {
-            Gather(tensor, first, bytes);
-            return;
-        }
-
         if (file?.Path != tensor.File)
         {
             file?.Dispose();
             file = SourceReader.Open(tensor.File);
         }
 
-        file.Read(bytes, tensor.Offset + (first * tensor.Type.Size()));
+        if (tensor.Coded is { } coded)
+            Decode(tensor, coded, first, MemoryMarshal.Cast<byte, float>(bytes));
+        else if (tensor.IsContiguous)
+            file.Read(bytes, tensor.Offset + (first * tensor.Type.Size()));
+        else
+            Gather(tensor, first, bytes);
+    }
+
+    private void Decode(StoredTensor tensor, CodedNumbers coded, long first, Span<float> values)
+    {
+        var start = tensor.Offset / sizeof(float);
+        if (tensor.IsContiguous)
+        {
+            coded.Read(file!, start + first, values);
+            return;
+        }
+
+        for (var i = 0; i < values.Length;)
+        {
+            var (element, step, count) = Run(tensor, first + i, values.Length - i);
+            if (step == 1)
+                coded.Read(file!, start + element, values.Slice(i, count));
+            for (var j = 0; j < count && step != 1; j++)
+                coded.Read(file!, start + element + (j * step), values.Slice(i + j, 1));
+            i += count;
+        }
+    }
+
+    /// <summary>What is left of a row of the innermost dimension: where it lies from the first element on, how far neighbours are apart, and how many there are.</summary>
+    private static (long Element, long Step, int Count) Run(StoredTensor tensor, long index, int most)
+    {
+        var run = tensor.Shape[^1];
+        var left = (int)Math.Min(run - (index % run), most);
+        var element = 0L;
+        for (var d = tensor.Shape.Count - 1; d >= 0; d--)
+        {
+            element += index % tensor.Shape[d] * tensor.Strides[d];
+            index /= tensor.Shape[d];
+        }
+
+        return (element, tensor.Strides[^1], left);
     }
 
     /// <summary>Collects a stretch of a tensor whose elements are not in row-major order; its file is mapped, because reads would be tiny.</summary>
@@ -124,19 +160,10 @@ internal sealed class TensorReader : IDisposable
         }
 
         var size = tensor.Type.Size();
-        var (run, step) = (tensor.Shape[^1], tensor.Strides[^1]);
         var count = bytes.Length / size;
         for (var i = 0; i < count;)
         {
-            var (rest, element) = (first + i, 0L);
-            for (var d = tensor.Shape.Count - 1; d >= 0; d--)
-            {
-                element += rest % tensor.Shape[d] * tensor.Strides[d];
-                rest /= tensor.Shape[d];
-            }
-
-            // What is left of a row of the innermost dimension.
-            var left = (int)Math.Min(run - ((first + i) % run), count - i);
+            var (element, step, left) = Run(tensor, first + i, count - i);
             var target = bytes[(i * size)..];
             if (step == 1)
                 new ReadOnlySpan<byte>(strided.Start + (element * size), left * size).CopyTo(target);

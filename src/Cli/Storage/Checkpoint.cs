@@ -9,7 +9,13 @@ internal static class Checkpoint
     public static string ConverterIdentity { get; } =
         $"{typeof(Model).Module.ModuleVersionId} {typeof(Converter).Module.ModuleVersionId}";
 
-    /// <summary>Converts the checkpoint in <paramref name="folder"/> into the file <paramref name="packed"/>, which appears whole or not at all.</summary>
-    public static void Convert(string folder, string packed, CancellationToken cancellation) =>
-        Converter.Convert(new ConversionOptions(folder, packed), null, cancellation);
+    /// <summary>How the names of files end that are checkpoints by themselves.</summary>
+    public const string FileEnd = ".gguf";
+
+    /// <summary>Whether a file is one by itself and not a packed model.</summary>
+    public static bool IsOne(string file) => Converter.IsCheckpoint(file);
+
+    /// <summary>Converts a checkpoint, a folder or a file, into the file <paramref name="packed"/>, which appears whole or not at all.</summary>
+    public static void Convert(string source, string packed, CancellationToken cancellation) =>
+        Converter.Convert(new ConversionOptions(source, packed), null, cancellation);
 }

@@ -16,8 +16,10 @@ internal sealed record ExpectedOutputs(
     public const string FileName = "expected.safetensors";
 
     /// <summary>Reads the file.</summary>
+    /// <param name="path">Of the file.</param>
+    /// <param name="model">Path of the model: where a file is about several, the logits of NAME-TYPE.gguf are called 'logits.TYPE'.</param>
     /// <exception cref="WeftException">It is missing, damaged, lacks prompt_ids or logits, or their shapes do not belong together.</exception>
-    public static ExpectedOutputs Read(string path)
+    public static ExpectedOutputs Read(string path, string model)
     {
         var file = SafetensorsFile.Open(path);
         var prompt = Ids(file, "prompt_ids");
@@ -25,9 +27,11 @@ internal sealed record ExpectedOutputs(
             throw new WeftException($"{path}: 'prompt_ids' is empty");
         var decoder = file.Tensors.ContainsKey("decoder_ids") ? Ids(file, "decoder_ids") : [];
         var tokens = decoder.Length > 0 ? decoder.Length : prompt.Length;
-        var logits = file.ReadSingles("logits");
-        if (file.Tensors["logits"].Shape is not [var rows, > 0 and <= int.MaxValue and var vocabulary] || rows != tokens)
-            throw new WeftException($"{path}: 'logits' is not [{tokens}, vocabulary], one row per token of the prompt or the decoder's input");
+        var type = "logits." + Path.GetFileNameWithoutExtension(model).Split('-')[^1];
+        var name = file.Tensors.ContainsKey(type) ? type : "logits";
+        var logits = file.ReadSingles(name);
+        if (file.Tensors[name].Shape is not [var rows, > 0 and <= int.MaxValue and var vocabulary] || rows != tokens)
+            throw new WeftException($"{path}: '{name}' is not [{tokens}, vocabulary], one row per token of the prompt or the decoder's input");
         if (!file.Tensors.ContainsKey("generated_ids"))
             return new(prompt, decoder, logits, (int)vocabulary, [], []);
 

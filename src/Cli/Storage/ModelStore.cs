@@ -6,36 +6,37 @@ using System.Text;
 namespace Weft.Cli.Storage;
 
 /// <summary>
-/// Finds the packed file of a model. A checkpoint folder is converted once into the cache folder, under a name that changes
-/// with the folder's path, with name, size and time of each of its files, and with the converter.
+/// Finds the packed file of a model. A checkpoint, a folder or a GGUF file, is converted once into the cache folder, under a name that
+/// changes with its path, with name, size and time of each of its files, and with the converter.
 /// </summary>
 internal static class ModelStore
 {
     /// <summary>Where converted checkpoints are kept.</summary>
     public static string CacheFolder => Weft.CacheFolder.Root;
 
-    /// <summary>Returns the packed file of <paramref name="model"/>, converting a checkpoint folder if that has not been done.</summary>
+    /// <summary>Returns the packed file of <paramref name="model"/>, converting a checkpoint if that has not been done.</summary>
     /// <exception cref="WeftException">There is no such model, or it cannot be converted.</exception>
     /// <exception cref="OperationCanceledException">Ctrl-C while converting; nothing is left behind.</exception>
     public static string Resolve(string model, Session session)
     {
-        if (File.Exists(model))
+        var isFile = File.Exists(model);
+        if (isFile && !Checkpoint.IsOne(model))
             return model;
-        if (!Directory.Exists(model))
+        if (!isFile && !Directory.Exists(model))
             throw new WeftException($"there is no file or folder '{model}'");
-        if (!File.Exists(Path.Combine(model, "config.json")))
+        if (!isFile && !File.Exists(Path.Combine(model, "config.json")))
             throw new WeftException($"'{model}' is not a checkpoint folder: it has no config.json");
 
-        var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
-        var name = Path.GetFileName(folder);
-        var place = Hash(Encoding.UTF8.GetBytes(folder));
-        var packed = Path.Combine(CacheFolder, $"{name}-{place}-{Fingerprint(folder)}.weft");
+        var source = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
+        var name = Path.GetFileName(source);
+        var place = Hash(Encoding.UTF8.GetBytes(source));
+        var packed = Path.Combine(CacheFolder, $"{name}-{place}-{Fingerprint(source)}.weft");
         if (File.Exists(packed))
             return packed;
 
         CreateCacheFolder();
         session.Terminal.Note($"converting {model} into {packed} (once)");
-        Checkpoint.Convert(folder, packed, session.Cancellation);
+        Checkpoint.Convert(source, packed, session.Cancellation);
         DeleteOthers(packed, $"{name}-{place}-*.weft");
         return packed;
     }
@@ -53,11 +54,12 @@ internal static class ModelStore
     }
 
     /// <summary>Changes whenever a conversion might come out differently.</summary>
-    private static string Fingerprint(string folder)
+    private static string Fingerprint(string source)
     {
         var state = new StringBuilder();
         state.Append(CultureInfo.InvariantCulture, $"{Checkpoint.ConverterIdentity}\n");
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal))
+        IEnumerable<FileInfo> files = File.Exists(source) ? [new(source)] : new DirectoryInfo(source).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal);
+        foreach (var file in files)
             state.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Length} {file.LastWriteTimeUtc.Ticks}\n");
         return Hash(Encoding.UTF8.GetBytes(state.ToString()));
     }
@@ -65,7 +67,7 @@ internal static class ModelStore
     private static string Hash(byte[] bytes) =>
         BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(bytes)).ToString("x16", CultureInfo.InvariantCulture);
 
-    /// <summary>Removes conversions of earlier states of the same folder; one that another process holds open stays readable to it.</summary>
+    /// <summary>Removes conversions of earlier states of the same checkpoint; one that another process holds open stays readable to it.</summary>
     private static void DeleteOthers(string packed, string pattern)
     {
         foreach (var file in Directory.EnumerateFiles(CacheFolder, pattern).Where(f => f != packed))

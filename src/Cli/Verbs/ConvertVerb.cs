@@ -4,7 +4,7 @@ using Weft.Convert;
 namespace Weft.Cli.Verbs;
 
 /// <summary><c>weft convert</c>: the converter's own command.</summary>
-[Verb("convert", HelpText = "Converts a Hugging Face checkpoint into one packed file.")]
+[Verb("convert", HelpText = "Converts a Hugging Face checkpoint or a GGUF file into one packed file.")]
 internal sealed class ConvertVerb : ConvertOptions, IVerb
 {
     /// <inheritdoc/>

@@ -9,25 +9,26 @@ internal static class VerifyFolder
 {
     private const int CellWidth = 24;
 
-    /// <summary>The folders inside that have expected outputs, in order; none when <paramref name="path"/> is a model itself.</summary>
+    /// <summary>The checkpoints inside that have expected outputs, folders and GGUF files, in order; none when <paramref name="path"/> is a model itself.</summary>
     public static IReadOnlyList<string> Checkpoints(string path) => Directory.Exists(path) && !File.Exists(Path.Combine(path, "config.json"))
-        ? [.. Directory.EnumerateDirectories(path).Where(folder => File.Exists(Path.Combine(folder, ExpectedOutputs.FileName))).Order(StringComparer.Ordinal)]
+        ? [.. Directory.EnumerateDirectories(path).Order(StringComparer.Ordinal).Prepend(path)
+            .Where(folder => File.Exists(Path.Combine(folder, ExpectedOutputs.FileName))).SelectMany(Models)]
         : [];
 
     /// <summary>Verifies each on each device. What cannot be run is listed with the reason, and fails nothing.</summary>
     public static int Run(
-        Session session, IReadOnlyList<string> folders, IReadOnlyList<string> devices, bool json, Func<Session, string, string, VerifyReport> verify)
+        Session session, IReadOnlyList<string> models, IReadOnlyList<string> devices, bool json, Func<Session, string, string, VerifyReport> verify)
     {
         var (output, rows) = (session.Terminal.Out, new List<VerifyRow>());
-        var width = folders.Max(folder => Path.GetFileName(folder).Length) + 2;
+        var width = models.Max(model => Path.GetFileName(model).Length) + 2;
         if (!json)
             output.WriteLine("checkpoint".PadRight(width) + string.Concat(devices.Select(device => $"{device}: RMS, greedy".PadRight(CellWidth))).TrimEnd());
-        foreach (var folder in folders)
+        foreach (var model in models)
         {
-            var own = devices.Select(device => Row(session, folder, device, verify)).ToList();
+            var own = devices.Select(device => Row(session, model, device, verify)).ToList();
             rows.AddRange(own);
             if (!json)
-                output.WriteLine(Path.GetFileName(folder).PadRight(width) + string.Concat(own.Select(row => Cell(row).PadRight(CellWidth))).TrimEnd());
+                output.WriteLine(Path.GetFileName(model).PadRight(width) + string.Concat(own.Select(row => Cell(row).PadRight(CellWidth))).TrimEnd());
         }
 
         if (json)
@@ -37,12 +38,16 @@ internal static class VerifyFolder
         return rows.Any(row => row.Report is { Pass: false }) ? ExitCodes.Failure : ExitCodes.Success;
     }
 
-    private static VerifyRow Row(Session session, string folder, string device, Func<Session, string, string, VerifyReport> verify)
+    /// <summary>The models of a folder with expected outputs: its GGUF files, or itself.</summary>
+    private static IEnumerable<string> Models(string folder) =>
+        Directory.GetFiles(folder, "*" + Checkpoint.FileEnd) is { Length: > 0 } files && !File.Exists(Path.Combine(folder, "config.json")) ? files.Order(StringComparer.Ordinal) : [folder];
+
+    private static VerifyRow Row(Session session, string model, string device, Func<Session, string, string, VerifyReport> verify)
     {
-        var name = Path.GetFileName(folder);
+        var name = Path.GetFileName(model);
         try
         {
-            return new(name, device, verify(session, folder, device), null);
+            return new(name, device, verify(session, model, device), null);
         }
         catch (WeftException refusal)
         {

@@ -10,7 +10,7 @@ namespace Weft.Cli.Verbs;
 /// <c>weft verify</c>: compares a model with what the reference implementation computed: the logits of a prompt, then the
 /// greedy continuation token by token, feeding the expected token whatever was predicted.
 /// </summary>
-[Verb("verify", HelpText = "Compares a model's logits and greedy continuation with those in an expected.safetensors; exit code 1 when they differ. A folder of such checkpoint folders gives a table; --device may then name several, as in cpu,sim.")]
+[Verb("verify", HelpText = "Compares a model's logits and greedy continuation with those in an expected.safetensors; exit code 1 when they differ. A folder of such checkpoints gives a table; --device may then name several, as in cpu,sim.")]
 internal sealed class VerifyVerb : ExecutionVerb, IVerb
 {
     private const double ExactTolerance = 1e-5;
@@ -20,7 +20,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
     private const double BFloat16Tolerance = 2e-2;
 
     /// <summary>Expected values.</summary>
-    [Option("expected", MetaValue = "FILE", HelpText = "What to compare with; expected.safetensors in the checkpoint's folder when not given.")]
+    [Option("expected", MetaValue = "FILE", HelpText = "What to compare with; expected.safetensors in the checkpoint's folder, or beside a GGUF file, when not given.")]
     public string? Expected { get; set; }
 
     /// <summary>Largest relative RMS that passes.</summary>
@@ -55,10 +55,10 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
 
     private VerifyReport Report(Session session)
     {
-        var path = Expected ?? Path.Combine(Model, ExpectedOutputs.FileName);
+        var path = Expected ?? Path.Combine(Model.EndsWith(Checkpoint.FileEnd, StringComparison.OrdinalIgnoreCase) ? Path.GetDirectoryName(Model)! : Model, ExpectedOutputs.FileName);
         if (Expected is null && !File.Exists(path))
             throw new UsageException($"'{Model}' is not a folder with an expected.safetensors: --expected names the file to compare with");
-        var expected = ExpectedOutputs.Read(path);
+        var expected = ExpectedOutputs.Read(path, Model);
         using var model = Load(session);
         return Compare(session, model, path, expected, Tolerance ?? DefaultTolerance(model));
     }

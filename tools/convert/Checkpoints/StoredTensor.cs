@@ -13,11 +13,14 @@ public sealed record StoredTensor(
     /// <summary>What elements of a <see cref="StoredType.Float8"/> are multiplied by; null for nothing.</summary>
     public Float8Scales? Scales { get; init; }
 
+    /// <summary>What makes its numbers of codes; null where they lie in the file as they are.</summary>
+    public CodedNumbers? Coded { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 
-    /// <summary>Bytes of the elements without gaps.</summary>
-    public long ByteLength => Count * Type.Size();
+    /// <summary>Bytes of the elements, or of their codes, without gaps.</summary>
+    public long ByteLength => Coded?.BytesOf(Count) ?? Count * Type.Size();
 
     /// <summary>Whether the elements follow one another in row-major order.</summary>
     public bool IsContiguous

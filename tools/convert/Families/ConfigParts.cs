@@ -1,4 +1,5 @@
 using Weft.Models;
+using Weft.Tensors;
 
 namespace Weft.Convert.Families;
 
@@ -15,6 +16,10 @@ internal static class ConfigParts
 
     /// <summary>Of several spellings of one member the one that the file uses, otherwise the first.</summary>
     public static string Spelling(ConfigFile config, params string[] names) => names.FirstOrDefault(config.Has) ?? names[0];
+
+    /// <summary>What numbers stored in fewer bits become unless another type is asked for: the type that the config says the model computes in, if it has 16 bits.</summary>
+    public static DataType ComputeType(ConfigFile config) =>
+        (config.String("torch_dtype") ?? config.String("dtype")) == "float16" ? DataType.Float16 : DataType.BFloat16;
 
     /// <summary>D, where heads share the hidden size evenly.</summary>
     public static int HeadSize(ConfigFile config, int hidden, int heads) => heads >= 1 && hidden % heads == 0

@@ -19,13 +19,16 @@ internal abstract class ExpertLayout(IReadOnlyDictionary<string, string> experts
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
-        if (!experts.TryGetValue(ModuleOf(requirement.Name), out var module) || model.Layers[LayerOf(requirement.Name)].FeedForward?.Experts is not { } mixture)
+        if (!experts.ContainsKey(ModuleOf(requirement.Name)) || model.Layers[LayerOf(requirement.Name)].FeedForward?.Experts is not { } mixture)
             return TensorSource.Repeated(Rows(requirement, model, shelf), HeadsOf(requirement.Name, model));
-        var layer = module.Replace("#", LayerOf(requirement.Name).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
         var rows = requirement.Shape[0] / mixture.Count;
-        return new([.. Enumerable.Range(0, mixture.Count).Select(expert =>
-            OfRows(shelf.Take(layer.Replace("*", expert.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal) + ".weight"), rows))]);
+        return new([.. Enumerable.Range(0, mixture.Count).Select(expert => OfRows(shelf.Take(ExpertName(requirement.Name, expert)), rows))]);
     }
+
+    /// <inheritdoc/>
+    public override string ExpertName(string packedName, int expert) => experts[ModuleOf(packedName)]
+        .Replace("#", LayerOf(packedName).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+        .Replace("*", expert.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal) + ".weight";
 
     /// <summary>A mixture in the layers that Qwen's configs give one: not in 'mlp_only_layers', and every 'decoder_sparse_step'-th.</summary>
     /// <param name="config">The config.</param>

@@ -33,6 +33,12 @@ internal abstract class Family
     /// <summary>The checkpoint's name of the tensor that the packed file calls <paramref name="packedName"/>.</summary>
     public abstract string SourceName(string packedName);
 
+    /// <summary>The checkpoint's name of one expert's part of a packed tensor, where it has a tensor for each.</summary>
+    public virtual string ExpertName(string packedName, int expert) => throw new WeftException($"experts that are one tensor each are not read for {Architectures[0]}");
+
+    /// <summary>How the family's models look in GGUF files; null where those are not read.</summary>
+    public virtual GgufForm? Gguf => null;
+
     /// <summary>Of the checkpoint's names; checkpoints saved from the inner model lack it.</summary>
     public virtual string? Prefix => "model.";
 

@@ -6,6 +6,9 @@ namespace Weft.Convert.Families;
 /// <param name="others">Modules that have another name than LLaMA's.</param>
 internal abstract class GemmaLayout(params IEnumerable<(string Packed, string Source)> others) : LlamaLayout(others)
 {
+    /// <summary>What GGUF files of any generation leave out. Activations are too large for f16.</summary>
+    protected static IReadOnlyList<(string Member, object Value)> GgufConstants { get; } = [("hidden_activation", "gelu_pytorch_tanh"), ("torch_dtype", "bfloat16")];
+
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {

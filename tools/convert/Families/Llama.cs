@@ -89,6 +89,9 @@ internal sealed class Llama : LlamaLayout
     ];
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = new("llama") { Covers = file => file.FindInteger("llama.expert_count") is null or 0, TurnsPairs = true };
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);

@@ -19,6 +19,14 @@ internal sealed class Mixtral() : ExpertLayout(
     public override FamilyCard Card => new("Mixtral 8x7B and 8x22B (arXiv 2401.04088)", "SentencePiece BPE");
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = new("llama")
+    {
+        Covers = file => file.FindInteger("llama.expert_count") > 0,
+        TurnsPairs = true,
+        Members = [("num_local_experts", "expert_count"), ("num_experts_per_tok", "expert_used_count")],
+    };
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;

@@ -21,6 +21,9 @@ internal sealed class Phi3() : LlamaLayout(
         "SentencePiece BPE; byte-level BPE (Phi-4)");
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = new("phi3") { Members = [("sliding_window", "attention.sliding_window")] };
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;

@@ -14,6 +14,9 @@ internal sealed class Qwen2 : LlamaLayout
         "byte-level BPE");
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = new("qwen2");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config) =>
         Describe(config, new(ContextLength: 32768, KeyValueHeads: 32), inputBias: true, outputBias: false, LayerWindows.Switched(config));
 }

@@ -18,6 +18,12 @@ internal sealed class Qwen2Moe() : ExpertLayout(
     public override FamilyCard Card => new("Qwen1.5-MoE A2.7B (release, 2024), Qwen2 57B-A14B (arXiv 2407.10671)", "byte-level BPE");
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = new("qwen2moe")
+    {
+        Members = [("num_experts", "expert_count"), ("num_experts_per_tok", "expert_used_count"), ("moe_intermediate_size", "expert_feed_forward_length"), ("shared_expert_intermediate_size", "expert_shared_feed_forward_length")],
+    };
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("qkv_bias", true);

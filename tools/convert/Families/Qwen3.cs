@@ -12,6 +12,9 @@ internal sealed class Qwen3 : LlamaLayout
     public override FamilyCard Card => new("Qwen3 (arXiv 2505.09388)", "byte-level BPE");
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = new("qwen3");
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);

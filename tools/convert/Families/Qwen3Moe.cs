@@ -12,6 +12,13 @@ internal sealed class Qwen3Moe() : ExpertLayout(NumberedExperts, ("feed_forward.
     public override FamilyCard Card => new("Qwen3 30B-A3B and 235B-A22B (arXiv 2505.09388)", "byte-level BPE");
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = new("qwen3moe")
+    {
+        Members = [("num_experts", "expert_count"), ("num_experts_per_tok", "expert_used_count"), ("moe_intermediate_size", "expert_feed_forward_length")],
+        Constants = [("norm_topk_prob", true)],
+    };
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         var bias = config.Bool("attention_bias", false);

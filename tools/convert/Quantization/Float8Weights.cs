@@ -1,6 +1,5 @@
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
-using Weft.Tensors;
 
 namespace Weft.Convert.Quantization;
 
@@ -39,10 +38,6 @@ internal static class Float8Weights
             tensors.Remove(name);
         return checkpoint with { Tensors = tensors };
     }
-
-    /// <summary>What such numbers become unless another type is asked for: the type that the config says the model computes in, if it has 16 bits.</summary>
-    public static DataType TypeOf(ConfigFile config) =>
-        (config.String("torch_dtype") ?? config.String("dtype")) == "float16" ? DataType.Float16 : DataType.BFloat16;
 
     /// <summary>Whether compressed-tensors has stored all of its matrices so.</summary>
     public static bool IsFloat8(ConfigFile quantization) =>

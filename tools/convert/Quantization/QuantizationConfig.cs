@@ -29,7 +29,7 @@ internal enum QuantizationMethod
 /// <summary>What config.json (or the file beside it that older tools wrote) says about quantization.</summary>
 internal sealed record QuantizationConfig
 {
-    private const string Supported = "supported are gptq with 2, 3, 4 or 8 bits, awq with 4 bits in the GEMM layout, compressed-tensors with integers of 4 or 8 bits or 8-bit floats, bitsandbytes with 8 bits, mxfp4 and fp8";
+    private const string Supported = "supported are gptq with 2, 3, 4 or 8 bits, awq with 4 bits in the GEMM layout, compressed-tensors with integers of 4 or 8 bits or 8-bit floats, bitsandbytes with 8 or 4 bits, mxfp4 and fp8";
 
     /// <summary>Which layout.</summary>
     public required QuantizationMethod Method { get; init; }
@@ -98,7 +98,7 @@ internal sealed record QuantizationConfig
 
     private static QuantizationConfig? Parse(ConfigFile config, string method) => method switch
     {
-        // Numbers of eight bits: the checkpoint's tensors say so themselves.
+        // The checkpoint's tensors say so themselves, here and of bitsandbytes' four bits: they are read as numbers.
         "fp8" => null,
         "compressed-tensors" when Float8Weights.IsFloat8(config) => null,
         "compressed-tensors" => Compressed(config),
@@ -160,9 +160,9 @@ internal sealed record QuantizationConfig
         };
     }
 
-    private static QuantizationConfig BitsAndBytes(ConfigFile config) => config.Bool("load_in_8bit", false)
+    private static QuantizationConfig? BitsAndBytes(ConfigFile config) => config.Bool("load_in_8bit", false)
         ? new() { Method = QuantizationMethod.BitsAndBytes, Bits = 8, GroupSize = -1 }
-        : throw config.Error($"bitsandbytes with 4 bits ({config.String("bnb_4bit_quant_type") ?? "fp4"}) is not supported; {Supported}");
+        : config.Bool("load_in_4bit", false) ? null : throw config.Error($"bitsandbytes with neither 8 nor 4 bits is not supported; {Supported}");
 
     private static int GroupSizeOf(ConfigFile config, string name) => config.Int(name) is var size && size is -1 or > 0
         ? size

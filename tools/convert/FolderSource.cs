@@ -1,0 +1,42 @@
+using Weft.Convert.Checkpoints;
+using Weft.Convert.Families;
+using Weft.Convert.Quantization;
+using Weft.Convert.Tokenizers;
+using Weft.Tokenizers;
+
+namespace Weft.Convert;
+
+/// <summary>A checkpoint's folder, as Hugging Face's libraries and the tools beside them write it.</summary>
+internal sealed class FolderSource : CheckpointSource
+{
+    private readonly string folder;
+
+    /// <summary>Reads the config.</summary>
+    public FolderSource(string folder)
+    {
+        this.folder = folder;
+        Config = FamilyCatalog.OpenConfig(folder);
+        (Family, Architecture) = FamilyCatalog.Find(Config);
+    }
+
+    /// <inheritdoc/>
+    public override ConfigFile Config { get; }
+
+    /// <inheritdoc/>
+    public override Family Family { get; }
+
+    /// <inheritdoc/>
+    public override string Architecture { get; }
+
+    /// <inheritdoc/>
+    public override QuantizationConfig? Quantization => QuantizationConfig.Read(Config, folder);
+
+    /// <inheritdoc/>
+    public override Checkpoint OpenWeights() => FourBitWeights.Attach(Float8Weights.Attach(Checkpoint.Open(folder), Config));
+
+    /// <inheritdoc/>
+    public override CheckpointSettings ReadSettings() => CheckpointSettings.Read(folder);
+
+    /// <inheritdoc/>
+    public override TokenizerDescription? ReadTokenizer() => TokenizerReader.Read(folder);
+}
