@@ -7,7 +7,7 @@ namespace Weft.Cli.Tests;
 [TestFixture]
 public sealed class QuantizedTests
 {
-    private static readonly string[] Goldens = ["llama-gptq", "llama-gptq-actorder", "llama-gptq-channel", "llama-gptq-8bit", "llama-gptq-3bit", "llama-awq", "llama-ct-int4", "llama-bnb-int8"];
+    private static readonly string[] Goldens = ["llama-gptq", "llama-gptq-actorder", "llama-gptq-channel", "llama-gptq-8bit", "llama-gptq-3bit", "llama-awq", "llama-ct-int4", "llama-bnb-int8", "llama-bnb-nf4"];
 
     private static readonly Lazy<double> Dense = new(() => Loss(TestModels.Packed));
 
@@ -50,12 +50,30 @@ public sealed class QuantizedTests
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
     }
 
+    /// <summary>One model in twelve of llama.cpp's types, each with its own logits.</summary>
+    [TestCase("cpu")]
+    [TestCase("sim")]
+    public void Gguf_files_verify(string device)
+    {
+        if (device == "sim")
+            Require.Simulator();
+        var outcome = WeftProcess.Run("verify", Require.Golden("llama-gguf"), "--device", device);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+        Assert.That(outcome.Out, Does.Contain($"{device}: 12 pass, 0 fail, 0 refused").And.Contain("model-Q4_K_M.gguf"));
+    }
+
     [Test]
     public void What_is_not_supported_is_named()
     {
-        var outcome = WeftProcess.Run("verify", Require.Golden("llama-bnb-nf4"), "--device", "cpu");
+        foreach (var file in Directory.EnumerateFiles(Require.Golden("llama-gptq")))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        var config = Path.Combine(folder, "config.json");
+        var text = File.ReadAllText(config);
+        File.Delete(config);
+        File.WriteAllText(config, text.Replace("\"quant_method\": \"gptq\"", "\"quant_method\": \"hqq\"", StringComparison.Ordinal));
+        var outcome = WeftProcess.Run("verify", folder, "--device", "cpu");
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
-        Assert.That(outcome.Error, Does.Contain("bitsandbytes with 4 bits (nf4) is not supported; supported are").And.Not.Contain("   at "));
+        Assert.That(outcome.Error, Does.Contain("the quantization 'hqq' is not supported; supported are").And.Not.Contain("   at "));
     }
 
     [TestCase("32")]

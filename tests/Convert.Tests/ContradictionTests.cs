@@ -17,7 +17,7 @@ public sealed class ContradictionTests
     public void A_size_that_contradicts_a_tensor_is_named(string member, int value, string tensor, string stored, string asked)
     {
         var checkpoint = new TinyCheckpoint { Config = { [member] = value } };
-        Assert.That(Conversion.Refusal(checkpoint), Does.Contain(tensor).And.Contain(stored).And.Contain($"config.json asks for {asked}"));
+        Assert.That(Conversion.Refusal(checkpoint), Does.Contain(tensor).And.Contain(stored).And.Contain($"the config asks for {asked}"));
     }
 
     [TestCase("intermediate_size", 25, "input_linear.weight", "[5, 48, 32]", "[5, 50, 32] (intermediate_size 25)")]
@@ -31,17 +31,17 @@ public sealed class ContradictionTests
         File.WriteAllText(scratch["config.json"], config.ToJsonString());
         File.Copy(Path.Combine(folder, "model.safetensors"), scratch["model.safetensors"]);
         Assert.That(Conversion.Sentence(() => Converter.Convert(new(scratch.Root, scratch["a.weft"]))),
-            Does.Contain(tensor).And.Contain(stored).And.Contain($"config.json asks for {asked}"));
+            Does.Contain(tensor).And.Contain(stored).And.Contain($"the config asks for {asked}"));
     }
 
-    [TestCase(3, "is missing; the weights have 2 layers, fewer than config.json says")]
-    [TestCase(1, "is not part of this architecture; config.json says that there are 1 layers")]
+    [TestCase(3, "is missing; the weights have 2 layers, fewer than the config says")]
+    [TestCase(1, "is not part of this architecture; the config says that there are 1 layers")]
     public void Another_number_of_layers_is_named(int layers, string sentence) =>
         Assert.That(Conversion.Refusal(new TinyCheckpoint { Config = { ["num_hidden_layers"] = layers } }), Does.Contain(sentence));
 
     [Test]
     public void A_head_that_the_config_ties_and_the_weights_do_not_is_named() =>
-        Assert.That(Conversion.Refusal(new TinyCheckpoint { Config = { ["tie_word_embeddings"] = true } }), Does.Contain("'lm_head.weight' differs").And.Contain("config.json ties them"));
+        Assert.That(Conversion.Refusal(new TinyCheckpoint { Config = { ["tie_word_embeddings"] = true } }), Does.Contain("'lm_head.weight' differs").And.Contain("the config ties them"));
 
     [Test]
     public void An_unknown_architecture_says_what_the_nearest_family_lacks()

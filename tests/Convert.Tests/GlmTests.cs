@@ -137,7 +137,7 @@ public sealed class GlmTests
         if (iteration.Length > 0)
             File.WriteAllText(Path.Combine(scratch["model"], "latest"), iteration);
         WriteWeights(Path.Combine(scratch["model"], iteration, "mp_rank_00_model_states.pt"), Random([("transformer.word_embeddings.weight", [Vocabulary, Hidden])]), _ => null);
-        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain("'transformer.word_embeddings.weight#0' has the shape [60, 48], but config.json asks for [150528, 12288]"));
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain("'transformer.word_embeddings.weight#0' has the shape [60, 48], but the config asks for [150528, 12288]"));
     }
 
     [Test]

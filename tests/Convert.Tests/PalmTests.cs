@@ -64,7 +64,7 @@ public sealed class PalmTests
         using var scratch = new ScratchFolder();
         Directory.CreateDirectory(scratch["model"]);
         WriteWeights(Path.Combine(scratch["model"], file), Random(normsHeads: false));
-        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain($"'token_emb.weight' has the shape [60, 48], but config.json asks for [50304, {width}]"));
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain($"'token_emb.weight' has the shape [60, 48], but the config asks for [50304, {width}]"));
     }
 
     [Test]

@@ -9,14 +9,14 @@ public sealed class PathTests
 {
     [Test]
     public void A_folder_that_does_not_exist_is_named() =>
-        Assert.That(Conversion.Refusal("/nowhere/at/all"), Does.Contain("/nowhere/at/all").And.Contain("does not exist"));
+        Assert.That(Conversion.Refusal("/nowhere/at/all"), Does.Contain("/nowhere/at/all").And.Contain("there is no such folder or file"));
 
     [Test]
     public void A_file_is_no_checkpoint()
     {
         using var scratch = new ScratchFolder();
         File.WriteAllText(scratch["file"], "");
-        Assert.That(Conversion.Refusal(scratch["file"]), Does.Contain(scratch["file"]).And.Contain("is a file"));
+        Assert.That(Conversion.Refusal(scratch["file"]), Does.Contain(scratch["file"]).And.Contain("no GGUF file; give one, or the folder of a checkpoint"));
     }
 
     [Test]

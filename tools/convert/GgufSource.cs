@@ -53,6 +53,7 @@ internal sealed partial class GgufSource : CheckpointSource
     private readonly string path;
     private readonly GgufFile file;
     private readonly GgufForm form;
+    private readonly IReadOnlyList<(string Path, GgufFile File)> parts;
 
     /// <summary>Reads the file's directory.</summary>
     /// <exception cref="WeftException">It is no GGUF file, or its architecture is not read.</exception>
@@ -60,6 +61,7 @@ internal sealed partial class GgufSource : CheckpointSource
     {
         this.path = path;
         file = GgufFile.Open(path);
+        parts = [.. Parts().Select(part => (part, part == path ? file : GgufFile.Open(part)))];
         var name = file.Find<string>("general.architecture") ?? throw new WeftException($"{path}: 'general.architecture' is missing, so the model's family is unknown");
         Family = FamilyCatalog.All.FirstOrDefault(family => family.Gguf is { } known && known.Architecture == name && known.Covers(file)) ?? throw new WeftException(
             $"{path}: GGUF files of the architecture '{Printable.Of(name)}' are not read; those of {string.Join(", ", FamilyCatalog.All.Select(family => family.Gguf?.Architecture).OfType<string>().Distinct().Order(StringComparer.Ordinal))} are. "
@@ -91,10 +93,8 @@ internal sealed partial class GgufSource : CheckpointSource
     public override Checkpoint OpenWeights()
     {
         var tensors = new Dictionary<string, StoredTensor>();
-        var paths = Parts();
-        foreach (var part in paths)
+        foreach (var (part, directory) in parts)
         {
-            var directory = part == path ? file : GgufFile.Open(part);
             foreach (var tensor in directory.Tensors.SelectMany(tensor => Renamed(tensor, part, directory.DataOffset)))
             {
                 if (!tensors.TryAdd(tensor.Name, tensor))
@@ -102,7 +102,7 @@ internal sealed partial class GgufSource : CheckpointSource
             }
         }
 
-        return new(tensors, paths);
+        return new(tensors, [.. parts.Select(part => part.Path)]);
     }
 
     /// <inheritdoc/>
@@ -140,7 +140,7 @@ internal sealed partial class GgufSource : CheckpointSource
     /// <summary>The config that transformers would have of the model.</summary>
     private JsonObject MakeConfig()
     {
-        var shapes = file.Tensors.ToLookup(tensor => tensor.Name, tensor => tensor.Shape);
+        var shapes = parts.SelectMany(part => part.File.Tensors).ToLookup(tensor => tensor.Name, tensor => tensor.Shape);
         var config = new JsonObject
         {
             ["hidden_size"] = Number("embedding_length"),
@@ -157,7 +157,7 @@ internal sealed partial class GgufSource : CheckpointSource
             ["torch_dtype"] = "float16",
         };
         foreach (var (member, key) in form.Members)
-            config[member] = Number(key);
+            config[member] = file.FindNumber($"{form.Architecture}.{key}") is 0 ? null : Number(key);
         var headSize = file.FindInteger($"{form.Architecture}.attention.key_length");
         if (headSize is not null)
             config["head_dim"] = headSize;
@@ -166,7 +166,7 @@ internal sealed partial class GgufSource : CheckpointSource
             config["partial_rotary_factor"] = (double)turned / headSize;
         if (MakeScaling() is { } scaling)
             config["rope_scaling"] = scaling;
-        foreach (var (member, value) in form.Constants)
+        foreach (var (member, value) in form.Constants(file))
             config[member] = JsonValue.Create(value);
         foreach (var missing in config.Where(member => member.Value is null).Select(member => member.Key).ToList())
             config.Remove(missing);
@@ -194,10 +194,10 @@ internal sealed partial class GgufSource : CheckpointSource
     {
         string Key(string name) => $"{form.Architecture}.rope.scaling.{name}";
         // Llama 3's scaling is stored as what it divides frequencies by.
-        if (file.Tensors.FirstOrDefault(tensor => tensor.Name == "rope_freqs.weight") is { } divisors)
-            return Divided(Singles(divisors), Singles(divisors), Number("context_length"), 1);
-        if (file.Tensors.FirstOrDefault(tensor => tensor.Name == "rope_factors_short.weight") is { } near && file.Tensors.FirstOrDefault(tensor => tensor.Name == "rope_factors_long.weight") is { } far)
-            return Divided(Singles(near), Singles(far), Number("rope.scaling.original_context_length"), file.FindNumber(Key("attn_factor")) ?? 1);
+        if (Singles("rope_freqs.weight") is { } divisors)
+            return Divided(divisors, divisors, Number("context_length"), 1);
+        if (Singles("rope_factors_short.weight") is { } near && Singles("rope_factors_long.weight") is { } far)
+            return Divided(near, far, Number("rope.scaling.original_context_length"), file.FindNumber(Key("attn_factor")) ?? 1);
         var factor = Number("rope.scaling.factor");
         switch (file.Find<string>(Key("type")))
         {
@@ -221,16 +221,23 @@ internal sealed partial class GgufSource : CheckpointSource
         };
     }
 
-    private float[] Singles(GgufTensor tensor)
+    private float[]? Singles(string name)
     {
         const int Most = 1 << 16;
-        var stored = Stored(tensor, tensor.Name, path, file.DataOffset);
-        if (stored.Type != StoredType.Float32 || stored.Coded is not null || stored.Count > Most)
-            throw new WeftException($"{path}: tensor '{tensor.Name}' is no list of numbers of 32 bits");
-        using var source = SourceReader.Open(path);
-        var values = new float[stored.Count];
-        Elements.ToSingle(stored.Type, source.Read(stored.Offset, (int)stored.ByteLength), values);
-        return values;
+        foreach (var (part, directory) in parts)
+        {
+            if (directory.Tensors.FirstOrDefault(tensor => tensor.Name == name) is not { } tensor)
+                continue;
+            var stored = Stored(tensor, name, part, directory.DataOffset);
+            if (stored.Type != StoredType.Float32 || stored.Coded is not null || stored.Count > Most)
+                throw new WeftException($"{part}: tensor '{name}' is no list of numbers of 32 bits");
+            using var source = SourceReader.Open(part);
+            var values = new float[stored.Count];
+            Elements.ToSingle(stored.Type, source.Read(stored.Offset, (int)stored.ByteLength), values);
+            return values;
+        }
+
+        return null;
     }
 
     /// <summary>The file, or all that one was split into.</summary>
@@ -260,13 +267,13 @@ internal sealed partial class GgufSource : CheckpointSource
         var (layer, kind) = (match.Groups["layer"].Value, match.Groups["kind"].Value);
         var packed = layer.Length > 0 ? $"layers.{layer}.{module}.{kind}" : $"{module}.{kind}";
         var stored = Stored(tensor, NameOf(packed), part, dataOffset);
-        if (form.TurnsPairs && module is "attention.query" or "attention.key" && file.FindInteger($"{form.Architecture}.attention.head_count") is { } heads)
+        if (form.TurnsPairs && module is "attention.query" or "attention.key")
         {
-            // llama.cpp's own rule: as many turn as there are, whatever is the size of a head.
-            if (module == "attention.key")
-                heads = file.FindInteger($"{form.Architecture}.attention.head_count_kv") ?? heads;
-            var headSize = heads > 0 && stored.Shape[0] % heads == 0 ? (int)(stored.Shape[0] / heads) : throw new WeftException($"{part}: tensor '{tensor.Name}' has {stored.Shape[0]} rows for {heads} heads");
-            return [stored.Split(0, headSize).Split(1, 2).Transpose(1, 2)];
+            var key = $"{form.Architecture}.attention.head_count";
+            var heads = (module == "attention.key" ? file.FindInteger(key + "_kv") : null) ?? file.FindInteger(key);
+            if (heads is not > 0 || stored.Shape[0] % heads != 0)
+                throw new WeftException($"{part}: tensor '{tensor.Name}' has {stored.Shape[0]} rows for {heads?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} heads");
+            return [stored.Split(0, (int)(stored.Shape[0] / heads)).Split(1, 2).Transpose(1, 2)];
         }
 
         if (form.AddsOneToNorms && module.EndsWith("norm", StringComparison.Ordinal))
@@ -293,9 +300,11 @@ internal sealed partial class GgufSource : CheckpointSource
             _ => null,
         };
         var offset = dataOffset + tensor.Offset;
-        long count = 1;
+        var count = tensor.Shape.Count > 0 ? 1L : 0;
         foreach (var size in tensor.Shape)
-            count = size > 0 && count <= long.MaxValue / 16 / size ? count * size : throw new WeftException($"{part}: tensor '{Printable.Of(tensor.Name)}' has an impossible shape");
+            count = size > 0 && count <= long.MaxValue / 16 / size ? count * size : 0;
+        if (count == 0)
+            throw new WeftException($"{part}: tensor '{Printable.Of(tensor.Name)}' has an impossible shape");
         StoredTensor stored;
         if (plain is { } type)
         {
@@ -305,8 +314,8 @@ internal sealed partial class GgufSource : CheckpointSource
         {
             if (!GgufBlockType.All.TryGetValue(tensor.Type, out var blocks))
                 throw new WeftException($"{part}: tensor '{Printable.Of(tensor.Name)}' is of ggml's type {tensor.Type}, which is not read; F32, F16, BF16, {string.Join(", ", GgufBlockType.All.Values.Select(known => known.Name))} are");
-            if (tensor.Shape.Count == 0 || tensor.Shape[^1] % blocks.Elements != 0)
-                throw new WeftException($"{part}: tensor '{Printable.Of(tensor.Name)}' has {(tensor.Shape.Count == 0 ? 1 : tensor.Shape[^1])} columns, which are no whole blocks of {blocks.Elements} of {blocks.Name}");
+            if (tensor.Shape[^1] % blocks.Elements != 0)
+                throw new WeftException($"{part}: tensor '{Printable.Of(tensor.Name)}' has {tensor.Shape[^1]} columns, which are no whole blocks of {blocks.Elements} of {blocks.Name}");
             stored = new(name, StoredType.Float32, tensor.Shape, StoredTensor.RowMajorStrides(tensor.Shape), part, 0) { Coded = new GgufBlocks(offset, blocks) };
         }
 

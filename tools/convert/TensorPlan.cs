@@ -45,6 +45,8 @@ internal static class TensorPlan
                 return quantized;
             var source = family.Source(requirement, model, shelf);
             CheckShape(requirement, source, () => SizesBehind(requirement, source, family, config));
+            if (options.GroupSize is null && IsLinear(requirement) && !Chooses(requirement) && GgufMatrix.TryPlan(requirement, source) is { } codes)
+                return codes;
             var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType, config), source);
             return options.GroupSize is { } groupSize && IsLinear(requirement) && !Chooses(requirement) ? Quantize(planned, groupSize) : planned;
         }).ToList();
@@ -111,7 +113,7 @@ internal static class TensorPlan
         }).ToList();
         var first = experts[0].Whole;
         if (experts.Sum(expert => expert.Rows) != requirement.Shape[0])
-            throw new WeftException($"{first.File}: the experts of '{requirement.Name}' have {experts.Sum(expert => expert.Rows)} rows together, but config.json asks for {requirement.Shape[0]}");
+            throw new WeftException($"{first.File}: the experts of '{requirement.Name}' have {experts.Sum(expert => expert.Rows)} rows together, but the config asks for {requirement.Shape[0]}");
         if (experts.Exists(expert => expert.Rows % QuantizedLayout.TileRows != 0))
             throw new WeftException($"{first.File}: '{first.Name}' has {experts[0].Rows} rows, but those of quantized experts must be multiples of {QuantizedLayout.TileRows}");
         if (experts.Find(expert => !expert.Whole.HasOrderOf(first)).Whole is { } other)
@@ -143,7 +145,7 @@ internal static class TensorPlan
         var rows = SelectedRows.Find(source(new Dictionary<string, StoredTensor> { [name] = numbers }), numbers);
         var whole = new CheckpointMatrix(stored, rows is null ? requirement.Shape : [(int)shape[0], columns], Find, matrix.TrimEnd('.'));
         if (rows is not null && rows.Length != requirement.Shape[0])
-            throw new WeftException($"{codes.File}: '{matrix.TrimEnd('.')}' has {rows.Length} rows for '{requirement.Name}', but config.json asks for {requirement.Shape[0]}");
+            throw new WeftException($"{codes.File}: '{matrix.TrimEnd('.')}' has {rows.Length} rows for '{requirement.Name}', but the config asks for {requirement.Shape[0]}");
         return new(requirement.Name, requirement.Shape, stored.Type, new TensorSource(codes))
         {
             Quantized = (whole.Quantization, rows is null ? whole : new SelectedRows(whole, rows, columns)),
@@ -183,7 +185,7 @@ internal static class TensorPlan
             reader.Read(new(tensor.Name, [], DataType.Float32, new TensorSource(tensor))).Select(piece => piece.Bytes);
         if (!copy.Type.IsFloat() || !copy.Shape.SequenceEqual(original.Shape)
             || !Pieces(copyReader, copy).Zip(Pieces(originalReader, original)).All(pair => pair.First.Span.SequenceEqual(pair.Second.Span)))
-            throw new WeftException($"{copy.File}: tensor '{copy.Name}' differs from '{original.Name}', though config.json ties them");
+            throw new WeftException($"{copy.File}: tensor '{copy.Name}' differs from '{original.Name}', though the config ties them");
     }
 
     private static void CheckShape(TensorRequirement requirement, TensorSource source, Func<string>? sizesBehind = null)
@@ -200,7 +202,7 @@ internal static class TensorPlan
             return;
         var first = source.Pieces[0];
         throw new WeftException(
-            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but config.json asks for [{string.Join(", ", requirement.Shape)}]{sizesBehind?.Invoke()}");
+            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but the config asks for [{string.Join(", ", requirement.Shape)}]{sizesBehind?.Invoke()}");
     }
 
     /// <summary>The sizes in the config that a contradicted shape comes from: those that would change it.</summary>

@@ -65,7 +65,7 @@ public sealed class ModelsPageTests
             var goldens = Goldens(family);
             string[] cells =
             [
-                $"[{family.GetType().Name}](../tools/convert/Families/{family.GetType().Name}.cs)", family.Card?.Models ?? "", Code(family.Architectures),
+                $"[{family.GetType().Name}](../tools/convert/Families/{family.GetType().Name}.cs)", family.Card?.Models ?? "", Code(family.Architectures) + (family.Gguf is { } gguf ? $"; GGUF `{gguf.Architecture}`" : ""),
                 Blocks(family, goldens).ToString()!, family.Card?.Tokenizer ?? "", Templates(family), Proof(family, goldens),
             ];
             page.Append("| ").AppendJoin(" | ", cells.Select(cell => cell.Replace("|", "\\|", StringComparison.Ordinal))).Append(" |\n");

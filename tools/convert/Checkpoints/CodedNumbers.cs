@@ -30,7 +30,7 @@ public abstract class CodedNumbers(long offset, int blockElements, int blockByte
         var count = (skipped + values.Length + blockElements - 1) / blockElements;
         var codes = ArrayPool<byte>.Shared.Rent(count * blockBytes);
         var bytes = codes.AsSpan(0, count * blockBytes);
-        file.Read(bytes, offset + (block * blockBytes));
+        ReadCodes(file, first - skipped, bytes);
         if (values.Length == count * blockElements)
         {
             Decode(block, bytes, values);
@@ -45,6 +45,12 @@ public abstract class CodedNumbers(long offset, int blockElements, int blockByte
 
         ArrayPool<byte>.Shared.Return(codes);
     }
+
+    /// <summary>Reads whole blocks as they are.</summary>
+    /// <param name="file">The file of the codes.</param>
+    /// <param name="first">The first number of the first of them.</param>
+    /// <param name="codes">All of them.</param>
+    internal void ReadCodes(SourceReader file, long first, Span<byte> codes) => file.Read(codes, offset + BytesOf(first));
 
     /// <summary>Makes the numbers of whole blocks.</summary>
     /// <param name="block">The first of them.</param>

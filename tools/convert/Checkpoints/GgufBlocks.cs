@@ -11,6 +11,9 @@ namespace Weft.Convert.Checkpoints;
 /// <param name="type">Which.</param>
 internal sealed class GgufBlocks(long offset, GgufBlockType type) : CodedNumbers(offset, type.Elements, type.Bytes)
 {
+    /// <summary>Which.</summary>
+    public GgufBlockType Type => type;
+
     /// <inheritdoc/>
     protected override void Decode(long block, ReadOnlySpan<byte> codes, Span<float> values)
     {
@@ -38,34 +41,53 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
     /// <summary>Makes the numbers of one block.</summary>
     public delegate void Decoder(ReadOnlySpan<byte> block, Span<float> values);
 
+    /// <summary>Makes the codes of one block.</summary>
+    public delegate void CodeDecoder(ReadOnlySpan<byte> codes, Span<sbyte> values);
+
+    /// <summary>The whole numbers of a block without its scale, which is its first two bytes in f16; null where numbers are made in another way.</summary>
+    public CodeDecoder? Codes { get; private init; }
+
+    /// <summary>Whether such whole numbers are from −8 to 7.</summary>
+    public bool HasSmallCodes { get; private init; }
+
     /// <summary>Every type that is read, by ggml's number.</summary>
     public static IReadOnlyDictionary<uint, GgufBlockType> All { get; } = new Dictionary<uint, GgufBlockType>
     {
-        [2] = new("Q4_0", Small, 18, Q4Middle),
+        [2] = Scaled("Q4_0", 18, Q4) with { HasSmallCodes = true },
         [3] = new("Q4_1", Small, 20, Q4Least),
-        [6] = new("Q5_0", Small, 22, (block, values) => Q5(Float16(block), null, block[2..], values)),
-        [7] = new("Q5_1", Small, 24, (block, values) => Q5(Float16(block), Float16(block[2..]), block[4..], values)),
-        [8] = new("Q8_0", Small, 34, Q8),
+        [6] = Scaled("Q5_0", 22, Q5),
+        [7] = new("Q5_1", Small, 24, Q5Least),
+        [8] = Scaled("Q8_0", 34, (codes, values) => MemoryMarshal.Cast<byte, sbyte>(codes).CopyTo(values)),
         [10] = new("Q2_K", Large, 84, Q2K),
         [11] = new("Q3_K", Large, 110, Q3K),
         [12] = new("Q4_K", Large, 144, (block, values) => Q45K(block, [], block[16..], values)),
         [13] = new("Q5_K", Large, 176, (block, values) => Q45K(block, block.Slice(16, 32), block[48..], values)),
         [14] = new("Q6_K", Large, 210, Q6K),
-        [20] = new("IQ4_NL", Small, 18, (block, values) => Halves(block[2..], Uneven, Float16(block), values)),
+        [20] = Scaled("IQ4_NL", 18, (codes, values) => Halves(codes, Uneven, values)),
         [23] = new("IQ4_XS", Large, 136, Iq4Xs),
-        [39] = new("MXFP4", Small, 17, (block, values) => Halves(block[1..], Doubled, MathF.ScaleB(1, block[0] - 128), values)),
+        [39] = new("MXFP4", Small, 17, (block, values) => Scale(block[1..], MathF.ScaleB(1, block[0] - 128), (codes, halves) => Halves(codes, Doubled, halves), values)),
     };
 
     // What is no number is found afterwards, as in tensors that are not quantized.
     private static float Float16(ReadOnlySpan<byte> bytes) => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes);
 
-    private static void Q4Middle(ReadOnlySpan<byte> block, Span<float> values)
+    private static GgufBlockType Scaled(string name, int bytes, CodeDecoder codes) =>
+        new(name, Small, bytes, (block, values) => Scale(block[2..], Float16(block), codes, values)) { Codes = codes };
+
+    private static void Scale(ReadOnlySpan<byte> block, float scale, CodeDecoder codes, Span<float> values)
     {
-        var scale = Float16(block);
+        Span<sbyte> numbers = stackalloc sbyte[Small];
+        codes(block, numbers);
+        for (var i = 0; i < Small; i++)
+            values[i] = scale * numbers[i];
+    }
+
+    private static void Q4(ReadOnlySpan<byte> codes, Span<sbyte> values)
+    {
         for (var i = 0; i < Small / 2; i++)
         {
-            values[i] = scale * ((block[2 + i] & 15) - 8);
-            values[i + (Small / 2)] = scale * ((block[2 + i] >> 4) - 8);
+            values[i] = (sbyte)((codes[i] & 15) - 8);
+            values[i + (Small / 2)] = (sbyte)((codes[i] >> 4) - 8);
         }
     }
 
@@ -79,35 +101,30 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
         }
     }
 
-    /// <summary>Four bytes of fifth bits, one for each code, then the codes' lower halves. Without a least number zero is in the middle.</summary>
-    private static void Q5(float scale, float? least, ReadOnlySpan<byte> rest, Span<float> values)
+    /// <summary>Four bytes of fifth bits, one for each code, then the codes' lower halves.</summary>
+    private static void Q5(ReadOnlySpan<byte> codes, Span<sbyte> values)
     {
-        var fifth = BinaryPrimitives.ReadUInt32LittleEndian(rest);
-        var (zero, add) = least is null ? (16, 0) : (0, least.Value);
-        for (var i = 0; i < Small / 2; i++)
-        {
-            var low = (rest[4 + i] & 15) | (int)((fifth >> i) << 4 & 16);
-            var high = (rest[4 + i] >> 4) | (int)((fifth >> (i + (Small / 2))) << 4 & 16);
-            values[i] = (scale * (low - zero)) + add;
-            values[i + (Small / 2)] = (scale * (high - zero)) + add;
-        }
+        var fifth = BinaryPrimitives.ReadUInt32LittleEndian(codes);
+        for (var i = 0; i < Small; i++)
+            values[i] = (sbyte)((((codes[4 + (i % 16)] >> (i / 16 * 4)) & 15) | (int)(((fifth >> i) & 1) << 4)) - 16);
     }
 
-    private static void Q8(ReadOnlySpan<byte> block, Span<float> values)
+    private static void Q5Least(ReadOnlySpan<byte> block, Span<float> values)
     {
-        var scale = Float16(block);
-        var codes = MemoryMarshal.Cast<byte, sbyte>(block[2..]);
+        var (scale, least) = (Float16(block), Float16(block[2..]));
+        Span<sbyte> numbers = stackalloc sbyte[Small];
+        Q5(block[4..], numbers);
         for (var i = 0; i < Small; i++)
-            values[i] = scale * codes[i];
+            values[i] = (scale * (numbers[i] + 16)) + least;
     }
 
     /// <summary>16 bytes of two indices into a table, the lower halves for the first 16 numbers.</summary>
-    private static void Halves(ReadOnlySpan<byte> codes, sbyte[] table, float scale, Span<float> values)
+    private static void Halves(ReadOnlySpan<byte> codes, sbyte[] table, Span<sbyte> values)
     {
         for (var i = 0; i < Small / 2; i++)
         {
-            values[i] = scale * table[codes[i] & 15];
-            values[i + (Small / 2)] = scale * table[codes[i] >> 4];
+            values[i] = table[codes[i] & 15];
+            values[i + (Small / 2)] = table[codes[i] >> 4];
         }
     }
 
@@ -182,7 +199,7 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
         for (var group = 0; group < Large / Small; group++)
         {
             var scale = ((block[4 + (group / 2)] >> (group % 2 * 4)) & 15) | (((upper >> (2 * group)) & 3) << 4);
-            Halves(block[(8 + (group * 16))..], Uneven, unit * (scale - 32), values.Slice(group * Small, Small));
+            Scale(block[(8 + (group * 16))..], unit * (scale - 32), (codes, halves) => Halves(codes, Uneven, halves), values.Slice(group * Small, Small));
         }
     }
 }

@@ -12,7 +12,7 @@ internal sealed class Gemma : GemmaLayout
     public override FamilyCard Card => new("Gemma (arXiv 2403.08295)", "SentencePiece BPE");
 
     /// <inheritdoc/>
-    public override GgufForm Gguf { get; } = new("gemma") { AddsOneToNorms = true, Constants = GgufConstants };
+    public override GgufForm Gguf { get; } = GgufOf("gemma", evenLayers: null);
 
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config) => DescribeGemma(config, new(ContextLength: 8192, KeyValueHeads: 16), _ => null);

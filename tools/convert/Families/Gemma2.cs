@@ -15,12 +15,7 @@ internal sealed class Gemma2() : GemmaLayout(
     public override FamilyCard Card => new("Gemma 2 (arXiv 2408.00118)", "SentencePiece BPE");
 
     /// <inheritdoc/>
-    public override GgufForm Gguf { get; } = new("gemma2")
-    {
-        AddsOneToNorms = true,
-        Members = [("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping"), ("sliding_window", "attention.sliding_window")],
-        Constants = GgufConstants,
-    };
+    public override GgufForm Gguf { get; } = GgufOf("gemma2", evenLayers: 46);
 
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)

@@ -18,6 +18,9 @@ internal sealed class Gemma3() : GemmaLayout(
     public override FamilyCard Card => new("Gemma 3, text (arXiv 2503.19786)", "SentencePiece BPE");
 
     /// <inheritdoc/>
+    public override GgufForm Gguf { get; } = GgufOf("gemma3", evenLayers: 62, ("sliding_window_pattern", 6), ("rope_local_base_freq", 10000));
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         // The newer spelling has an underscore where layer_types stands beside it.

@@ -6,8 +6,27 @@ namespace Weft.Convert.Families;
 /// <param name="others">Modules that have another name than LLaMA's.</param>
 internal abstract class GemmaLayout(params IEnumerable<(string Packed, string Source)> others) : LlamaLayout(others)
 {
-    /// <summary>What GGUF files of any generation leave out. Activations are too large for f16.</summary>
-    protected static IReadOnlyList<(string Member, object Value)> GgufConstants { get; } = [("hidden_activation", "gelu_pytorch_tanh"), ("torch_dtype", "bfloat16")];
+    /// <summary>How a generation's GGUF files look.</summary>
+    /// <param name="name">llama.cpp's name of it.</param>
+    /// <param name="evenLayers">Layers of the model whose scores are scaled by an even share of the hidden size, or none; others' by the size of a head (llama.cpp's rule).</param>
+    /// <param name="others">What else no key says.</param>
+    protected static GgufForm GgufOf(string name, int? evenLayers, params IReadOnlyList<(string Member, object Value)> others) => new(name)
+    {
+        AddsOneToNorms = true,
+        Members =
+        [
+            ("attn_logit_softcapping", "attn_logit_softcapping"), ("final_logit_softcapping", "final_logit_softcapping"), ("sliding_window", "attention.sliding_window"),
+            ("query_pre_attn_scalar", "attention.key_length"),
+        ],
+        // Activations are too large for f16.
+        Constants = file =>
+        [
+            ("hidden_activation", "gelu_pytorch_tanh"), ("torch_dtype", "bfloat16"), .. others,
+            .. file.FindInteger($"{name}.block_count") is { } layers && layers == evenLayers
+                && file.FindInteger($"{name}.embedding_length") is { } size && file.FindInteger($"{name}.attention.head_count") is { } heads and > 0
+                ? [("query_pre_attn_scalar", size / heads)] : Array.Empty<(string, object)>(),
+        ],
+    };
 
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)

@@ -82,6 +82,6 @@ internal sealed class GptOss() : LlamaLayout(
             return experts;
         return experts.Shape.Count == 3 && experts.Shape[1] == requirement.Shape[1]
             ? experts.Transpose(1, 2)
-            : throw new WeftException($"{experts.File}: tensor '{experts.Name}' has the shape [{string.Join(", ", experts.Shape)}], but config.json asks for [experts, {requirement.Shape[1]}, …]");
+            : throw new WeftException($"{experts.File}: tensor '{experts.Name}' has the shape [{string.Join(", ", experts.Shape)}], but the config asks for [experts, {requirement.Shape[1]}, …]");
     }
 }

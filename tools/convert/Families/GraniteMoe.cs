@@ -71,6 +71,6 @@ internal sealed class GraniteMoe() : GraniteLayout(
             return experts.Narrow(1, part * rows, rows);
         var wrong = asked.Where((one, i) => experts.Shape.ElementAtOrDefault(i) != one.Size).Select(one => $"{one.Name} {one.Value}");
         throw new WeftException(
-            $"{experts.File}: tensor '{experts.Name}' has the shape [{string.Join(", ", experts.Shape)}], but config.json asks for [{string.Join(", ", asked.Select(one => one.Size))}] ({string.Join(", ", wrong)})");
+            $"{experts.File}: tensor '{experts.Name}' has the shape [{string.Join(", ", experts.Shape)}], but the config asks for [{string.Join(", ", asked.Select(one => one.Size))}] ({string.Join(", ", wrong)})");
     }
 }

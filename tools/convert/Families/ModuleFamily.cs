@@ -117,7 +117,7 @@ internal abstract partial class ModuleFamily : Family
     /// <summary>The tensor, if it has so many rows: parts of a longer one would be of the wrong places.</summary>
     protected static StoredTensor OfRows(StoredTensor fused, int rows) => fused.Shape.Count > 0 && fused.Shape[0] == rows
         ? fused
-        : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but config.json asks for {rows} rows");
+        : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but the config asks for {rows} rows");
 
     [GeneratedRegex(@"^(?<stack>encoder\.)?(layers\.(?<layer>\d+)\.)?(?<module>.+)\.(?<kind>weight|bias)$")]
     private static partial Regex PackedName();

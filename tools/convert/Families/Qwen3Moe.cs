@@ -15,7 +15,7 @@ internal sealed class Qwen3Moe() : ExpertLayout(NumberedExperts, ("feed_forward.
     public override GgufForm Gguf { get; } = new("qwen3moe")
     {
         Members = [("num_experts", "expert_count"), ("num_experts_per_tok", "expert_used_count"), ("moe_intermediate_size", "expert_feed_forward_length")],
-        Constants = [("norm_topk_prob", true)],
+        Constants = _ => [("norm_topk_prob", true)],
     };
 
     /// <inheritdoc/>

@@ -29,5 +29,5 @@ internal abstract class RecurrentLayout : ModuleFamily
     /// <summary>A vector, of whatever shape with so many numbers, each changed.</summary>
     protected static TensorSource Changed(StoredTensor stored, TensorRequirement requirement, Func<float, float> change) => stored.Count == requirement.Shape[0]
         ? new(stored) { Transform = numbers => Array.ConvertAll(numbers, x => change(x)) }
-        : throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], but config.json asks for [{requirement.Shape[0]}]");
+        : throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], but the config asks for [{requirement.Shape[0]}]");
 }

@@ -114,7 +114,7 @@ internal sealed class T5 : ModuleFamily
         var stored = shelf.TryTake(Name(LayerOf(packedName + ".weight"))) ?? shelf.Take(Name(0));
         var (heads, most) = (model.Layers[0].Attention!.QueryHeads, model.Layers[0].Attention!.BiasDistance!.Value);
         if (stored.Shape is not [var buckets and >= 4, var width] || width != heads || buckets != shelf.Config.Int("relative_attention_num_buckets", 32))
-            throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], but config.json asks for [relative_attention_num_buckets, {heads}]");
+            throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], but the config asks for [relative_attention_num_buckets, {heads}]");
         return new(stored)
         {
             Transform = bias => [.. from head in Enumerable.Range(0, heads) from distance in Enumerable.Range(-most, (2 * most) + 1) select bias[(Bucket(distance, (int)buckets, most, isEncoder) * heads) + head]],

@@ -20,7 +20,7 @@ internal sealed class SelectedRows(MatrixSource whole, int[] rows, int columns) 
     /// <exception cref="WeftException">It was made of something else than whole rows.</exception>
     public static int[]? Find(TensorSource source, StoredTensor stored)
     {
-        var rows = source.Pieces.SelectMany(piece => RowsOf(piece, stored)).ToArray();
+        var rows = source.Pieces.SelectMany(piece => piece.Shape[^1] == stored.Shape[1] && piece.Strides[^1] == 1 ? RowsOf(piece, (int)stored.Shape[1]) : throw NotRows(stored)).ToArray();
         if (source.Transform is not null)
             throw NotRows(stored);
         return rows.Length == stored.Shape[0] && rows.Index().All(row => row.Index == row.Item) ? null : rows;
@@ -37,11 +37,11 @@ internal sealed class SelectedRows(MatrixSource whole, int[] rows, int columns) 
         };
     }
 
-    private static IEnumerable<int> RowsOf(StoredTensor view, StoredTensor stored)
+    /// <summary>The rows that a view is made of, in its order.</summary>
+    /// <param name="view">Of whole rows of a matrix, row-major from byte 0.</param>
+    /// <param name="columns">K.</param>
+    public static IEnumerable<int> RowsOf(StoredTensor view, int columns)
     {
-        var columns = stored.Shape[1];
-        if (view.Shape[^1] != columns || view.Strides[^1] != 1)
-            throw NotRows(stored);
         IEnumerable<long> places = [view.Offset / view.Type.Size()];
         foreach (var (size, stride) in view.Shape.SkipLast(1).Zip(view.Strides))
             places = places.SelectMany(place => Enumerable.Range(0, checked((int)size)).Select(i => place + (i * stride)));

@@ -12,6 +12,14 @@ internal static class GgufVocabulary
     private const string Space = "\u2581";
     private const string Key = "tokenizer.ggml.";
 
+    // Mistral NeMo's tokenizer: GPT-4o's words without its contractions, and digits one by one.
+    private const string Tekken =
+        @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+        + @"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    // Names under which llama.cpp takes Llama 3's other habits as well: words of the vocabulary are not merged, and a text has a beginning.
+    private static readonly string[] LikeLlama3 = ["llama3", "llama-v3", "llama-bpe", "falcon3"];
+
     private static readonly Dictionary<string, string[]> Patterns = new()
     {
         ["gpt-2"] = [WordPatterns.Gpt2],
@@ -28,11 +36,18 @@ internal static class GgufVocabulary
         ["default"] = [@"[\p{P}$+<=>^~|]+", WordPatterns.Gpt2, @"\p{N}+", "[0-9][0-9][0-9]"],
         ["llama-bpe"] = [WordPatterns.Llama3],
         ["llama3"] = [WordPatterns.Llama3],
+        ["llama-v3"] = [WordPatterns.Llama3],
+        ["falcon3"] = [WordPatterns.Llama3],
         ["dbrx"] = [WordPatterns.Llama3],
         ["smaug-bpe"] = [WordPatterns.Llama3],
         ["glm4"] = [WordPatterns.Llama3],
         ["chatglm-bpe"] = [WordPatterns.Llama3],
         ["qwen2"] = [WordPatterns.Qwen],
+        ["deepseek-r1-qwen"] = [WordPatterns.Qwen],
+        ["megrez"] = [WordPatterns.Qwen],
+        ["gpt-4o"] = [WordPatterns.O200k],
+        ["tekken"] = [Tekken],
+        ["deepseek-coder"] = [@"[\r\n]", @"\s?\p{L}+", @"\s?\p{P}+", "[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+", @"\p{N}"],
         ["stablelm2"] = [WordPatterns.Qwen],
         ["bloom"] = [@" ?[^(\s|.,!?…。，、।۔،)]+"],
     };
@@ -69,7 +84,7 @@ internal static class GgufVocabulary
         return tokenizer with
         {
             AddedTokens = [.. Of(GgufTokenType.Control).Select(id => Added(id, special: true)), .. Of(GgufTokenType.UserDefined).Select(id => Added(id, special: false))],
-            Prefix = file.FindFlag(Key + "add_bos_token", kind is "llama" or "bert") ? Id(kind == "bert" ? "cls_token_id" : "bos_token_id") : [],
+            Prefix = file.FindFlag(Key + "add_bos_token", kind is "llama" or "bert" || LikeLlama3.Contains(file.Find<string>(Key + "pre"))) ? Id(kind == "bert" ? "cls_token_id" : "bos_token_id") : [],
             Suffix = file.FindFlag(Key + "add_eos_token", kind == "t5") ? Id("eos_token_id") : kind == "bert" ? Id("seperator_token_id") : [],
         };
 
@@ -87,14 +102,14 @@ internal static class GgufVocabulary
         var merges = file.Find<List<string>>(Key + "merges") ?? throw new WeftException("the vocabulary has no merges");
         return new()
         {
-            Normalizers = pre == "qwen2" ? [new() { Kind = NormalizerKind.Nfc }] : [],
+            Normalizers = pre is "qwen2" or "deepseek-r1-qwen" ? [new() { Kind = NormalizerKind.Nfc }] : [],
             PreTokenizers = [.. patterns.Select(pattern => new PreTokenizerStep { Kind = PreTokenizerKind.Split, Pattern = pattern })],
             Model = new()
             {
                 Tokens = [.. tokens],
                 Merges = TokenModelJson.PairIds(merges.Select(TokenModelJson.Halves), ids),
                 ByteLevel = true,
-                IgnoreMerges = pre is "llama-bpe" or "llama3",
+                IgnoreMerges = LikeLlama3.Contains(pre) || pre == "tekken",
             },
             Decoders = [new() { Kind = DecoderKind.ByteAlphabet }],
         };
