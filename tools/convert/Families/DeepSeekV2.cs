@@ -67,22 +67,12 @@ internal sealed class DeepSeekV2() : ExpertLayout(
         if (!config.Has("n_routed_experts"))
             return model;
         var size = config.Int("moe_intermediate_size", isThird ? 2048 : 1407);
-        var experts = Experts(config, size, isThird);
-        var (first, step) = (config.Int("first_k_dense_replace", 0), Math.Max(config.Int("moe_layer_freq", 1), 1));
-        return WithLayers(model, (layer, i) => i < first || i % step != 0
-            ? layer
-            : layer with { FeedForward = layer.FeedForward! with { IntermediateSize = size, Experts = experts } });
+        return AfterDense(config, model, Experts(config, size, isThird), size, first: 0);
     }
-
-    /// <summary>V3's checkpoints hold one more layer, which predicts the token after the next while training.</summary>
-    public override bool IsIgnored(string sourceName, ModelDescription model) =>
-        (sourceName.StartsWith($"model.layers.{model.Layers.Count}.", StringComparison.Ordinal) && model.Layers[^1].FeedForward?.Experts is { SelectionBias: true }) || base.IsIgnored(sourceName, model);
 
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
-        if (requirement.Name.EndsWith(TensorSchema.SelectionBias, StringComparison.Ordinal))
-            return new(shelf.Take($"model.layers.{requirement.Name.Split('.')[1]}.mlp.gate.e_score_correction_bias"));
         if (!requirement.Name.Contains(".attention.", StringComparison.Ordinal))
             return base.Source(requirement, model, shelf);
         var attention = model.Layers[LayerOf(requirement.Name)].Attention!;
@@ -127,24 +117,15 @@ internal sealed class DeepSeekV2() : ExpertLayout(
         if (scoring is not ("softmax" or "sigmoid"))
             throw config.Error($"'scoring_func' must be softmax or sigmoid, not '{scoring}'");
         // V2's release scales what it does not divide by the sum; V3's does both.
-        var normalized = config.Bool("norm_topk_prob", isThird);
-        var scale = (float)config.Double("routed_scaling_factor", isThird ? 2.5 : 1);
-        return new()
+        var experts = BiasedExperts(config, size, isThird ? 8 : null, isThird, isThird ? 2.5 : 1);
+        return experts with
         {
-            Count = config.Int("n_routed_experts"),
-            Active = config.Int("num_experts_per_tok", isThird ? 8 : null),
             Score = scoring == "sigmoid" ? RouterScore.Sigmoid : RouterScore.Softmax,
             SelectionBias = method == Biased,
-            Groups = method == "greedy" ? null : Groups(config, method == Biased ? 2 : 1),
-            Normalized = normalized,
-            Scale = scale == 1 || (normalized && method != Biased) ? null : scale,
-            SharedSize = config.Int("n_shared_experts", 0) is > 0 and var shared ? size * shared : null,
+            Groups = method == "greedy" ? null : experts.Groups is { } groups && method != Biased ? groups with { Leading = 1 } : experts.Groups,
+            Scale = experts.Normalized && method != Biased ? null : experts.Scale,
         };
     }
-
-    private static ExpertGroupsDescription? Groups(ConfigFile config, int leading) => config.Int("n_group", 1) is not 1 and var groups
-        ? new() { Count = groups, Active = config.Int("topk_group", 1), Leading = leading }
-        : null;
 
     // YaRN's attention temperature, which DeepSeek puts on the scores: (0.1 · m · ln(factor) + 1)² (arXiv 2309.00071, equation 22).
     private static double ScoreFactor(ConfigFile config)

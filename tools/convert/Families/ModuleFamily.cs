@@ -69,13 +69,14 @@ internal abstract partial class ModuleFamily : Family
         return TensorSource.FromPairs(rows, attention.HeadSize, attention.Rotary?.Size ?? attention.HeadSize);
     }
 
-    /// <summary>How many heads the norm of queries or keys has, or 1 for another norm.</summary>
-    protected static int HeadsOf(string packedName, ModelDescription model) => ModuleOf(packedName) switch
+    /// <summary>For how many heads the weights of a norm of queries or keys are the same; 1 where each has its own, and for another norm.</summary>
+    protected static int HeadsOf(string packedName, ModelDescription model)
     {
-        "attention.query_norm" => model.Layers[LayerOf(packedName)].Attention!.QueryHeads,
-        "attention.key_norm" => model.Layers[LayerOf(packedName)].Attention!.KeyValueHeads,
-        _ => 1,
-    };
+        var module = ModuleOf(packedName);
+        if (module is not ("attention.query_norm" or "attention.key_norm") || model.Layers[LayerOf(packedName)].Attention is not { QueryKeyNorm: not { AcrossHeads: true } } attention)
+            return 1;
+        return module == "attention.query_norm" ? attention.QueryHeads : attention.KeyValueHeads;
+    }
 
     /// <summary>Rows of a part in [q; k; v], all heads of one after all of the other.</summary>
     protected static StoredTensor InSequence(StoredTensor fused, AttentionDescription attention, int part)

@@ -23,8 +23,4 @@ internal sealed class Olmoe() : ExpertLayout(NumberedExperts, ("feed_forward.rou
             FeedForward = layer.FeedForward! with { Experts = experts },
         });
     }
-
-    /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) =>
-        ModuleOf(requirement.Name) is "attention.query_norm" or "attention.key_norm" ? new(Rows(requirement, model, shelf)) : base.Source(requirement, model, shelf);
 }
