@@ -13,6 +13,7 @@ public sealed class TransformersTests
     [TestCase("ArceeForCausalLM")]
     [TestCase("BloomForCausalLM")]
     [TestCase("Cohere2ForCausalLM")]
+    [TestCase("CwmForCausalLM")]
     [TestCase("DbrxForCausalLM")]
     [TestCase("Ernie4_5ForCausalLM")]
     [TestCase("Exaone4ForCausalLM")]
