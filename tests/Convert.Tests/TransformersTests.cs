@@ -15,6 +15,7 @@ public sealed class TransformersTests
     [TestCase("Cohere2ForCausalLM")]
     [TestCase("CwmForCausalLM")]
     [TestCase("DbrxForCausalLM")]
+    [TestCase("Dots1ForCausalLM")]
     [TestCase("Ernie4_5ForCausalLM")]
     [TestCase("Exaone4ForCausalLM")]
     [TestCase("FalconMambaForCausalLM")]
