@@ -19,6 +19,7 @@ public sealed class TransformersTests
     [TestCase("Ernie4_5ForCausalLM")]
     [TestCase("Exaone4ForCausalLM")]
     [TestCase("FalconMambaForCausalLM")]
+    [TestCase("Glm4MoeForCausalLM")]
     [TestCase("GraniteForCausalLM")]
     [TestCase("GraniteMoeForCausalLM")]
     [TestCase("GraniteMoeSharedForCausalLM")]
