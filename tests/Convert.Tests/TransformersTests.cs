@@ -25,6 +25,7 @@ public sealed class TransformersTests
     [TestCase("GraniteMoeSharedForCausalLM")]
     [TestCase("HeliumForCausalLM")]
     [TestCase("HunYuanDenseV1ForCausalLM")]
+    [TestCase("MiniMaxM2ForCausalLM")]
     [TestCase("NemotronForCausalLM")]
     [TestCase("Olmo3ForCausalLM")]
     [TestCase("OlmoeForCausalLM")]
