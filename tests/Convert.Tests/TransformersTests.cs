@@ -26,6 +26,7 @@ public sealed class TransformersTests
     [TestCase("HeliumForCausalLM")]
     [TestCase("HunYuanDenseV1ForCausalLM")]
     [TestCase("MiniMaxM2ForCausalLM")]
+    [TestCase("MinistralForCausalLM")]
     [TestCase("NemotronForCausalLM")]
     [TestCase("Olmo3ForCausalLM")]
     [TestCase("OlmoeForCausalLM")]
