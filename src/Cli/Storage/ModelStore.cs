@@ -7,7 +7,7 @@ namespace Weft.Cli.Storage;
 
 /// <summary>
 /// Finds the packed file of a model. A checkpoint, a folder or a GGUF file, is converted once into the cache folder, under a name that
-/// changes with its path, with name, size and time of each of its files, and with the converter.
+/// changes with its path, with name, size and time of each of its files (of a GGUF file in parts, of the first), and with the converter.
 /// </summary>
 internal static class ModelStore
 {
