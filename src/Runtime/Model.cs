@@ -197,7 +197,7 @@ public sealed class Model : IDisposable
         return CpuBackend.Compile(graph, file, batch, new CpuOptions(
             options.Instructions ?? InstructionSets.Best,
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
-            options.CacheType ?? (HasFullPrecision || Header.Model.HasUnscaledScores || Header.Model.HasWideKeys ? DataType.Float32 : DataType.Float16),
+            options.CacheType ?? (HasFullPrecision || Header.Model.HasUnscaledScores || Header.Model.HasWideKeys || HasSmallCache(blocks) ? DataType.Float32 : DataType.Float16),
             blocks,
             ContextLength,
             StateSlots));
@@ -205,6 +205,13 @@ public sealed class Model : IDisposable
 
     // Whoever keeps weights in float32 does so for digits that a cache of 16 bits would lose.
     private bool HasFullPrecision => file.Find(TensorSchema.Embedding).DataType == DataType.Float32;
+
+    // Half of so little memory is not worth digits, and what a processor's own memory holds is read no faster for being half as long.
+    private bool HasSmallCache(int blocks)
+    {
+        const long Small = 64 << 20;
+        return (long)blocks * BlockPool.BlockSize * Header.Model.Caches.OfType<AttentionDescription>().Sum(attention => (long)attention.CacheSize) * sizeof(float) <= Small;
+    }
 
     private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
     {

@@ -5,7 +5,7 @@ using Weft.Tokenizers;
 
 namespace Weft.Convert;
 
-/// <summary>A checkpoint as it comes: a folder or a GGUF file. Each part is read when it is asked for, so that the first thing that is wrong is what is said.</summary>
+/// <summary>A checkpoint as it comes: a folder, an adapter's folder beside it, or a GGUF file. Each part is read when it is asked for, so that the first thing that is wrong is what is said.</summary>
 internal abstract class CheckpointSource
 {
     /// <summary>What the model is, as config.json has it.</summary>
@@ -25,7 +25,7 @@ internal abstract class CheckpointSource
     public static CheckpointSource Open(string path)
     {
         if (Directory.Exists(path))
-            return new FolderSource(path);
+            return AdapterSource.IsOne(path) ? new AdapterSource(path) : new FolderSource(path);
         if (!File.Exists(path))
             throw new WeftException($"{path}: there is no such folder or file");
         return GgufSource.IsOne(path) ? new GgufSource(path) : throw new WeftException($"{path}: this is no GGUF file; give one, or the folder of a checkpoint");

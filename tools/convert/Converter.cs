@@ -11,9 +11,12 @@ namespace Weft.Convert;
 /// </summary>
 public static class Converter
 {
-    /// <summary>Whether a file is a checkpoint by itself, as GGUF files are.</summary>
+    /// <summary>Whether there is something to convert: a checkpoint's folder, an adapter's, or a GGUF file. Nothing but its kind is looked at.</summary>
     /// <exception cref="WeftException">It cannot be read.</exception>
-    public static bool IsCheckpoint(string file) => GgufSource.IsOne(file);
+    public static bool IsCheckpoint(string path) => File.Exists(path) ? GgufSource.IsOne(path) : File.Exists(Path.Combine(path, "config.json")) || AdapterSource.IsOne(path);
+
+    /// <summary>Everything beside a checkpoint that is converted with it: the other parts of a GGUF file, the folder that an adapter is for.</summary>
+    public static IEnumerable<string> Beside(string path) => File.Exists(path) ? GgufSource.OtherParts(path) : AdapterSource.IsOne(path) ? [AdapterSource.PlaceOf(path)] : [];
 
     /// <summary>Converts a checkpoint. The output appears whole or not at all.</summary>
     /// <exception cref="WeftException">The checkpoint is incomplete, damaged or unsupported, or the output cannot be written.</exception>

@@ -77,6 +77,11 @@ internal sealed partial class GgufSource : CheckpointSource
         return source.Length >= 4 && source.Read(0, 4).AsSpan().SequenceEqual("GGUF"u8);
     }
 
+    /// <summary>The other files of a model that was split into several, by their names.</summary>
+    public static IEnumerable<string> OtherParts(string path) => PartName().Match(path) is { Success: true } match && Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder
+        ? Directory.EnumerateFiles(folder, $"{Path.GetFileName(match.Groups["name"].Value)}-*-of-*.gguf").Where(other => Path.GetFileName(other) != Path.GetFileName(path))
+        : [];
+
     /// <inheritdoc/>
     public override ConfigFile Config { get; }
 

@@ -233,9 +233,9 @@ internal static class TensorPlan
         if (requirement.IsVector)
             return DataType.Float32;
         var first = source.Pieces.Count == 0 ? null : source.Pieces[0];
-        return matrixType ?? first?.Type switch
+        return matrixType ?? (first?.Coded is { } coded ? coded.Type : first?.Type) switch
         {
-            _ when first?.Coded is not null => ConfigParts.ComputeType(config),
+            null when first is not null => ConfigParts.ComputeType(config),
             StoredType.Float16 => DataType.Float16,
             StoredType.BFloat16 => DataType.BFloat16,
             StoredType.Float8 => ConfigParts.ComputeType(config),

@@ -12,8 +12,12 @@ internal static class Checkpoint
     /// <summary>How the names of files end that are checkpoints by themselves.</summary>
     public const string FileEnd = ".gguf";
 
-    /// <summary>Whether a file is one by itself and not a packed model.</summary>
-    public static bool IsOne(string file) => Converter.IsCheckpoint(file);
+    /// <summary>Whether there is one, and not a packed model.</summary>
+    public static bool IsOne(string path) => Converter.IsCheckpoint(path);
+
+    /// <summary>Every file that it is made of, or may be.</summary>
+    public static IEnumerable<FileInfo> Files(string path) => Converter.Beside(path).Prepend(path)
+        .SelectMany(place => Directory.Exists(place) ? new DirectoryInfo(place).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal) : (IEnumerable<FileInfo>)[new(place)]);
 
     /// <summary>Converts a checkpoint, a folder or a file, into the file <paramref name="packed"/>, which appears whole or not at all.</summary>
     public static void Convert(string source, string packed, CancellationToken cancellation) =>

@@ -7,7 +7,7 @@ namespace Weft.Cli.Storage;
 
 /// <summary>
 /// Finds the packed file of a model. A checkpoint, a folder or a GGUF file, is converted once into the cache folder, under a name that
-/// changes with its path, with name, size and time of each of its files (of a GGUF file in parts, of the first), and with the converter.
+/// changes with its path, with name, size and time of each of its files, and with the converter.
 /// </summary>
 internal static class ModelStore
 {
@@ -19,13 +19,10 @@ internal static class ModelStore
     /// <exception cref="OperationCanceledException">Ctrl-C while converting; nothing is left behind.</exception>
     public static string Resolve(string model, Session session)
     {
-        var isFile = File.Exists(model);
-        if (isFile && !Checkpoint.IsOne(model))
-            return model;
-        if (!isFile && !Directory.Exists(model))
+        if (!File.Exists(model) && !Directory.Exists(model))
             throw new WeftException($"there is no file or folder '{model}'");
-        if (!isFile && !File.Exists(Path.Combine(model, "config.json")))
-            throw new WeftException($"'{model}' is not a checkpoint folder: it has no config.json");
+        if (!Checkpoint.IsOne(model))
+            return File.Exists(model) ? model : throw new WeftException($"'{model}' is not a checkpoint folder: it has no config.json");
 
         var source = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model));
         var name = Path.GetFileName(source);
@@ -58,8 +55,7 @@ internal static class ModelStore
     {
         var state = new StringBuilder();
         state.Append(CultureInfo.InvariantCulture, $"{Checkpoint.ConverterIdentity}\n");
-        IEnumerable<FileInfo> files = File.Exists(source) ? [new(source)] : new DirectoryInfo(source).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal);
-        foreach (var file in files)
+        foreach (var file in Checkpoint.Files(source))
             state.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Length} {file.LastWriteTimeUtc.Ticks}\n");
         return Hash(Encoding.UTF8.GetBytes(state.ToString()));
     }

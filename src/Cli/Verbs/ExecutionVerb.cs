@@ -18,7 +18,7 @@ internal abstract class ExecutionVerb : ModelVerb
     public int? Threads { get; set; }
 
     /// <summary>Element type of the key/value cache.</summary>
-    [Option("cache", MetaValue = "TYPE", HelpText = "Element type of the key/value cache: f16 (default, but on the CPU for models with f32 weights), bf16, or on the CPU f32.")]
+    [Option("cache", MetaValue = "TYPE", HelpText = "Element type of the key/value cache: f16 (default), bf16, or on the CPU f32 (default there for models with f32 weights, and where all of it takes no more than 64 MiB).")]
     public string? Cache { get; set; }
 
     /// <summary>16-bit type on a GPU.</summary>

@@ -17,6 +17,12 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
         ?? TryOpenOnly(folder)
         ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either)");
 
+    /// <summary>Opens the factors of an adapter.</summary>
+    public static Checkpoint OpenAdapter(string folder) =>
+        TryOpen(folder, "adapter_model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
+        ?? TryOpen(folder, "adapter_model.bin", PyTorchFile.Read)
+        ?? throw new WeftException($"{folder}: there is no adapter here (neither adapter_model.safetensors nor adapter_model.bin)");
+
     /// <summary>The file of one of the processes that a model was trained in, as DeepSpeed names it.</summary>
     public static string PartName(int part) => $"mp_rank_{part:00}_model_states.pt";
 

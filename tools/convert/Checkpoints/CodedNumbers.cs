@@ -11,6 +11,9 @@ namespace Weft.Convert.Checkpoints;
 /// <param name="blockBytes">Bytes of their codes.</param>
 public abstract class CodedNumbers(long offset, int blockElements, int blockBytes)
 {
+    /// <summary>The type that these numbers would be stored in; null where they have always been codes.</summary>
+    public virtual StoredType? Type => null;
+
     /// <summary>Numbers of a block.</summary>
     protected int BlockElements => blockElements;
 

@@ -12,7 +12,7 @@ namespace Weft.Convert.Checkpoints;
 internal sealed class GgufBlocks(long offset, GgufBlockType type) : CodedNumbers(offset, type.Elements, type.Bytes)
 {
     /// <summary>Which.</summary>
-    public GgufBlockType Type => type;
+    public GgufBlockType BlockType => type;
 
     /// <inheritdoc/>
     protected override void Decode(long block, ReadOnlySpan<byte> codes, Span<float> values)

@@ -19,7 +19,7 @@ internal sealed class GgufMatrix(StoredTensor matrix, int columns) : MatrixSourc
     /// <summary>What the codes stand for.</summary>
     public static Weights.Quantization Meaning { get; } = new() { GroupSize = Group };
 
-    private GgufBlockType Type => ((GgufBlocks)matrix.Coded!).Type;
+    private GgufBlockType Type => ((GgufBlocks)matrix.Coded!).BlockType;
 
     /// <inheritdoc/>
     public override long ByteLength => matrix.ByteLength;
@@ -30,7 +30,7 @@ internal sealed class GgufMatrix(StoredTensor matrix, int columns) : MatrixSourc
     public static PlannedTensor? TryPlan(TensorRequirement requirement, TensorSource source)
     {
         var columns = requirement.Shape[1];
-        if (source.Transform is not null || source.Pieces.Select(piece => (piece.Coded as GgufBlocks)?.Type).Distinct().ToList() is not [{ Codes: not null } type])
+        if (source.Transform is not null || source.Pieces.Select(piece => (piece.Coded as GgufBlocks)?.BlockType).Distinct().ToList() is not [{ Codes: not null } type])
             return null;
         var parts = source.Pieces.Select(piece => (Source: (MatrixSource)new GgufMatrix(piece, columns), Rows: (int)(piece.Count / columns))).ToList();
         if (source.Pieces.Any(piece => piece.Shape[^1] != columns || piece.Strides[^1] != 1) || (parts.Count > 1 && parts.Exists(part => part.Rows % QuantizedLayout.TileRows != 0)))
