@@ -212,14 +212,15 @@ internal sealed unsafe class QuantizedMatMulKernel<TDot, TCode> : MatMulKernel
             }
 
             var s = scales + (group * QuantizedLayout.TileRows) + pair;
-            a0 = Vector512.MultiplyAddEstimate(p0, LowerScale(s), a0);
-            a1 = Vector512.MultiplyAddEstimate(p1, UpperScale(s), a1);
-            a2 = Vector512.MultiplyAddEstimate(p2, LowerScale(s), a2);
-            a3 = Vector512.MultiplyAddEstimate(p3, UpperScale(s), a3);
-            a4 = Vector512.MultiplyAddEstimate(p4, LowerScale(s), a4);
-            a5 = Vector512.MultiplyAddEstimate(p5, UpperScale(s), a5);
-            a6 = Vector512.MultiplyAddEstimate(p6, LowerScale(s), a6);
-            a7 = Vector512.MultiplyAddEstimate(p7, UpperScale(s), a7);
+            var (lower, upper) = (LowerScale(s), UpperScale(s));
+            a0 = Vector512.MultiplyAddEstimate(p0, lower, a0);
+            a1 = Vector512.MultiplyAddEstimate(p1, upper, a1);
+            a2 = Vector512.MultiplyAddEstimate(p2, lower, a2);
+            a3 = Vector512.MultiplyAddEstimate(p3, upper, a3);
+            a4 = Vector512.MultiplyAddEstimate(p4, lower, a4);
+            a5 = Vector512.MultiplyAddEstimate(p5, upper, a5);
+            a6 = Vector512.MultiplyAddEstimate(p6, lower, a6);
+            a7 = Vector512.MultiplyAddEstimate(p7, upper, a7);
         }
 
         Store(sums + pair, a0, a1);
