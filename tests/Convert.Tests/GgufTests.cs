@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
+using Weft.Convert.Sources;
 using Weft.Convert.Tests.Support;
 using Weft.Reference;
 using Weft.Tensors;

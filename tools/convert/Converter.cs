@@ -1,5 +1,6 @@
 using Weft.Convert.Families;
 using Weft.Convert.Quantization;
+using Weft.Convert.Sources;
 using Weft.Models;
 using Weft.Weights;
 

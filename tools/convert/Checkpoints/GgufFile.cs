@@ -22,6 +22,9 @@ internal sealed class GgufFile
         this.bytes = bytes;
     }
 
+    /// <summary>Its path.</summary>
+    public string Path => path;
+
     /// <summary>Rows of the tensors, in file order; offsets count from <see cref="DataOffset"/>.</summary>
     public IReadOnlyList<GgufTensor> Tensors => tensors;
 
@@ -52,7 +55,48 @@ internal sealed class GgufFile
     /// <summary>A flag of the metadata.</summary>
     public bool FindFlag(string key, bool whenMissing) => metadata.GetValueOrDefault(key) as bool? ?? whenMissing;
 
-    private WeftException Error(string what) => new($"{path}: {what}");
+    /// <summary>Where the elements or the blocks of a tensor lie.</summary>
+    /// <param name="tensor">One of <see cref="Tensors"/>.</param>
+    /// <param name="name">What it is called from now on.</param>
+    /// <exception cref="WeftException">It is of a type that is not read, or lies outside the file.</exception>
+    public StoredTensor Locate(GgufTensor tensor, string name)
+    {
+        StoredType? plain = tensor.Type switch
+        {
+            0 => StoredType.Float32,
+            1 => StoredType.Float16,
+            28 => StoredType.Float64,
+            30 => StoredType.BFloat16,
+            _ => null,
+        };
+        var offset = DataOffset + tensor.Offset;
+        var count = tensor.Shape.Count > 0 ? 1L : 0;
+        foreach (var size in tensor.Shape)
+            count = size > 0 && count <= long.MaxValue / 16 / size ? count * size : 0;
+        if (count == 0)
+            throw Error($"tensor '{Printable.Of(tensor.Name)}' has an impossible shape");
+        StoredTensor stored;
+        if (plain is { } type)
+        {
+            stored = new(name, type, tensor.Shape, StoredTensor.RowMajorStrides(tensor.Shape), path, offset);
+        }
+        else
+        {
+            if (!GgufBlockType.All.TryGetValue(tensor.Type, out var blocks))
+                throw Error($"tensor '{Printable.Of(tensor.Name)}' is of ggml's type {tensor.Type}, which is not read; F32, F16, BF16, {string.Join(", ", GgufBlockType.All.Values.Select(known => known.Name))} are");
+            if (tensor.Shape[^1] % blocks.Elements != 0)
+                throw Error($"tensor '{Printable.Of(tensor.Name)}' has {tensor.Shape[^1]} columns, which are no whole blocks of {blocks.Elements} of {blocks.Name}");
+            stored = new(name, StoredType.Float32, tensor.Shape, StoredTensor.RowMajorStrides(tensor.Shape), path, 0) { Coded = new GgufBlocks(offset, blocks) };
+        }
+
+        var length = new FileInfo(path).Length;
+        if (tensor.Offset < 0 || tensor.Offset > length || stored.ByteLength > length - offset)
+            throw Error($"tensor '{Printable.Of(tensor.Name)}' lies outside the file, as in one that was not downloaded whole");
+        return stored;
+    }
+
+    /// <summary>A complaint about the file.</summary>
+    public WeftException Error(string what) => new($"{path}: {what}");
 
     private void Read()
     {

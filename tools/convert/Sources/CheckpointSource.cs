@@ -3,7 +3,7 @@ using Weft.Convert.Families;
 using Weft.Convert.Quantization;
 using Weft.Tokenizers;
 
-namespace Weft.Convert;
+namespace Weft.Convert.Sources;
 
 /// <summary>A checkpoint as it comes: a folder, an adapter's folder beside it, or a GGUF file. Each part is read when it is asked for, so that the first thing that is wrong is what is said.</summary>
 internal abstract class CheckpointSource

@@ -4,7 +4,7 @@ using Weft.Convert.Quantization;
 using Weft.Convert.Tokenizers;
 using Weft.Tokenizers;
 
-namespace Weft.Convert;
+namespace Weft.Convert.Sources;
 
 /// <summary>A checkpoint's folder, as Hugging Face's libraries and the tools beside them write it.</summary>
 internal sealed class FolderSource : CheckpointSource

@@ -6,7 +6,7 @@ using Weft.Convert.Families;
 using Weft.Convert.Quantization;
 using Weft.Tokenizers;
 
-namespace Weft.Convert;
+namespace Weft.Convert.Sources;
 
 /// <summary>
 /// A LoRA adapter as PEFT writes it (Hu et al. 2021, arXiv 2106.09685), beside the checkpoint that it is for: W + scale · B · A in the place of W, computed while weights
