@@ -40,14 +40,16 @@ internal static partial class UnknownArchitecture
     public static WeftException Explain(ConfigFile config, string architecture, IReadOnlyList<Family> families)
     {
         var names = Patterns(TensorNames(config.Folder));
-        var nearest = families.Select(family => Fit.Of(family, config, names))
-            .OrderByDescending(fit => fit.Score).ThenBy(fit => fit.Architectures.Min(known => Spelling.Distance(architecture, known))).First();
+        var fits = families.Select(family => Fit.Of(family, config, names))
+            .OrderByDescending(fit => fit.Score).ThenBy(fit => fit.Architectures.Min(known => Spelling.Distance(architecture, known))).ToList();
+        var nearest = fits[0];
+        var asNear = fits.Skip(1).TakeWhile(fit => fit.Score == nearest.Score).Select(fit => fit.Architectures[0]).Order(StringComparer.Ordinal).ToList();
         var alike = families.SelectMany(family => family.Architectures)
             .OrderBy(known => Spelling.Distance(architecture, known)).ThenBy(known => known, StringComparer.Ordinal).Take(3);
         var sentence = $"the architecture '{Printable.Of(architecture)}' is not supported; the nearest supported ones by name are {string.Join(", ", alike)}";
         var isFit = nearest.Score > 0;
         if (isFit)
-            sentence += $"; by its config{(names.Count > 0 ? " and tensors" : "")} it is nearest to {nearest.Architectures[0]}";
+            sentence += $"; by its config{(names.Count > 0 ? " and tensors" : "")} it is nearest to {nearest.Architectures[0]}{(asNear.Count > 0 ? $" (as near: {List(asNear)})" : "")}";
         var unread = config.Members.Where(member => Asks(member) && !(isFit && nearest.Asked.Contains(member.Name))).Select(member => member.Name).ToList();
         var blocks = unread.Select(name => (name, Words: Blocks.FirstOrDefault(block => block.Parts.Any(part => name.Contains(part, StringComparison.OrdinalIgnoreCase))).Words))
             .GroupBy(member => member.Words, member => member.name).ToList();
