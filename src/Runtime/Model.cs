@@ -37,12 +37,14 @@ public sealed class Model : IDisposable
         {
             file.Verify();
             var description = file.Header.Model;
-            ContextLength = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
+            Positions = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
+            if (ContextLength < 1)
+                throw new WeftException($"{path}: each sequence begins with {VirtualTokens} virtual tokens, which a cache of {options.CacheTokens} tokens has no room for");
             var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : DefaultCacheTokens(description, options.MaxSequences);
             // A source takes as much room as what is generated from it.
             var blocks = BlockPool.BlocksFor(cacheTokens) * (description.Encoder is null ? 1 : 2);
             // A prefix is computed in one step, and may be as long as a sequence.
-            MaxTokensPerStep = description.Prefix is null ? Math.Min(options.MaxTokensPerStep, cacheTokens) : ContextLength + options.MaxSequences - 1;
+            MaxTokensPerStep = description.Prefix is null ? Math.Min(options.MaxTokensPerStep, cacheTokens) : Positions + options.MaxSequences - 1;
             MaxLogitRows = Math.Max(options.MaxSequences, (int)Math.Clamp(LogitBytes / (description.VocabularySize * (long)sizeof(float)), 16, Math.Max(16, MaxTokensPerStep)));
             Blocks = new BlockPool(blocks);
             var graph = Fusion.Fuse(GraphBuilder.Build(Header.Model));
@@ -70,8 +72,8 @@ public sealed class Model : IDisposable
     /// <summary>The tokenizer, or null when the file has none.</summary>
     public Tokenizer? Tokenizer { get; }
 
-    /// <summary>Longest sequence, in tokens: the model's context length, or less if the cache was made smaller.</summary>
-    public int ContextLength { get; }
+    /// <summary>Longest sequence, in tokens: the model's context length, or less if the cache was made smaller or virtual tokens take part of it.</summary>
+    public int ContextLength => Positions - VirtualTokens;
 
     /// <summary>What the model runs on, for people: <c>cpu (AVX-512, 2 threads)</c>.</summary>
     public string DeviceName => Program.DeviceName;
@@ -106,6 +108,12 @@ public sealed class Model : IDisposable
 
     /// <summary>Slots of the states of recurrent blocks; null where there are none.</summary>
     internal StatePool? States { get; }
+
+    /// <summary>Tokens of the model's own that every sequence begins with (<see cref="VirtualTokensDescription"/>).</summary>
+    internal int VirtualTokens => Header.Model.VirtualTokens?.Count ?? 0;
+
+    /// <summary>Tokens of the longest sequence, virtual ones included.</summary>
+    internal int Positions { get; }
 
     private int StateSlots => States is null ? 0 : States.Sequences + States.Snapshots;
 
@@ -143,6 +151,7 @@ public sealed class Model : IDisposable
         States)
     {
         Prefix = Header.Model.Prefix,
+        VirtualTokens = VirtualTokens,
         Encoder = Header.Model.Encoder,
         Keys = Header.Model.Attentions.Any(attention => RotaryLength.Counts(attention.Rotary))
             ? new(length => RotaryLength.KeysOf(Header.Model, length), RotaryLength.KeysLast(Header.Model))
@@ -170,9 +179,9 @@ public sealed class Model : IDisposable
 
     private StepProgram Compile(ModelOptions options, StepGraph graph, int blocks)
     {
-        var tableBlocks = BlockPool.BlocksFor(ContextLength);
+        var tableBlocks = BlockPool.BlocksFor(Positions);
         // Sources are encoded whole, several in a step where they fit.
-        var sources = Header.Model.Encoder is null ? null : new StepBatch(Math.Max(ContextLength, options.MaxTokensPerStep), options.MaxSequences, tableBlocks, 0);
+        var sources = Header.Model.Encoder is null ? null : new StepBatch(Math.Max(Positions, options.MaxTokensPerStep), options.MaxSequences, tableBlocks, 0);
         var batch = new StepBatch(MaxTokensPerStep, options.MaxSequences, tableBlocks, MaxLogitRows, Header.Model.Prefix is not null, sources);
         switch (options.Device.Kind)
         {
@@ -199,7 +208,7 @@ public sealed class Model : IDisposable
             options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
             options.CacheType ?? (HasFullPrecision || Header.Model.HasUnscaledScores || Header.Model.HasWideKeys || HasSmallCache(blocks) ? DataType.Float32 : DataType.Float16),
             blocks,
-            ContextLength,
+            Positions,
             StateSlots));
     }
 
@@ -216,7 +225,7 @@ public sealed class Model : IDisposable
     private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
     {
         return CudaBackend.Compile(platform, graph, new FileWeights(file), batch, new CudaOptions(
-            options.Device.Ordinal, options.ActivationType, options.CacheType, blocks, ContextLength, options.BatchInvariant, StateSlots));
+            options.Device.Ordinal, options.ActivationType, options.CacheType, blocks, Positions, options.BatchInvariant, StateSlots));
     }
 
     /// <summary>Room for a context, and where several sequences run for that many of them, as far as a quarter of the memory goes.</summary>

@@ -29,12 +29,12 @@ public sealed class Sequence : IDisposable
     internal Sequence(Model model)
     {
         this.model = model;
-        table = new BlockTable(model.Blocks, model.ContextLength, model.States);
+        table = new BlockTable(model.Blocks, model.Positions, model.States);
         sourceTable = model.Header.Model.Encoder is null ? null : new BlockTable(model.Blocks, model.ContextLength);
     }
 
     /// <summary>T: tokens processed so far.</summary>
-    public int Length => table.Length;
+    public int Length => Math.Max(0, table.Length - model.VirtualTokens);
 
     /// <summary>Gives an empty sequence of a model with an encoder the text that it attends to, in place of one that it had; the next tokens' step reads it.</summary>
     /// <param name="tokens">[S] token ids, at least one, each below V.</param>
@@ -82,7 +82,9 @@ public sealed class Sequence : IDisposable
         var drawn = tokens.Length == 1 && Length > 0 ? 1 : 0;
         // What comes first is the prompt, as far as that makes a difference for keys.
         if (Length == 0)
-            promptLength = tokens.Length;
+            promptLength = model.VirtualTokens + tokens.Length;
+        if (tokens.Length > 0)
+            BeginWithVirtualTokens(cancellationToken);
         while (tokens.Length > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -108,7 +110,7 @@ public sealed class Sequence : IDisposable
     {
         if (length > 0 && length < prefix.Length)
             throw new ArgumentException($"the first {prefix.Length} tokens see each other and are forgotten together", nameof(length));
-        table.Truncate(length);
+        table.Truncate(length == 0 ? 0 : model.VirtualTokens + length);
     }
 
     /// <inheritdoc/>
@@ -116,6 +118,16 @@ public sealed class Sequence : IDisposable
     {
         table.Dispose();
         sourceTable?.Dispose();
+    }
+
+    private void BeginWithVirtualTokens(CancellationToken cancellationToken)
+    {
+        while (table.Length < model.VirtualTokens)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            // Their positions say what they are.
+            Submit(new int[Math.Min(model.MaxTokensPerStep, model.VirtualTokens - table.Length)], LogitRows.None, 0);
+        }
     }
 
     private long Submit(ReadOnlySpan<int> tokens, LogitRows rows, int drawn)

@@ -114,6 +114,90 @@ public sealed class RowKernelTests
     }
 
     [Test]
+    public void Rows_of_virtual_tokens_replace_what_was_computed([ValueSource(nameof(Halves))] DataType type, [Values(1, 3, 5)] int count)
+    {
+        var device = TestDevice.Open();
+        int[] positions = [0, 1, 2, 3, 4, 40, 0, 2];
+        foreach (var width in Widths)
+        {
+            var random = new Random(width);
+            var (stride, xStride) = (((width + 7) / 8 * 8) + 8, ((width + 7) / 8 * 8) + 16);
+            var (table, before) = (Values.Random(random, 5 * width), Values.Random(random, positions.Length * width));
+            using var pt = Upload(device, Values.Strided(table, width, stride, float.NaN), type);
+            using var pp = device.Upload(positions);
+            using var x = device.Upload(Values.Strided(before, width, xStride, float.NaN));
+            device.Run(VirtualTokenKernels.Rows(type), VirtualTokenKernels.Shape(positions.Length), new VirtualRowsParams
+            {
+                Table = pt.Address,
+                Positions = pp.Address,
+                X = x.Address,
+                Count = count,
+                Width = width,
+                Stride = stride,
+                XStride = xStride,
+            });
+            var rounded = Values.Round(table, type);
+            var expected = positions.SelectMany((position, n) => Enumerable.Range(0, width).Select(c =>
+                position < count ? (float)rounded[(position * width) + c] : before[(n * width) + c])).ToArray();
+            var stored = x.Download();
+            Assert.That(Values.Unstrided(stored, width, xStride), Is.EqualTo(expected), $"width {width}");
+            Assert.That(Values.Between(stored, width, xStride), Has.All.NaN);
+        }
+    }
+
+    [Test]
+    public void Keys_of_virtual_tokens_replace_what_the_cache_has(
+        [ValueSource(nameof(Halves))] DataType type, [ValueSource(nameof(Halves))] DataType cache, [Values(1, 3)] int heads, [Values(32, 80, 256)] int headSize)
+    {
+        const int Count = 3;
+        const int Blocks = 4;
+        var device = TestDevice.Open((ulong)headSize);
+        int[] positions = [0, 1, 2, 3, 2, 1];
+        int[] slots = [17, 62, 5, 6, 33, -1];
+        var width = heads * headSize;
+        var stride = (2 * width) + 8;
+        var table = Values.Random(new Random(heads), Count * 2 * width);
+        using var pt = Upload(device, Values.Strided(table, 2 * width, stride, float.NaN), type);
+        using var pp = device.Upload(positions);
+        using var ps = device.Upload(slots);
+        using var keys = device.Poisoned<ushort>(Blocks * 16 * width);
+        using var values = device.Poisoned<ushort>(Blocks * 16 * width);
+        device.Run(VirtualTokenKernels.Keys(type, cache), VirtualTokenKernels.Shape(positions.Length), new VirtualKeysParams
+        {
+            Table = pt.Address,
+            Positions = pp.Address,
+            Slots = ps.Address,
+            Keys = keys.Address,
+            Values = values.Address,
+            Count = Count,
+            KeyHeads = heads,
+            HeadSize = headSize,
+            Stride = stride,
+        });
+        var rounded = Values.Encode([.. Values.Round(table, type).Select(x => (float)x)], cache);
+        var (expectedKeys, expectedValues) = (Poison(), Poison());
+        foreach (var (position, slot) in positions.Zip(slots).Where(pair => pair.First < Count && pair.Second >= 0))
+        {
+            for (var c = 0; c < width; c++)
+            {
+                var place = (((((slot / 16) * heads) + (c / headSize)) * 16) + (slot % 16)) * headSize;
+                expectedKeys[place + (c % headSize)] = rounded[(position * 2 * width) + c];
+                expectedValues[place + (c % headSize)] = rounded[(position * 2 * width) + width + c];
+            }
+        }
+
+        Assert.That(keys.Download(), Is.EqualTo(expectedKeys));
+        Assert.That(values.Download(), Is.EqualTo(expectedValues));
+
+        ushort[] Poison()
+        {
+            var all = new ushort[Blocks * 16 * width];
+            Array.Fill(all, ushort.MaxValue);
+            return all;
+        }
+    }
+
+    [Test]
     public void A_block_is_copied_in_every_layer()
     {
         var device = TestDevice.Open();

@@ -87,6 +87,18 @@ public static class BlockModels
         ["queries of positions"] = model => Layers(model, (layer, i) => layer with { Attention = layer.Attention! with { PositionQueries = i == 1 } }) with { Embedding = new() { QueryPositions = 256 } },
         ["queries of positions, clamped and normed"] = model => Attention(
             model, attention => attention with { PositionQueries = true, Clip = 1.5f, QueryKeyNorm = new() { Norm = Rms }, InputBias = true }) with { Embedding = new() { QueryPositions = 256 } },
+        ["virtual tokens"] = model => model with { VirtualTokens = new() { Count = 7 } },
+        ["virtual tokens, positions"] = model => Layers(model, layer => layer with { Attention = layer.Attention! with { Rotary = null } }) with
+        {
+            VirtualTokens = new() { Count = 17 }, Embedding = new() { Positions = 256, Scale = 3, Norm = Layer },
+        },
+        ["virtual tokens, narrow embedding"] = model => model with { VirtualTokens = new() { Count = 3 }, Embedding = new() { Width = 40 }, Head = new() { Tied = true } },
+        ["virtual tokens, static decay"] = model => Mixed(model, new() { Kind = TimeMixKind.StaticDecay, Width = 72, HeadSize = 24, Norm = Layer }) with { VirtualTokens = new() { Count = 5 } },
+        ["virtual keys"] = model => model with { VirtualTokens = new() { Count = 20, Keys = true } },
+        ["virtual keys, windows and slopes"] = model => Attention(model, attention => attention with
+        {
+            KeyValueHeads = 1, Rotary = null, Window = 30, AlibiSlopes = [0.5f, 0.25f, 0.125f, 0.0625f],
+        }) with { VirtualTokens = new() { Count = 4, Keys = true } },
         ["averages"] = model => Mixed(model, new() { Kind = TimeMixKind.Average, Width = 72 }),
         ["static decay"] = model => Mixed(model, new() { Kind = TimeMixKind.StaticDecay, Width = 72, HeadSize = 24, Norm = Layer }),
         ["dynamic decay"] = model => Mixed(model, new() { Kind = TimeMixKind.DynamicDecay, Width = 64, HeadSize = 32, Norm = Layer, MixRank = 6, DecayRank = 10 }),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Weft.Models;
 
 namespace Weft.Reference;
@@ -33,10 +34,15 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
     /// <summary>What the head reads [N, C] of <paramref name="tokens"/> [N].</summary>
     public double[] Hidden(ReadOnlySpan<int> tokens)
     {
-        var positions = new Positions(model.Prefix, tokens.ToArray());
+        // What stands for virtual tokens does not matter.
+        int[] all = [.. new int[VirtualTokens], .. tokens];
+        var positions = new Positions(model.Prefix, all);
         var source = model.Encoder is { } encoder ? Encode(encoder) : [];
-        return Norm(Layers(Embed(tokens, positions, model.Embedding, ""), positions, model.Layers, "", source), "final_norm", model.FinalNorm);
+        var x = Norm(Layers(Embed(all, positions, model.Embedding, ""), positions, model.Layers, "", source), "final_norm", model.FinalNorm);
+        return x[(VirtualTokens * model.HiddenSize)..];
     }
+
+    private int VirtualTokens => model.VirtualTokens?.Count ?? 0;
 
     /// <summary>What the layers attend to [S, C]; all tokens of the source see each other.</summary>
     private double[] Encode(EncoderDescription encoder)
@@ -96,9 +102,11 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
         var x = new double[tokens.Length * EmbeddingWidth];
         for (var n = 0; n < tokens.Length; n++)
             tensors[TensorSchema.Embedding].AsSpan(tokens[n] * EmbeddingWidth, EmbeddingWidth).CopyTo(x.AsSpan(n * EmbeddingWidth));
+        x = Array.ConvertAll(x, value => value * (description?.Scale ?? 1));
+        if (model.VirtualTokens is { Keys: false })
+            tensors[TensorSchema.VirtualTokens].CopyTo(x, 0);
         if (description is not { } embedding)
             return x;
-        x = Array.ConvertAll(x, value => value * (embedding.Scale ?? 1));
         if (embedding.Width is not null)
             x = ReferenceLinear.Apply(x, tensors[TensorSchema.EmbeddingProjection], [], EmbeddingWidth);
         for (var i = 0; embedding.Positions is not null && i < x.Length; i++)
@@ -138,6 +146,13 @@ public sealed partial class ReferenceDecoder(ModelDescription model, IReadOnlyDi
 
         if (attention.QueryKeyNorm is { AfterTurning: true, Norm: var last })
             (q, k) = (Norm(q, prefix + "query_norm", last, attention.HeadSize), Norm(k, prefix + "key_norm", last, attention.HeadSize));
+
+        for (var n = 0; model.VirtualTokens is { Keys: true } && n < VirtualTokens; n++)
+        {
+            var (given, width) = (tensors[TensorSchema.VirtualKeys(int.Parse(prefix.Split('.')[1], CultureInfo.InvariantCulture))], attention.KeyValueHeads * attention.HeadSize);
+            given[(2 * n * width)..(((2 * n) + 1) * width)].CopyTo(k, n * width);
+            given[(((2 * n) + 1) * width)..(2 * (n + 1) * width)].CopyTo(v, n * width);
+        }
 
         var mixed = ReferenceAttention.Apply(q, k, v, positions.Places, attention, attention.Sinks ? tensors[prefix + "sinks"] : [], positions.Prefix,
             attention.BiasDistance is null ? [] : tensors[prefix + TensorSchema.DistanceBias]);

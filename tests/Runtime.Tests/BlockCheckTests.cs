@@ -3,7 +3,7 @@ using Weft.Reference;
 
 namespace Weft.Runtime.Tests;
 
-/// <summary>Descriptions of latent attention, of growing bases, of products that decay and of norms that make no sense are refused with a clause that says why.</summary>
+/// <summary>Descriptions of latent attention, of growing bases, of products that decay, of norms and of virtual tokens that make no sense are refused with a clause that says why.</summary>
 [TestFixture]
 public sealed class BlockCheckTests
 {
@@ -50,6 +50,17 @@ public sealed class BlockCheckTests
 
     [TestCaseSource(nameof(DecayNames))]
     public void Products_that_decay_are_refused_with(string name) => Check("products that decay", Decays[name].Change, Decays[name].Reason);
+
+    [TestCase("virtual tokens", 0, "0 virtual tokens leave nothing")]
+    [TestCase("virtual tokens", 256, "256 virtual tokens leave nothing of a context of 256")]
+    [TestCase("latent attention", 5, "a cache of keys and values in every layer")]
+    [TestCase("static decay", 5, "a cache of keys and values in every layer")]
+    public void Virtual_tokens_that_go_with_no_model_are_refused(string blocks, int count, string reason) =>
+        Assert.That(ModelCheck.FindError(BlockModels.Describe(blocks) with { VirtualTokens = new() { Count = count, Keys = true } }), Does.Contain(reason));
+
+    [Test]
+    public void Virtual_tokens_go_with_no_prefix() =>
+        Assert.That(ModelCheck.FindError(BlockModels.Describe("virtual tokens") with { Prefix = new() { EndToken = 1 } }), Does.Contain("neither a prefix nor an encoder"));
 
     [Test]
     public void Products_that_decay_have_one_distance()

@@ -24,6 +24,8 @@ internal static class InspectTable
         }
 
         Line("model", $"{model.Layers.Count} layers, hidden size {model.HiddenSize}, vocabulary {model.VocabularySize:N0}, context {model.ContextLength:N0} tokens");
+        if (model.VirtualTokens is { } tokens)
+            Line("prompt", $"{tokens.Count} virtual tokens before every text, {(tokens.Keys ? "as keys and values of each layer" : "as embeddings")}");
         foreach (var (layers, text) in Groups(model.Layers))
             Line(layers, $"{text}");
         Line("head", $"{(model.Head.Tied ? "tied to the embedding" : "a matrix of its own")}, {(model.FinalNorm is { } norm ? Word(norm.Kind) : "no")} norm before it");

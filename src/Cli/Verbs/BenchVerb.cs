@@ -43,7 +43,7 @@ internal sealed class BenchVerb : ExecutionVerb, IVerb
         Check.AtLeast("--decode", Decode ?? 1, 1);
         Check.AtLeast("--repeat", Repeat, 1);
         using var model = Load(session);
-        var context = model.Header.Model.ContextLength;
+        var context = model.ContextLength;
         var prefill = Prefill ?? Math.Max(1, Math.Min(DefaultPrefill, context * 3 / 4));
         var decode = Decode ?? Math.Max(1, Math.Min(DefaultDecode, context - prefill));
         if ((long)prefill + decode > context)

@@ -39,7 +39,7 @@ internal sealed class EvalVerb : ExecutionVerb, IVerb
         using var model = Load(session);
         if (model.Header.Model.Encoder is not null)
             throw new WeftException($"'{Model}' is an encoder-decoder: a text alone has no perplexity, since it predicts one text from another");
-        var context = model.Header.Model.ContextLength;
+        var context = model.ContextLength;
         var window = Window ?? Math.Min(context, LongestDefaultWindow);
         if (window > context)
             throw new WeftException($"'{Model}' has a context of {context} tokens, fewer than --window {window}");

@@ -298,6 +298,8 @@ public static class Fusion
                 NormNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 LinearNode n => n with { X = Map(n.X), Y = Map(n.Y) },
                 FusedLinearNode n => n with { X = Map(n.X), Y = Map(n.Y) },
+                VirtualRowsNode n => n with { X = Map(n.X) },
+                VirtualKeysNode n => n,
                 PositionRowsNode n => n with { Y = Map(n.Y) },
                 JoinNode n => n with { A = Map(n.A), B = Map(n.B), Y = Map(n.Y) },
                 AddPositionsNode n => n with { X = Map(n.X), Y = Map(n.Y) },

@@ -9,6 +9,7 @@ public sealed partial class GraphBuilder
     private AttentionMask mask;
     private Rows rows;
     private int values;
+    private int virtualKeys; // tokens whose keys and values are given
 
     private GraphBuilder()
     {
@@ -21,6 +22,7 @@ public sealed partial class GraphBuilder
     {
         if (model.Encoder is { } encoder)
             BuildEncoder(model, encoder);
+        virtualKeys = model.VirtualTokens is { Keys: true } tokens ? tokens.Count : 0;
         (rows, mask) = (Rows.Tokens, model.Prefix is null ? AttentionMask.Causal : AttentionMask.Prefix);
         var x = BuildEmbedding(model, model.Embedding ?? new(), "");
         for (var i = 0; i < model.Layers.Count; i++)
@@ -58,14 +60,15 @@ public sealed partial class GraphBuilder
     {
         var positions = embedding.Positions is null ? null : prefix + TensorSchema.Positions;
         var x = NewValue(rows, embedding.Width ?? model.HiddenSize);
-        nodes.Add(new EmbeddingNode(TensorSchema.Embedding, embedding.Scale ?? 1, embedding.Width is null ? positions : null, x));
+        var virtualRows = model.VirtualTokens is { Keys: false } tokens ? tokens.Count : 0;
+        var isRow = embedding.Width is null && virtualRows == 0; // nothing comes between it and its position
+        nodes.Add(new EmbeddingNode(TensorSchema.Embedding, embedding.Scale ?? 1, isRow ? positions : null, x));
+        if (virtualRows > 0)
+            nodes.Add(new VirtualRowsNode(TensorSchema.VirtualTokens, virtualRows, x));
         if (embedding.Width is not null)
-        {
             x = Linear(TensorSchema.EmbeddingProjection, null, x, model.HiddenSize);
-            if (positions is not null)
-                x = Map(x, y => new AddPositionsNode(positions, false, x, y));
-        }
-
+        if (!isRow && positions is not null)
+            x = Map(x, y => new AddPositionsNode(positions, false, x, y));
         if (embedding.SpanPositions is not null)
             x = Map(x, y => new AddPositionsNode(TensorSchema.SpanPositions, true, x, y));
 
@@ -124,6 +127,8 @@ public sealed partial class GraphBuilder
         var k = BuildHeads(prefix + "key", attention, x, attention.KeyValueHeads, isTurned: true);
         var v = BuildHeads(prefix + "value", attention, x, attention.KeyValueHeads, isTurned: false);
         nodes.Add(new CacheWriteNode(cache, attention, k, v));
+        if (virtualKeys > 0)
+            nodes.Add(new VirtualKeysNode(cache, attention, TensorSchema.VirtualKeys(cache), virtualKeys));
         return Linear(prefix + "output", attention.OutputBias, Attend(cache, prefix, attention, mask, q), x.Width);
     }
 

@@ -44,6 +44,26 @@ public sealed record EmbeddingNode(string Weight, float Scale, string? Positions
     public override IReadOnlyList<Value> Outputs => [Y];
 }
 
+/// <summary>x[n] = table[positions[n]] where positions[n] is below count.</summary>
+public sealed record VirtualRowsNode(string Table, int Count, Value X) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [X];
+}
+
+/// <summary>Keys and values of the tokens at positions below count become those of the table, in place of those that were written.</summary>
+public sealed record VirtualKeysNode(int Cache, AttentionDescription Attention, string Table, int Count) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [];
+}
+
 /// <summary>y[n] = x[n] + P[positions[n]]; positions in the text or in the span.</summary>
 public sealed record AddPositionsNode(string Positions, bool Spans, Value X, Value Y) : Node
 {

@@ -27,6 +27,8 @@ public static class ModelCheck
 
         if (FindPrefixError(model) is { } prefixError)
             return prefixError;
+        if (FindVirtualTokensError(model) is { } virtualError)
+            return virtualError;
         if (FindEncoderError(model) is { } encoderError)
             return encoderError;
         if (model.Head.Scale is { } factor && !float.IsFinite(factor))
@@ -106,6 +108,17 @@ public static class ModelCheck
         return model.Layers.Any(layer => layer.Attention is not { Window: null, AlibiSlopes: null, Latent: null })
             ? "a prefix goes with neither windows nor slopes nor latent attention, nor with blocks other than attention"
             : null;
+    }
+
+    private static string? FindVirtualTokensError(ModelDescription model)
+    {
+        if (model.VirtualTokens is not { } tokens)
+            return null;
+        if (tokens.Count < 1 || tokens.Count >= model.ContextLength)
+            return $"{tokens.Count} virtual tokens leave nothing of a context of {model.ContextLength}, or are none";
+        if (model.Prefix is not null || model.Encoder is not null)
+            return "virtual tokens go with neither a prefix nor an encoder";
+        return tokens.Keys && model.Layers.Any(layer => layer.Attention is not { Latent: null }) ? "keys and values of virtual tokens need a cache of keys and values in every layer" : null;
     }
 
     private static string? FindError(AttentionDescription attention)

@@ -21,6 +21,9 @@ public sealed record ModelDescription
     /// <summary>How tokens of a prompt see each other beyond those before them; null for not at all.</summary>
     public PrefixDescription? Prefix { get; init; }
 
+    /// <summary>Tokens of the model's own before every text; null for none.</summary>
+    public VirtualTokensDescription? VirtualTokens { get; init; }
+
     /// <summary>What reads another text, to which the layers attend; null where the prompt is continued.</summary>
     public EncoderDescription? Encoder { get; init; }
 
@@ -69,6 +72,19 @@ public sealed record PrefixDescription
 
     /// <summary>Tokens that stand for a blank; of several kinds in a prefix the earlier one here counts. Empty where the text position goes on.</summary>
     public IReadOnlyList<int> BlankTokens { get; init; } = [];
+}
+
+/// <summary>
+/// A prompt that was learned and has no words (prompt tuning: Lester et al. 2021, arXiv 2104.08691; prefix tuning: Li and Liang 2021, arXiv 2101.00190): tokens at positions 0 to
+/// Count − 1 of every sequence, whose text begins at position Count.
+/// </summary>
+public sealed record VirtualTokensDescription
+{
+    /// <summary>How many.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>What was learned is each layer's keys and values, as the cache holds them; otherwise it is what stands in place of rows of the embedding, scaled already.</summary>
+    public bool Keys { get; init; }
 }
 
 /// <summary>x = norm(projection · (scale · E[token]) + P[position] + S[span position]); what is null is left out.</summary>

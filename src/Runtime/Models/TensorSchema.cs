@@ -63,12 +63,20 @@ public static class TensorSchema
     /// <summary>Name of the bias by distance, after a layer's attention prefix.</summary>
     public const string DistanceBias = "distance_bias";
 
+    /// <summary>[n, E] what virtual tokens have in place of rows of the embedding.</summary>
+    public const string VirtualTokens = "virtual_tokens.weight";
+
+    /// <summary>[n, 2·G·D] the keys of virtual tokens in a layer's cache, then their values.</summary>
+    public static string VirtualKeys(int layer) => $"virtual_tokens.{layer}.weight";
+
     /// <summary>Every tensor of <paramref name="model"/> in file order, which is the order in which a step reads them.</summary>
     public static IEnumerable<TensorRequirement> Of(ModelDescription model)
     {
         var c = model.HiddenSize;
         var e = model.Embedding?.Width ?? c;
         yield return new(Embedding, [model.VocabularySize, e]);
+        foreach (var tensor in model.VirtualTokens is { } tokens ? OfVirtualTokens(model, tokens, e) : [])
+            yield return tensor;
         if (model.Embedding is { } embedding)
         {
             if (embedding.Width is not null)
@@ -102,6 +110,10 @@ public static class TensorSchema
         if (model.Head.RowScale)
             yield return new(HeadRowScale, [model.VocabularySize]);
     }
+
+    private static IEnumerable<TensorRequirement> OfVirtualTokens(ModelDescription model, VirtualTokensDescription tokens, int e) => tokens.Keys
+        ? model.Layers.Select((layer, i) => new TensorRequirement(VirtualKeys(i), [tokens.Count, layer.Attention!.CacheSize]))
+        : [new(VirtualTokens, [tokens.Count, e])];
 
     private static IEnumerable<TensorRequirement> OfEncoder(EncoderDescription encoder, int c) =>
     [

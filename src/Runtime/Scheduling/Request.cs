@@ -57,6 +57,9 @@ internal class Request : IComparable<Request>
     /// <summary>Tokens of the prompt.</summary>
     public int PromptLength { get; }
 
+    /// <summary>The first tokens of the prompt that are the model's own and not the caller's.</summary>
+    public int VirtualTokens { get; init; }
+
     /// <summary>Tokens of the text whose length its keys are made for: the prompt's, until it grows beyond what they last for.</summary>
     public int KeyLength { get; set; }
 
@@ -93,7 +96,7 @@ internal class Request : IComparable<Request>
     /// <summary>Contents of the snapshot of tokens that it drew: the next one takes its place. 0 for none.</summary>
     public long DrawnSnapshot { get; set; }
 
-    /// <summary>Tokens that it found in the prefix cache when it started.</summary>
+    /// <summary>Tokens that it found in the prefix cache when it started, without virtual ones.</summary>
     public int? CachedTokens { get; set; }
 
     /// <summary>Tokens still to be drawn, without those that steps are drawing.</summary>

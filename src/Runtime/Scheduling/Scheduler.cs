@@ -293,9 +293,9 @@ internal sealed class Scheduler
 
         if (request.CachedTokens is null)
         {
-            request.CachedTokens = request.Table.Length;
-            PrefixQueries += request.PromptLength;
-            PrefixHits += request.Table.Length;
+            request.CachedTokens = Math.Max(0, request.Table.Length - request.VirtualTokens);
+            PrefixQueries += request.PromptLength - request.VirtualTokens;
+            PrefixHits += request.CachedTokens.Value;
         }
 
         waiting.Remove(request);

@@ -106,7 +106,7 @@ public sealed class Engine : IDisposable
         try
         {
             var maxTokens = Math.Max(1, Math.Min(generation.MaxTokens, model.ContextLength - (model.Encoder is { } encoder ? GenerationRequest.Start(encoder, generation).Length : prompt.Length)));
-            var request = new GenerationRequest(handle, prompt, maxTokens, model, new BlockTable(model.Blocks, model.ContextLength, model.States), Stopwatch.GetTimestamp());
+            var request = new GenerationRequest(handle, prompt, maxTokens, model, model.CreateTable(), Stopwatch.GetTimestamp());
             if (request.Prefix.Length > scheduler.LongestPrefix(request.WantsPromptLogits))
                 throw new OptionException("prompt", $"{request.Prefix.Length} tokens of the prompt see each other and are computed in one step, which takes {scheduler.LongestPrefix(request.WantsPromptLogits)}");
             lock (gate)
@@ -382,7 +382,7 @@ public sealed class Engine : IDisposable
     {
         for (var i = 0; share.Rows == LogitRows.All && i < share.Count; i++)
         {
-            if (share.First + i == pooler.Count)
+            if (share.First + i == request.VirtualTokens + pooler.Count)
                 pooler.Add(program.Hidden(row + i));
         }
 
@@ -403,7 +403,7 @@ public sealed class Engine : IDisposable
         for (var i = 0; i < share.Count; i++)
         {
             var position = share.First + i;
-            if (position == scores.Count && position + 1 < request.PromptLength)
+            if (position == request.VirtualTokens + scores.Count && position + 1 < request.PromptLength)
                 scores.Add(request.HostSampler!.Score(program.Logits(row + i), request.Tokens[position + 1]));
         }
     }

@@ -22,9 +22,15 @@ internal sealed record EngineModel(
     /// <summary>Which tokens of a prompt see each other; null for none.</summary>
     public PrefixDescription? Prefix { get; init; }
 
+    /// <summary>Tokens of the model's own that every sequence begins with, beside those of the context length.</summary>
+    public int VirtualTokens { get; init; }
+
     /// <summary>What reads the prompt of a request as its source; null where it is continued.</summary>
     public EncoderDescription? Encoder { get; init; }
 
     /// <summary>What keys depend on beside tokens; null where that is nothing.</summary>
     public LengthOfKeys? Keys { get; init; }
+
+    /// <summary>The table of a new sequence.</summary>
+    public BlockTable CreateTable() => new(Blocks, ContextLength + VirtualTokens, States);
 }

@@ -17,9 +17,10 @@ internal sealed class GenerationRequest : Request
     private readonly int vocabularySize;
 
     public GenerationRequest(Generation generation, ReadOnlySpan<int> prompt, int maxTokens, EngineModel model, BlockTable table, long arrival)
-        : base(model.Encoder is { } encoder ? Start(encoder, generation.Options) : prompt, maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
+        : base(Beginning(generation, prompt, model), maxTokens, table, Stopwatch.GetElapsedTime(0, arrival).Ticks + (generation.Options.Priority * Scheduler.PriorityTicks), generation.Id)
     {
         Generation = generation;
+        VirtualTokens = model.VirtualTokens;
         Arrival = arrival;
         var options = generation.Options;
         Deadline = options.Timeout is { } timeout ? arrival + (long)Math.Min(timeout.TotalSeconds * Stopwatch.Frequency, long.MaxValue / 4.0) : long.MaxValue;
@@ -36,6 +37,10 @@ internal sealed class GenerationRequest : Request
     /// <summary>What the text of a model with an encoder begins with.</summary>
     public static int[] Start(EncoderDescription encoder, GenerationOptions options) =>
         options.TargetPrefix.Count == 0 ? [.. encoder.StartTokens] : [encoder.StartTokens[0], .. options.TargetPrefix];
+
+    // What stands for virtual tokens is not looked at: their positions say what they are.
+    private static int[] Beginning(Generation generation, ReadOnlySpan<int> prompt, EngineModel model) =>
+        model.Encoder is { } encoder ? Start(encoder, generation.Options) : [.. new int[model.VirtualTokens], .. prompt];
 
     /// <summary>What its caller reads.</summary>
     public Generation Generation { get; }
@@ -68,13 +73,13 @@ internal sealed class GenerationRequest : Request
     {
         MustResume = false;
         var tokens = CollectionsMarshal.AsSpan(Tokens);
-        Sampler.Resume(tokens[..PromptLength], tokens[PromptLength..]);
+        Sampler.Resume(tokens[VirtualTokens..PromptLength], tokens[PromptLength..]);
     }
 
     private Sampler CreateSampler()
     {
         var sampler = new Sampler(Generation.Options.Sampling, vocabularySize);
-        sampler.Observe(CollectionsMarshal.AsSpan(Tokens)[..PromptLength]);
+        sampler.Observe(CollectionsMarshal.AsSpan(Tokens)[VirtualTokens..PromptLength]);
         return sampler;
     }
 

@@ -88,6 +88,7 @@ internal static class WeftHeaderParser
         ContextLength = o.Int32("context_length"),
         Embedding = o.ObjectOrNull("embedding", Embedding),
         Prefix = o.ObjectOrNull("prefix", Prefix),
+        VirtualTokens = o.ObjectOrNull("virtual_tokens", VirtualTokens),
         Encoder = o.ObjectOrNull("encoder", Encoder),
         Layers = o.Objects("layers", Layer),
         FinalNorm = o.ObjectOrNull("final_norm", Norm),
@@ -98,6 +99,12 @@ internal static class WeftHeaderParser
     {
         EndToken = o.Int32("end_token"),
         BlankTokens = o.Int32sOrNull("blank_tokens") ?? [],
+    };
+
+    private static VirtualTokensDescription VirtualTokens(HeaderObject o) => new()
+    {
+        Count = o.Int32("count"),
+        Keys = o.FlagOrFalse("keys"),
     };
 
     private static EncoderDescription Encoder(HeaderObject o) => new()

@@ -76,7 +76,7 @@ internal sealed class ModelProfile(Weft.Model model, string? trace, Cancellation
     {
         var random = new Random(TokenSeed);
         var tokens = Enumerable.Range(0, size.Before + size.TokensEach).Select(_ => random.Next(model.Header.Model.VocabularySize)).ToArray();
-        var table = new BlockTable(model.Blocks, model.ContextLength, model.States);
+        var table = new BlockTable(model.Blocks, model.Positions, model.States);
         var source = size.SourceTokens == 0 ? null
             : new RequestSource([.. Enumerable.Range(0, size.SourceTokens).Select(_ => random.Next(model.Header.Model.VocabularySize))], new BlockTable(model.Blocks, model.ContextLength));
         try

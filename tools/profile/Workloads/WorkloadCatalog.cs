@@ -58,6 +58,8 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             yield return workload;
         yield return Activation(tokens);
         yield return CopyRows(tokens);
+        foreach (var workload in new VirtualTokenWorkloads(model, type).All(cache, tokens))
+            yield return workload;
         if (model.Hidden % GroupSize == 0)
             yield return Dequantize("gate+up", 2 * model.Intermediate, model.Hidden);
     }

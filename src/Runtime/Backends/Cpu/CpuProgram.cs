@@ -148,6 +148,8 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     {
         EmbeddingNode n => [new EmbeddingOperation<TSimd, TVector>(
             context, file.Find(n.Weight).DataType, Weight(n.Weight), n.Scale, n.Positions is { } table ? Positions(table, n.Y) : null, n.Y.Width, Address(n.Y))],
+        VirtualRowsNode n => [new VirtualRowsOperation(context, n, Widened(n.Table), Address(n.X))],
+        VirtualKeysNode n => [new VirtualKeysOperation<TSimd, TVector, TCache>(context, n, Widened(n.Table), cache.Keys(n.Cache), cache.Values(n.Cache))],
         AddPositionsNode n => [new AddPositionsOperation(context, n, Positions(n.Positions, n.Y), Address(n.X), Address(n.Y))],
         PositionRowsNode n => [new PositionRowsOperation(context, n, Positions(n.Positions, n.Y), Address(n.Y))],
         JoinNode n => [new JoinOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
@@ -353,6 +355,20 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         .Concat(file.Header.Tensors.Where(HasIntegers).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
         .Concat(file.Header.Tensors.Where(tensor => tensor.DataType == DataType.Mxfp4).Select(tensor => Mxfp4MatMulKernel<TSimd, TVector>.ScratchFloats(tensor.Tiles)))
         .Max();
+
+    /// <summary>A small table in float32.</summary>
+    private float* Widened(string name)
+    {
+        var shape = file.Find(name).Shape;
+        var (table, values) = (new PositionTable(file.Find(name).DataType, Weight(name), shape[1]), new float[shape[0] * shape[1]]);
+        fixed (float* rows = values)
+        {
+            for (var row = 0; row < shape[0]; row++)
+                table.AddTo(rows + (row * shape[1]), row);
+        }
+
+        return Constants(values);
+    }
 
     private PositionTable Positions(string name, Value y) => new(file.Find(name).DataType, Weight(name), y.Width);
 

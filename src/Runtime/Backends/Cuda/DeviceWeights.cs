@@ -61,6 +61,8 @@ internal sealed class DeviceWeights : IDisposable
         var names = graph.Nodes.SelectMany(node => node switch
         {
             EmbeddingNode n => n.Positions is { } positions ? [n.Weight, positions] : [n.Weight],
+            VirtualRowsNode n => [n.Table],
+            VirtualKeysNode n => [n.Table],
             AddPositionsNode n => [n.Positions],
             FusedLinearNode n => n.Segments.Select(segment => segment.Weight),
             NormedLinearNode n => n.Linear.Segments.Select(segment => segment.Weight),

@@ -46,6 +46,8 @@ internal sealed class GraphBinder(
     private CudaOperation BindNode(Node node) => node switch
     {
         EmbeddingNode n => new EmbeddingOperation(Context, n, weights.Matrix(n.Weight), n.Positions is { } table ? weights.Matrix(table) : default, drawn),
+        VirtualRowsNode n => new VirtualRowsOperation(Context, n, weights.Matrix(n.Table)),
+        VirtualKeysNode n => new VirtualKeysOperation(Context, n, weights.Matrix(n.Table), cache.Keys(n.Cache), cache.Values(n.Cache)),
         AddPositionsNode n => new AddPositionsOperation(Context, n, weights.Matrix(n.Positions)),
         PositionRowsNode n => new PositionRowsOperation(Context, n, weights.Matrix(n.Positions)),
         JoinNode n => new JoinOperation(Context, n),

@@ -11,6 +11,7 @@ internal static class KernelCatalog
         NormKernel.Instances
             .Concat(EmbeddingKernel.Instances)
             .Concat(RotaryCacheWriteKernel.Instances)
+            .Concat(VirtualTokenKernels.Instances)
             .Concat(ActivationKernel.Instances)
             .Concat(CopyKernels.Instances)
             .Concat(StateKernels.Instances)
@@ -52,6 +53,8 @@ internal static class KernelCatalog
         { Source: "norm.cu" } => sizeof(NormParams),
         { Source: "embedding.cu" } => sizeof(EmbeddingParams),
         { Source: "rotary_cache_write.cu" } => sizeof(RotaryCacheWriteParams),
+        { Source: "virtual_tokens.cu" } when instance.Expression.StartsWith("weft::virtual_keys", StringComparison.Ordinal) => sizeof(VirtualKeysParams),
+        { Source: "virtual_tokens.cu" } => sizeof(VirtualRowsParams),
         { Source: "activation.cu" } => sizeof(ActivationParams),
         { Source: "add.cu" } => sizeof(AddParams),
         { Source: "mix.cu" } => sizeof(MixParams),
