@@ -1,16 +1,21 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Weft.Convert.Tests.Support;
+using Weft.Models;
 using Weft.Reference;
 using Weft.Tensors;
 
 namespace Weft.Convert.Tests;
 
-/// <summary>LoRA adapters: a matrix becomes W + scale · B · A, whatever an adapter calls its scale and however it is stored; and adapters that are not what they should be.</summary>
+/// <summary>
+/// LoRA adapters: a matrix becomes W + scale · B · A, whatever an adapter calls its scale and however it is stored; learned prompts become tables; and adapters that are not
+/// what they should be.
+/// </summary>
 [TestFixture]
 public sealed class AdapterTests
 {
     private const int Rank = 3;
+    private const int Tokens = 3;
     private const string Matrix = "model.layers.1.mlp.up_proj";
 
     [TestCase("lora_alpha", 6.0, 2f)]
@@ -55,7 +60,8 @@ public sealed class AdapterTests
         Assert.That(file.Find("layers.1.feed_forward.up.weight").DataType, Is.EqualTo(DataType.BFloat16));
     }
 
-    [TestCase("peft_type", "PROMPT_TUNING", "adapters of the kind 'PROMPT_TUNING' are not supported; those of the kind LORA are")]
+    [TestCase("peft_type", "IA3", "adapters of the kind 'IA3' are not supported; those of the kinds LORA, PROMPT_TUNING, P_TUNING and PREFIX_TUNING are")]
+    [TestCase("peft_type", null, "adapters of the kind '' are not supported")]
     [TestCase("use_dora", true, "'use_dora'")]
     [TestCase("bias", "all", "'bias' is 'all'; adapters that change biases are not supported")]
     [TestCase("base_model_name_or_path", null, "'base_model_name_or_path' is missing")]
@@ -83,6 +89,78 @@ public sealed class AdapterTests
             factors.Add(factors[1] with { Name = name.Replace("lora_A", "lora_B", StringComparison.Ordinal) });
         Write(scratch, checkpoint, config, factors);
         Assert.That(Conversion.Refusal(scratch["adapter"]), Does.Contain(message));
+    }
+
+    [TestCase("PROMPT_TUNING")]
+    [TestCase("P_TUNING")]
+    public void Embeddings_of_virtual_tokens_become_a_table(string kind)
+    {
+        using var scratch = new ScratchFolder();
+        var table = WritePrompt(scratch, new(), kind, TinyCheckpoint.Hidden);
+        using var file = Conversion.Convert(scratch["adapter"]);
+        Assert.That(file.Header.Model.VirtualTokens, Is.EqualTo(new VirtualTokensDescription { Count = Tokens }));
+        Assert.That(file.Bytes(file.Find("virtual_tokens.weight"), 0, table.Bytes.Length).ToArray(), Is.EqualTo(table.Bytes));
+    }
+
+    [Test]
+    public void Keys_of_virtual_tokens_become_a_table_a_layer()
+    {
+        const int Width = 2 * TinyCheckpoint.KeyValue;
+        using var scratch = new ScratchFolder();
+        var table = Numbers(WritePrompt(scratch, new(), "PREFIX_TUNING", TinyCheckpoint.Layers * Width));
+        using var file = Conversion.Convert(scratch["adapter"], DataType.Float32);
+        Assert.That(file.Header.Model.VirtualTokens, Is.EqualTo(new VirtualTokensDescription { Count = Tokens, Keys = true }));
+        for (var layer = 0; layer < TinyCheckpoint.Layers; layer++)
+        {
+            var tensor = file.Find($"virtual_tokens.{layer}.weight");
+            var expected = Enumerable.Range(0, Tokens).SelectMany(token => table[(((token * TinyCheckpoint.Layers) + layer) * Width)..(((token * TinyCheckpoint.Layers) + layer + 1) * Width)]);
+            Assert.That(MemoryMarshal.Cast<byte, float>(file.Bytes(tensor, 0, (int)tensor.Length)).ToArray(), Is.EqualTo(expected));
+        }
+    }
+
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", null, TinyCheckpoint.Hidden, "'num_virtual_tokens' is missing")]
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 4, TinyCheckpoint.Hidden, "tensor 'prompt_embeddings' has the shape [3, 8], but the config asks for [4, 8]")]
+    [TestCase("PREFIX_TUNING", "num_virtual_tokens", 4, 16, "tensor 'prompt_embeddings' has the shape [3, 8], but the config asks for [4, 8]")]
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 0, TinyCheckpoint.Hidden, "0 virtual tokens leave nothing")]
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 100_000, TinyCheckpoint.Hidden, "100000 virtual tokens leave nothing")]
+    [TestCase("PROMPT_TUNING", "num_layers", 2, 7, "tensor 'prompt_embeddings' has the shape [3, 7], but the config asks for [3, 8]")]
+    [TestCase("PREFIX_TUNING", "num_layers", 2, 15, "tensor 'prompt_embeddings' has the shape [3, 15], but the layers' keys and values of a token are 16 numbers")]
+    public void A_learned_prompt_for_another_model_is_refused(string kind, string member, object? value, int width, string message)
+    {
+        using var scratch = new ScratchFolder();
+        WritePrompt(scratch, new(), kind, width, config => config[member] = value is null ? null : JsonValue.Create(value));
+        Assert.That(Conversion.Refusal(scratch["adapter"]), Does.Contain(message));
+    }
+
+    [TestCase("prompt", "the adapter's file has no tensor 'prompt_embeddings'")]
+    [TestCase("prompt_embeddings", "tensor 'other' is no part of a learned prompt")]
+    public void Tensors_that_are_no_learned_prompt_are_refused(string name, string message)
+    {
+        using var scratch = new ScratchFolder();
+        WritePrompt(scratch, new(), "PROMPT_TUNING", TinyCheckpoint.Hidden, null, name, "other");
+        Assert.That(Conversion.Refusal(scratch["adapter"]), Does.Contain(message));
+    }
+
+    [Test]
+    public void Embeddings_for_a_model_that_scales_them_are_refused()
+    {
+        using var scratch = new ScratchFolder();
+        var checkpoint = new TinyCheckpoint();
+        checkpoint.Config["architectures"] = new JsonArray("GemmaForCausalLM");
+        checkpoint.Config["model_type"] = "gemma";
+        checkpoint.Config["hidden_activation"] = "gelu_pytorch_tanh";
+        WritePrompt(scratch, checkpoint, "PROMPT_TUNING", TinyCheckpoint.Hidden);
+        Assert.That(Conversion.Refusal(scratch["adapter"]), Does.Contain("it has embeddings for a model that scales those of its tokens"));
+    }
+
+    private static TinyTensor WritePrompt(
+        ScratchFolder scratch, TinyCheckpoint checkpoint, string kind, int width, Action<JsonObject>? change = null, params string[] names)
+    {
+        var config = new JsonObject { ["peft_type"] = kind, ["base_model_name_or_path"] = "../base", ["num_virtual_tokens"] = Tokens };
+        change?.Invoke(config);
+        var tensors = names.DefaultIfEmpty("prompt_embeddings").Select((name, i) => TinyTensor.Random(name, [Tokens, width], 60 + i)).ToList();
+        Write(scratch, checkpoint, config, tensors);
+        return tensors[0];
     }
 
     private static (TinyCheckpoint Checkpoint, JsonObject Config, List<TinyTensor> Factors) Create() => (

@@ -12,7 +12,10 @@ public sealed class TransformersTests
 
     [TestCase("ArceeForCausalLM")]
     [TestCase("BloomForCausalLM")]
+    [TestCase("BloomForCausalLM-prefix")] // keys of virtual tokens, for a matrix where queries, keys and values of a head are together
+    [TestCase("BloomForCausalLM-prompt")] // embeddings of virtual tokens, which are normed
     [TestCase("Cohere2ForCausalLM")]
+    [TestCase("Cohere2ForCausalLM-prefix")] // neighbours turn: the model keeps keys in another order
     [TestCase("CwmForCausalLM")]
     [TestCase("DbrxForCausalLM")]
     [TestCase("Dots1ForCausalLM")]

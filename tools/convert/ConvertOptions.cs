@@ -7,7 +7,7 @@ namespace Weft.Convert;
 public class ConvertOptions
 {
     /// <summary>Folder of the checkpoint, or a GGUF file.</summary>
-    [Value(0, MetaName = "SRC", Required = true, HelpText = "Folder of the checkpoint (config.json with safetensors or PyTorch weights), of a LoRA adapter for one, or a GGUF file.")]
+    [Value(0, MetaName = "SRC", Required = true, HelpText = "Folder of the checkpoint (config.json with safetensors or PyTorch weights), of an adapter for one (LoRA, prompt, p- or prefix tuning), or a GGUF file.")]
     public string Source { get; set; } = "";
 
     /// <summary>Packed file to make.</summary>

@@ -32,14 +32,13 @@ public static class Converter
             throw new WeftException($"{options.Output}: this is a folder; give the name of the packed file to make");
         var source = CheckpointSource.Open(options.Source);
         var (config, family) = (source.Config, source.Family);
-        var model = family.Describe(config);
+        var model = source.Describe();
         if (ModelCheck.FindError(model) is { } error)
             throw config.Error(error);
         var checkpoint = source.OpenWeights();
-        var quantization = source.Quantization;
-        if (quantization is not null && options.GroupSize is not null)
+        if (source.Quantization is not null && options.GroupSize is not null)
             throw config.Error("the weights are quantized already; convert the original checkpoint, or leave out --quant");
-        var plan = TensorPlan.Create(family, model, checkpoint, config, quantization, options);
+        var plan = TensorPlan.Create(source, model, checkpoint, options);
         var settings = source.ReadSettings();
         var tokenizer = source.ReadTokenizer();
         var chat = ChatChoice.Make(options.ChatTemplate, family, settings, config, tokenizer);

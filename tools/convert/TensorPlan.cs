@@ -2,6 +2,7 @@ using System.Globalization;
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
 using Weft.Convert.Quantization;
+using Weft.Convert.Sources;
 using Weft.Models;
 using Weft.Tensors;
 using Weft.Weights;
@@ -31,11 +32,11 @@ internal static class TensorPlan
 {
     /// <summary>Finds every tensor of <paramref name="model"/> in the checkpoint, in file order.</summary>
     /// <exception cref="WeftException">A tensor is missing, has another shape or no numbers, or one is left over that is not known.</exception>
-    public static IReadOnlyList<PlannedTensor> Create(
-        Family family, ModelDescription model, Checkpoint checkpoint, ConfigFile config, QuantizationConfig? stored, ConversionOptions options)
+    public static IReadOnlyList<PlannedTensor> Create(CheckpointSource from, ModelDescription model, Checkpoint checkpoint, ConversionOptions options)
     {
+        var (family, config, stored) = (from.Family, from.Config, from.Quantization);
         var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, config);
-        var standIns = stored is { Method: not QuantizationMethod.Mxfp4 } ? StandIns(checkpoint, stored) : [];
+        var standIns = StandIns(checkpoint, stored);
         var plan = TensorSchema.Of(model).Select(requirement =>
         {
             TensorSource OfStandIns(IReadOnlyDictionary<string, StoredTensor> stand) => family.Source(requirement, model, new(stand, family.Prefix, config));
@@ -43,7 +44,7 @@ internal static class TensorPlan
                 ? TryTakeExperts(shelf, requirement, stored, standIns, OfStandIns)
                 : TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, OfStandIns)) is { } quantized)
                 return quantized;
-            var source = family.Source(requirement, model, shelf);
+            var source = from.SourceOf(requirement, model) ?? family.Source(requirement, model, shelf);
             CheckShape(requirement, source, () => SizesBehind(requirement, source, family, config));
             if (options.GroupSize is null && IsLinear(requirement) && !Chooses(requirement) && GgufMatrix.TryPlan(requirement, source) is { } codes)
                 return codes;
@@ -79,9 +80,11 @@ internal static class TensorPlan
     }
 
     /// <summary>The checkpoint's tensors, and for each matrix of codes the numbers that there would be, with nothing behind them.</summary>
-    private static Dictionary<string, StoredTensor> StandIns(Checkpoint checkpoint, QuantizationConfig stored)
+    public static IReadOnlyDictionary<string, StoredTensor> StandIns(Checkpoint checkpoint, QuantizationConfig? stored)
     {
         var tensors = new Dictionary<string, StoredTensor>(checkpoint.Tensors);
+        if (stored is null or { Method: QuantizationMethod.Mxfp4 })
+            return tensors;
         foreach (var codes in checkpoint.Tensors.Values.Where(stored.AreCodes))
         {
             if (stored.ShapeOf(codes) is not { } size)
@@ -97,7 +100,7 @@ internal static class TensorPlan
 
     /// <summary>A projection of experts of which each is quantized by itself; null where they are numbers.</summary>
     private static PlannedTensor? TryTakeExperts(
-        TensorShelf shelf, TensorRequirement requirement, QuantizationConfig stored, Dictionary<string, StoredTensor> standIns, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
+        TensorShelf shelf, TensorRequirement requirement, QuantizationConfig stored, IReadOnlyDictionary<string, StoredTensor> standIns, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
     {
         var view = source(standIns);
         if (view.Pieces.Any(piece => shelf.TryTake(piece.Name) is { } found && !stored.AreCodes(found)))

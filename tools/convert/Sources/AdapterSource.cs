@@ -1,6 +1,3 @@
-using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
-using System.Text.RegularExpressions;
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
 using Weft.Convert.Quantization;
@@ -8,36 +5,58 @@ using Weft.Tokenizers;
 
 namespace Weft.Convert.Sources;
 
-/// <summary>
-/// A LoRA adapter as PEFT writes it (Hu et al. 2021, arXiv 2106.09685), beside the checkpoint that it is for: W + scale · B · A in the place of W, computed while weights
-/// are read. What the adapter does not touch is the checkpoint's.
-/// </summary>
-internal sealed partial class AdapterSource : CheckpointSource
+/// <summary>An adapter as PEFT writes it, beside the checkpoint that it is for. What the adapter does not touch is the checkpoint's.</summary>
+internal abstract class AdapterSource : CheckpointSource
 {
     private const string ConfigName = "adapter_config.json";
     private const string BaseName = "base_model_name_or_path";
 
-    private readonly string folder;
-    private readonly ConfigFile adapter;
-    private readonly CheckpointSource original;
-
-    /// <summary>Reads the adapter's config and opens its checkpoint.</summary>
-    /// <exception cref="WeftException">It is of another kind, or its checkpoint is not there.</exception>
-    public AdapterSource(string folder)
+    /// <summary>Opens the checkpoint.</summary>
+    /// <param name="folder">The adapter's.</param>
+    /// <param name="adapter">Its config.</param>
+    /// <exception cref="WeftException">The checkpoint is not there.</exception>
+    protected AdapterSource(string folder, ConfigFile adapter)
     {
-        this.folder = folder;
-        adapter = ConfigFile.Open(Path.Combine(folder, ConfigName));
-        var kind = adapter.String("peft_type") ?? "";
-        if (kind != "LORA")
-            throw adapter.Error($"adapters of the kind '{Printable.Of(kind)}' are not supported; those of the kind LORA are");
-        foreach (var refused in (string[])["use_dora", "use_qalora"])
-            ConfigParts.RefuseTrue(adapter, refused);
-        if (adapter.String("bias") is not (null or "none") and var bias)
-            throw adapter.Error($"'bias' is '{bias}'; adapters that change biases are not supported");
+        (Folder, Adapter) = (folder, adapter);
         var place = PlaceOf(folder);
         if (!Directory.Exists(place) || IsOne(place) || Path.GetFullPath(folder) == place)
             throw adapter.Error($"it is for the checkpoint '{Printable.Of(place)}', and there is no such folder; set '{BaseName}' to where it is, from the adapter's folder");
-        original = Open(place);
+        Original = Open(place);
+    }
+
+    /// <inheritdoc/>
+    public override ConfigFile Config => Original.Config;
+
+    /// <inheritdoc/>
+    public override Family Family => Original.Family;
+
+    /// <inheritdoc/>
+    public override string Architecture => Original.Architecture;
+
+    /// <inheritdoc/>
+    public override QuantizationConfig? Quantization => Original.Quantization;
+
+    /// <summary>The adapter's folder.</summary>
+    protected string Folder { get; }
+
+    /// <summary>The adapter's config.</summary>
+    protected ConfigFile Adapter { get; }
+
+    /// <summary>The checkpoint that it is for.</summary>
+    protected CheckpointSource Original { get; }
+
+    /// <summary>Reads the adapter's config and opens its checkpoint.</summary>
+    /// <exception cref="WeftException">It is of another kind, or its checkpoint is not there.</exception>
+    public static AdapterSource OpenAdapter(string folder)
+    {
+        var adapter = ConfigFile.Open(Path.Combine(folder, ConfigName));
+        return adapter.String("peft_type") switch
+        {
+            "LORA" => new LoraSource(folder, adapter),
+            "PROMPT_TUNING" or "P_TUNING" => new VirtualTokenSource(folder, adapter, hasKeys: false),
+            "PREFIX_TUNING" => new VirtualTokenSource(folder, adapter, hasKeys: true),
+            var kind => throw adapter.Error($"adapters of the kind '{Printable.Of(kind ?? "")}' are not supported; those of the kinds LORA, PROMPT_TUNING, P_TUNING and PREFIX_TUNING are"),
+        };
     }
 
     /// <summary>The folder of the checkpoint that an adapter is for.</summary>
@@ -53,102 +72,21 @@ internal sealed partial class AdapterSource : CheckpointSource
     public static bool IsOne(string folder) => File.Exists(Path.Combine(folder, ConfigName)) && !File.Exists(Path.Combine(folder, "config.json"));
 
     /// <inheritdoc/>
-    public override ConfigFile Config => original.Config;
-
-    /// <inheritdoc/>
-    public override Family Family => original.Family;
-
-    /// <inheritdoc/>
-    public override string Architecture => original.Architecture;
-
-    /// <inheritdoc/>
-    public override QuantizationConfig? Quantization => original.Quantization is null ? null : throw adapter.Error("it is for a quantized checkpoint, whose codes cannot take it in; convert it with the original one");
-
-    /// <inheritdoc/>
-    public override Checkpoint OpenWeights()
+    public sealed override Checkpoint OpenWeights()
     {
-        var (weights, parts) = (original.OpenWeights(), Checkpoint.OpenAdapter(folder));
-        var tensors = new Dictionary<string, StoredTensor>(weights.Tensors);
-        var left = new HashSet<string>(parts.Tensors.Keys);
-        foreach (var a in parts.Tensors.Values)
-        {
-            if (Factor().Match(a.Name) is not { Success: true } match || match.Groups["side"].Value != "A")
-                continue;
-            var name = match.Groups["module"].Value + ".weight";
-            var b = parts.Tensors.GetValueOrDefault(a.Name.Replace(".lora_A.", ".lora_B.", StringComparison.Ordinal)) ?? throw new WeftException($"{a.File}: tensor '{a.Name}' has no counterpart, its lora_B");
-            if (!tensors.TryGetValue(name, out var weight) && !(Family.Prefix is { } prefix && name.StartsWith(prefix, StringComparison.Ordinal) && tensors.TryGetValue(name[prefix.Length..], out weight)))
-                throw new WeftException($"{a.File}: tensor '{a.Name}' is for '{name}', which the checkpoint does not have");
-            tensors[weight.Name] = Sum(weight, a, b);
-            left.Remove(a.Name);
-            left.Remove(b.Name);
-        }
-
-        if (left.Order(StringComparer.Ordinal).FirstOrDefault() is { } other)
-            throw new WeftException($"{parts.Tensors[other].File}: tensor '{other}' is no factor of a matrix (lora_A, lora_B), which adapters consist of");
-        return new(tensors, [.. weights.Files, Path.Combine(folder, ConfigName), .. parts.Files]);
+        var (weights, parts) = (Original.OpenWeights(), Checkpoint.OpenAdapter(Folder));
+        return new(Adapt(weights, parts), [.. weights.Files, Path.Combine(Folder, ConfigName), .. parts.Files]);
     }
 
     /// <inheritdoc/>
-    public override CheckpointSettings ReadSettings() => original.ReadSettings();
+    public override CheckpointSettings ReadSettings() => Original.ReadSettings();
 
     /// <inheritdoc/>
-    public override TokenizerDescription? ReadTokenizer() => original.ReadTokenizer();
+    public override TokenizerDescription? ReadTokenizer() => Original.ReadTokenizer();
 
-    private StoredTensor Sum(StoredTensor weight, StoredTensor a, StoredTensor b)
-    {
-        // Some checkpoints, GPT-2's for one, store matrices [in, out].
-        var turned = adapter.Bool("fan_in_fan_out", false);
-        if (a.Shape is not [var rank, var inner] || b.Shape is not [var outer, var columns] || columns != rank
-            || !weight.Shape.SequenceEqual(turned ? [inner, outer] : [outer, inner]))
-        {
-            throw new WeftException(
-                $"{a.File}: tensors '{a.Name}' [{string.Join(", ", a.Shape)}] and '{b.Name}' [{string.Join(", ", b.Shape)}] are no factors of '{weight.Name}' [{string.Join(", ", weight.Shape)}]");
-        }
-
-        if (weight.Coded is not null || weight.Scales is not null || !weight.IsContiguous || !weight.Type.IsFloat())
-            throw adapter.Error($"it changes '{weight.Name}', which is quantized; convert it with the original checkpoint");
-        var pattern = adapter.Object("alpha_pattern");
-        var own = pattern?.Members.Select(member => member.Name).FirstOrDefault(module => EndsIn(weight.Name, module));
-        var alpha = own is null ? adapter.Double("lora_alpha") : pattern!.Double(own);
-        var scale = (float)(adapter.Bool("use_rslora", false) ? alpha / Math.Sqrt(rank) : alpha / rank);
-        var (left, right) = turned ? (a.Transpose(0, 1), b.Transpose(0, 1)) : (b, a);
-        return weight with { Type = StoredType.Float32, Offset = 0, Coded = new Sums(weight, Numbers(left), Numbers(right), scale) };
-    }
-
-    private static bool EndsIn(string name, string module) => ("." + name).EndsWith($".{module}.weight", StringComparison.Ordinal);
-
-    private static float[] Numbers(StoredTensor tensor)
-    {
-        using var reader = new TensorReader();
-        var values = new float[tensor.Count];
-        var done = 0;
-        foreach (var (bytes, _) in reader.Read(new(tensor.Name, [], Tensors.DataType.Float32, new TensorSource(tensor))))
-        {
-            MemoryMarshal.Cast<byte, float>(bytes.Span).CopyTo(values.AsSpan(done));
-            done += bytes.Length / sizeof(float);
-        }
-
-        return values;
-    }
-
-    [GeneratedRegex(@"^base_model\.model\.(?<module>.+)\.lora_(?<side>[AB])(\.default)?\.weight$")]
-    private static partial Regex Factor();
-
-    /// <summary>Rows of W + scale · L · R.</summary>
-    private sealed class Sums(StoredTensor weight, float[] left, float[] right, float scale) : CodedNumbers(weight.Offset, (int)weight.Shape[1], (int)weight.Shape[1] * weight.Type.Size())
-    {
-        public override StoredType? Type => weight.Type;
-
-        protected override void Decode(long block, ReadOnlySpan<byte> codes, Span<float> values)
-        {
-            Elements.ToSingle(weight.Type, codes, values);
-            var rank = right.Length / BlockElements;
-            for (var row = 0; row < values.Length / BlockElements; row++)
-            {
-                var sum = values.Slice(row * BlockElements, BlockElements);
-                for (var i = 0; i < rank; i++)
-                    TensorPrimitives.MultiplyAdd(right.AsSpan(i * BlockElements, BlockElements), scale * left[((block + row) * rank) + i], sum, sum);
-            }
-        }
-    }
+    /// <summary>The checkpoint's tensors as the adapter changes them.</summary>
+    /// <param name="weights">The checkpoint.</param>
+    /// <param name="parts">The adapter.</param>
+    /// <exception cref="WeftException">The adapter is damaged, or for another checkpoint.</exception>
+    protected abstract IReadOnlyDictionary<string, StoredTensor> Adapt(Checkpoint weights, Checkpoint parts);
 }

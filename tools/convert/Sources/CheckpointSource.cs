@@ -1,6 +1,7 @@
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
 using Weft.Convert.Quantization;
+using Weft.Models;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Sources;
@@ -20,12 +21,20 @@ internal abstract class CheckpointSource
     /// <summary>How its matrices are quantized where they stay so; null where they are read as numbers.</summary>
     public abstract QuantizationConfig? Quantization { get; }
 
+    /// <summary>The model in building blocks.</summary>
+    /// <exception cref="WeftException">The config lacks something, or asks for something unsupported.</exception>
+    public virtual ModelDescription Describe() => Family.Describe(Config);
+
+    /// <summary>What a packed tensor is made of that the family knows nothing of; null for one that it knows. Asked for when the weights are open.</summary>
+    /// <exception cref="WeftException">It does not go with the model.</exception>
+    public virtual TensorSource? SourceOf(TensorRequirement requirement, ModelDescription model) => null;
+
     /// <summary>Opens a checkpoint.</summary>
     /// <exception cref="WeftException">It is none, or its family is not known.</exception>
     public static CheckpointSource Open(string path)
     {
         if (Directory.Exists(path))
-            return AdapterSource.IsOne(path) ? new AdapterSource(path) : new FolderSource(path);
+            return AdapterSource.IsOne(path) ? AdapterSource.OpenAdapter(path) : new FolderSource(path);
         if (!File.Exists(path))
             throw new WeftException($"{path}: there is no such folder or file");
         return GgufSource.IsOne(path) ? new GgufSource(path) : throw new WeftException($"{path}: this is no GGUF file; give one, or the folder of a checkpoint");
