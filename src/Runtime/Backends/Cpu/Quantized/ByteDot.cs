@@ -7,29 +7,14 @@ namespace Weft.Backends.Cpu.Quantized;
 /// <summary>Sums of four products of bytes: lane i gets Σ u[4i + j] · s[4i + j], exact while u is below 16.</summary>
 internal interface IByteDot
 {
-    /// <summary>A vector of 64 bytes is one register, of which there are 32.</summary>
-    static abstract bool IsWide { get; }
-
     /// <param name="codes">From 0 to 15.</param>
     /// <param name="values">From −127 to 127.</param>
     static abstract Vector512<int> Dot(Vector512<byte> codes, Vector512<sbyte> values);
 }
 
-/// <summary>AVX-512BW. .NET has no 512-bit VNNI; pairs of products fit 16 bits, so two instructions do the same.</summary>
-internal readonly struct ByteDot512 : IByteDot
-{
-    public static bool IsWide => true;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Dot(Vector512<byte> codes, Vector512<sbyte> values) =>
-        Avx512BW.MultiplyAddAdjacent(Avx512BW.MultiplyAddAdjacent(codes, values), Vector512<short>.One);
-}
-
 /// <summary>AVX-VNNI, in halves.</summary>
 internal readonly struct ByteDotVnni : IByteDot
 {
-    public static bool IsWide => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Dot(Vector512<byte> codes, Vector512<sbyte> values) => Vector512.Create(
         AvxVnni.MultiplyWideningAndAdd(Vector256<int>.Zero, codes.GetLower(), values.GetLower()),
@@ -39,8 +24,6 @@ internal readonly struct ByteDotVnni : IByteDot
 /// <summary>AVX2, in halves.</summary>
 internal readonly struct ByteDot256 : IByteDot
 {
-    public static bool IsWide => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Dot(Vector512<byte> codes, Vector512<sbyte> values) =>
         Vector512.Create(Half(codes.GetLower(), values.GetLower()), Half(codes.GetUpper(), values.GetUpper()));
@@ -53,8 +36,6 @@ internal readonly struct ByteDot256 : IByteDot
 /// <summary>SSSE3, in quarters.</summary>
 internal readonly struct ByteDot128 : IByteDot
 {
-    public static bool IsWide => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Dot(Vector512<byte> codes, Vector512<sbyte> values) =>
         Vector512.Create(Half(codes.GetLower(), values.GetLower()), Half(codes.GetUpper(), values.GetUpper()));
@@ -71,8 +52,6 @@ internal readonly struct ByteDot128 : IByteDot
 /// <summary>Any processor.</summary>
 internal readonly struct ByteDotPlain : IByteDot
 {
-    public static bool IsWide => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Dot(Vector512<byte> codes, Vector512<sbyte> values)
     {

@@ -22,18 +22,19 @@ internal static unsafe class QuantizedMatMul
     /// <summary>The product.</summary>
     public static MatMulKernel Create(QuantizedLayout layout, QuantizedInput input, InstructionSet instructions) => instructions switch
     {
-        InstructionSet.Vector512 when Avx512BW.IsSupported => Create<ByteDot512>(layout, input),
+        InstructionSet.Vector512 when Avx512BW.IsSupported => layout.Bits == 4 ? new WideQuantizedMatMulKernel<WideInt4Code>(layout, input) : new WideQuantizedMatMulKernel<WideInt8Code>(layout, input),
         InstructionSet.Vector512 or InstructionSet.Vector256 when AvxVnni.IsSupported => Create<ByteDotVnni>(layout, input),
         InstructionSet.Vector512 or InstructionSet.Vector256 when Avx2.IsSupported => Create<ByteDot256>(layout, input),
         not InstructionSet.Scalar when Ssse3.IsSupported => Create<ByteDot128>(layout, input),
         _ => Create<ByteDotPlain>(layout, input),
     };
 
-    /// <summary>Floats that a thread needs: scales, and scales times zero points, of a row of tiles.</summary>
-    public static int ScratchFloats(QuantizedLayout layout) => 2 * layout.Groups * QuantizedLayout.TileRows;
+    /// <summary>Floats that a thread needs: scales, zero points and codes of a row of tiles.</summary>
+    public static int ScratchFloats(QuantizedLayout layout) =>
+        (2 * layout.Groups * QuantizedLayout.TileRows) + (layout.ColumnTiles * WideQuantizedMatMulKernel<WideInt4Code>.SpreadBytes / sizeof(float));
 
     private static MatMulKernel Create<TDot>(QuantizedLayout layout, QuantizedInput input)
         where TDot : struct, IByteDot => layout.Bits == 4
-        ? new QuantizedMatMulKernel<TDot, Int4Code>(layout, input)
-        : new QuantizedMatMulKernel<TDot, Int8Code>(layout, input);
+        ? new NarrowQuantizedMatMulKernel<TDot, Int4Code>(layout, input)
+        : new NarrowQuantizedMatMulKernel<TDot, Int8Code>(layout, input);
 }
