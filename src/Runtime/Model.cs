@@ -39,7 +39,7 @@ public sealed class Model : IDisposable
             var description = file.Header.Model;
             Positions = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
             if (ContextLength < 1)
-                throw new WeftException($"{path}: each sequence begins with {VirtualTokens} virtual tokens, which a cache of {options.CacheTokens} tokens has no room for");
+                throw new WeftException($"{path}: each sequence begins with {VirtualTokens} virtual tokens, which leave no room for a text in a cache of {options.CacheTokens}");
             var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : DefaultCacheTokens(description, options.MaxSequences);
             // A source takes as much room as what is generated from it.
             var blocks = BlockPool.BlocksFor(cacheTokens) * (description.Encoder is null ? 1 : 2);
@@ -247,7 +247,7 @@ public sealed class Model : IDisposable
         var operations = 0L;
         foreach (var tensor in Header.Tensors.Where(tensor => tensor.Shape.Count > 1))
         {
-            if (tensor.Name == TensorSchema.Embedding && !description.Head.Tied)
+            if ((tensor.Name == TensorSchema.Embedding && !description.Head.Tied) || TensorSchema.IsOfVirtualTokens(tensor.Name))
                 continue;
             // The encoder and what the layers make of its results run once a source.
             var isOfSource = tensor.Name.StartsWith(TensorSchema.Encoder, StringComparison.Ordinal) || SourceProjections.Any(name => tensor.Name.EndsWith(name, StringComparison.Ordinal));

@@ -33,7 +33,7 @@ public sealed class Sequence : IDisposable
         sourceTable = model.Header.Model.Encoder is null ? null : new BlockTable(model.Blocks, model.ContextLength);
     }
 
-    /// <summary>T: tokens processed so far.</summary>
+    /// <summary>T: tokens processed so far, without the model's virtual ones.</summary>
     public int Length => Math.Max(0, table.Length - model.VirtualTokens);
 
     /// <summary>Gives an empty sequence of a model with an encoder the text that it attends to, in place of one that it had; the next tokens' step reads it.</summary>
@@ -52,7 +52,7 @@ public sealed class Sequence : IDisposable
 
     /// <summary>
     /// Processes <paramref name="tokens"/> [N] after those already there, in chunks if they are many. Where tokens of a prompt see each other, the first
-    /// tokens of a sequence are its prompt.
+    /// tokens of a sequence are its prompt. An empty sequence computes virtual tokens of the model first.
     /// </summary>
     /// <param name="tokens">Token ids, each below V.</param>
     /// <param name="rows">Which rows of logits to compute.</param>
@@ -104,12 +104,14 @@ public sealed class Sequence : IDisposable
     }
 
     /// <summary>Forgets the tokens from <paramref name="length"/> on; a source stays.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
     /// <exception cref="ArgumentException">Tokens of a prompt that see each other would stay without those that they saw.</exception>
     /// <exception cref="NotSupportedException">The model has recurrent blocks, whose state cannot go back, and not all tokens are to be forgotten.</exception>
     public void Truncate(int length)
     {
         if (length > 0 && length < prefix.Length)
             throw new ArgumentException($"the first {prefix.Length} tokens see each other and are forgotten together", nameof(length));
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
         table.Truncate(length == 0 ? 0 : model.VirtualTokens + length);
     }
 
@@ -122,6 +124,9 @@ public sealed class Sequence : IDisposable
 
     private void BeginWithVirtualTokens(CancellationToken cancellationToken)
     {
+        // Some may be left of a text that failed or was cancelled before its first token.
+        if (Length == 0)
+            table.Truncate(0);
         while (table.Length < model.VirtualTokens)
         {
             cancellationToken.ThrowIfCancellationRequested();

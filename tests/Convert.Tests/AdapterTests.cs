@@ -119,17 +119,27 @@ public sealed class AdapterTests
     }
 
     [TestCase("PROMPT_TUNING", "num_virtual_tokens", null, TinyCheckpoint.Hidden, "'num_virtual_tokens' is missing")]
-    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 4, TinyCheckpoint.Hidden, "tensor 'prompt_embeddings' has the shape [3, 8], but the config asks for [4, 8]")]
-    [TestCase("PREFIX_TUNING", "num_virtual_tokens", 4, 16, "tensor 'prompt_embeddings' has the shape [3, 8], but the config asks for [4, 8]")]
-    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 0, TinyCheckpoint.Hidden, "0 virtual tokens leave nothing")]
-    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 100_000, TinyCheckpoint.Hidden, "100000 virtual tokens leave nothing")]
-    [TestCase("PROMPT_TUNING", "num_layers", 2, 7, "tensor 'prompt_embeddings' has the shape [3, 7], but the config asks for [3, 8]")]
-    [TestCase("PREFIX_TUNING", "num_layers", 2, 15, "tensor 'prompt_embeddings' has the shape [3, 15], but the layers' keys and values of a token are 16 numbers")]
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 4, TinyCheckpoint.Hidden, "tensor 'prompt_embeddings' has the shape [3, 8], but 4 virtual tokens of this checkpoint are [4, 8]")]
+    [TestCase("PREFIX_TUNING", "num_virtual_tokens", 4, 16, "tensor 'prompt_embeddings' has the shape [3, 16], but 4 virtual tokens of this checkpoint are [4, 16]")]
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 0, TinyCheckpoint.Hidden, "adapter_config.json: the number of virtual tokens must be positive")]
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", -5, TinyCheckpoint.Hidden, "the number of virtual tokens must be positive")]
+    [TestCase("PROMPT_TUNING", "num_virtual_tokens", 100_000, TinyCheckpoint.Hidden, "adapter_config.json: 100000 virtual tokens leave no room for a text in a context of")]
+    [TestCase("PROMPT_TUNING", "num_layers", 2, 7, "tensor 'prompt_embeddings' has the shape [3, 7], but 3 virtual tokens of this checkpoint are [3, 8]")]
+    [TestCase("PREFIX_TUNING", "num_layers", 2, 15, "tensor 'prompt_embeddings' has the shape [3, 15], but 3 virtual tokens of this checkpoint are [3, 16]")]
     public void A_learned_prompt_for_another_model_is_refused(string kind, string member, object? value, int width, string message)
     {
         using var scratch = new ScratchFolder();
         WritePrompt(scratch, new(), kind, width, config => config[member] = value is null ? null : JsonValue.Create(value));
         Assert.That(Conversion.Refusal(scratch["adapter"]), Does.Contain(message));
+    }
+
+    [Test]
+    public void A_key_that_is_too_large_for_the_type_asked_for_is_refused()
+    {
+        using var scratch = new ScratchFolder();
+        Write(scratch, new(), new() { ["peft_type"] = "PREFIX_TUNING", ["base_model_name_or_path"] = "../base", ["num_virtual_tokens"] = Tokens },
+            [TinyTensor.Of("prompt_embeddings", [Tokens, TinyCheckpoint.Layers * 2 * TinyCheckpoint.KeyValue], () => 70_000)]);
+        Assert.That(Conversion.Refusal(scratch["adapter"], DataType.Float16), Does.Contain("tensor 'prompt_embeddings' holds a number").And.Contain("too large for f16"));
     }
 
     [TestCase("prompt", "the adapter's file has no tensor 'prompt_embeddings'")]

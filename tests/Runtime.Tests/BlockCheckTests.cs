@@ -51,8 +51,8 @@ public sealed class BlockCheckTests
     [TestCaseSource(nameof(DecayNames))]
     public void Products_that_decay_are_refused_with(string name) => Check("products that decay", Decays[name].Change, Decays[name].Reason);
 
-    [TestCase("virtual tokens", 0, "0 virtual tokens leave nothing")]
-    [TestCase("virtual tokens", 256, "256 virtual tokens leave nothing of a context of 256")]
+    [TestCase("virtual tokens", 0, "the number of virtual tokens must be positive")]
+    [TestCase("virtual tokens", 256, "256 virtual tokens leave no room for a text in a context of 256")]
     [TestCase("latent attention", 5, "a cache of keys and values in every layer")]
     [TestCase("static decay", 5, "a cache of keys and values in every layer")]
     public void Virtual_tokens_that_go_with_no_model_are_refused(string blocks, int count, string reason) =>

@@ -24,7 +24,10 @@ internal sealed class TensorReader : IDisposable
         if (tensor.Source.Transform is { } transform)
         {
             var values = transform(ReadSingles(tensor.Source));
-            yield return (FromSingles(tensor.DataType, values), tensor.Source.ByteLength);
+            var made = FromSingles(tensor.DataType, values);
+            if (Elements.IndexOfNonFinite(Stored(tensor.DataType), made) >= 0)
+                throw new WeftException($"{(tensor.Source.Pieces is [var first, ..] ? $"{first.File}: tensor '{first.Name}'" : $"'{tensor.Name}', which is computed,")} holds a number that is too large for {tensor.DataType.Name()}");
+            yield return (made, tensor.Source.ByteLength);
             yield break;
         }
 

@@ -114,8 +114,10 @@ public static class ModelCheck
     {
         if (model.VirtualTokens is not { } tokens)
             return null;
-        if (tokens.Count < 1 || tokens.Count >= model.ContextLength)
-            return $"{tokens.Count} virtual tokens leave nothing of a context of {model.ContextLength}, or are none";
+        if (tokens.Count < 1)
+            return "the number of virtual tokens must be positive";
+        if (tokens.Count >= model.ContextLength)
+            return $"{tokens.Count} virtual tokens leave no room for a text in a context of {model.ContextLength}";
         if (model.Prefix is not null || model.Encoder is not null)
             return "virtual tokens go with neither a prefix nor an encoder";
         return tokens.Keys && model.Layers.Any(layer => layer.Attention is not { Latent: null }) ? "keys and values of virtual tokens need a cache of keys and values in every layer" : null;

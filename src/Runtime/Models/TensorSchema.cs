@@ -64,10 +64,15 @@ public static class TensorSchema
     public const string DistanceBias = "distance_bias";
 
     /// <summary>[n, E] what virtual tokens have in place of rows of the embedding.</summary>
-    public const string VirtualTokens = "virtual_tokens.weight";
+    public const string VirtualTokens = VirtualTokensPrefix + "weight";
+
+    private const string VirtualTokensPrefix = "virtual_tokens.";
 
     /// <summary>[n, 2·G·D] the keys of virtual tokens in a layer's cache, then their values.</summary>
-    public static string VirtualKeys(int layer) => $"virtual_tokens.{layer}.weight";
+    public static string VirtualKeys(int layer) => $"{VirtualTokensPrefix}{layer}.weight";
+
+    /// <summary>Whether a tensor is a table of virtual tokens.</summary>
+    public static bool IsOfVirtualTokens(string name) => name.StartsWith(VirtualTokensPrefix, StringComparison.Ordinal);
 
     /// <summary>Every tensor of <paramref name="model"/> in file order, which is the order in which a step reads them.</summary>
     public static IEnumerable<TensorRequirement> Of(ModelDescription model)

@@ -196,8 +196,11 @@ internal sealed class Scheduler
         var first = request.Table.Length;
         // A prefix is computed at once, however long the others wait for it.
         var count = Math.Min(Math.Min(Math.Max(most, request.Prefix.Length - first), tokensLeft), request.Missing);
-        if (request.WantsPromptLogits && first < request.PromptLength)
+        var scores = request.WantsPromptLogits && first >= request.VirtualTokens && first < request.PromptLength;
+        if (scores)
             count = Math.Min(count, rowsLeft);
+        else if (request.WantsPromptLogits && first < request.VirtualTokens)
+            count = Math.Min(count, request.VirtualTokens - first); // nobody wants their logits
         else if (rowsLeft == 0 && count == request.Missing)
             count--; // all but the token whose logits are wanted
         if (count <= 0 || first + count < request.Prefix.Length)
@@ -216,7 +219,7 @@ internal sealed class Scheduler
                 return 0;
         }
 
-        var rows = request.WantsPromptLogits && first < request.PromptLength ? LogitRows.All : ends ? LogitRows.Last : LogitRows.None;
+        var rows = scores ? LogitRows.All : ends ? LogitRows.Last : LogitRows.None;
         var share = new Share(request, first, count, rows, source is not null);
         snapshots?.Plan(request, first, count);
         shares.Add(share);

@@ -61,8 +61,8 @@ internal sealed class StepRecord
             var known = CollectionsMarshal.AsSpan(request.Tokens);
             var tokens = share.First < known.Length ? known.Slice(share.First, share.Count) : [StepBatch.DrawnBy(request.DrawnRow)];
             batch.ReadHidden |= request.Pooler is not null;
-            // Where it makes no difference what they are, several tokens go together as a prompt's do.
-            var drawn = program.TellsDrawnApart ? share.DrawnCount : share.Count == 1 ? 1 : 0;
+            // Where it makes no difference what they are, several tokens go together as a prompt's do; virtual ones are a prompt's always.
+            var drawn = program.TellsDrawnApart ? share.DrawnCount : share.Count == 1 && share.First >= request.VirtualTokens ? 1 : 0;
             batch.Add(tokens, share.First, request.Table, share.Rows, drawn, request.HostSampler is null ? request.Sampler : null, request.KeyLength, request.Prefix, request.Source?.Table);
             if (share.Encodes)
                 batch.AddSource(request.Source!.Tokens, request.Source.Table);

@@ -74,6 +74,17 @@ public sealed class CudaEngineTests
         Assert.That(engine.Statistics.Preemptions, Is.EqualTo(1));
     }
 
+    /// <summary>A single token of it is no token that was drawn, whose steps do not look for virtual ones.</summary>
+    [Test]
+    public void A_learned_prompt_is_one_however_it_is_cut([Values("virtual tokens", "virtual keys")] string name, [Values] bool batchInvariant, [Values(1, 64)] int step)
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(BlockModels.Describe(name, headSize: 32), DataType.Float16);
+        using var model = Model.Load(tiny.Path, Options(400) with { BatchInvariant = batchInvariant, MaxTokensPerStep = step, MaxSequences = Math.Min(step, 6) });
+        using var engine = new Engine(model);
+        Assert.That(GreedyLoss.Worst(engine, tiny, tiny.Tokens(9, seed: 3), 12), Is.LessThan(0.02));
+    }
+
     [Test]
     public async Task Embeddings_match_the_definition([Values] Pooling pooling)
     {
@@ -94,11 +105,13 @@ public sealed class CudaEngineTests
         Assert.That(beside.Wait(), Has.Count.EqualTo(60));
     }
 
-    private static Model Load(TinyModel tiny, int cacheTokens) => Model.Load(tiny.Path, new()
+    private static Model Load(TinyModel tiny, int cacheTokens) => Model.Load(tiny.Path, Options(cacheTokens));
+
+    private static ModelOptions Options(int cacheTokens) => new()
     {
         Device = new DeviceChoice(TestDevice.IsSimulator ? DeviceKind.Simulator : DeviceKind.Cuda),
         MaxSequences = 6,
         CacheTokens = cacheTokens,
         MaxTokensPerStep = 64,
-    });
+    };
 }

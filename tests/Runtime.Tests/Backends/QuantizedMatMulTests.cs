@@ -65,17 +65,21 @@ public sealed unsafe class QuantizedMatMulTests
     }
 
     [Test]
-    public void A_token_gets_the_same_bits_in_every_batch([ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type)
+    public void A_token_gets_the_same_bits_in_every_batch(
+        [ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type, [Values] bool zeroPoints)
     {
-        var matrix = new QuantizedMatrix(33, 512, type, new() { GroupSize = 128, ZeroPoints = true });
-        var x = Activations(9, 512);
-        var alone = new float[33];
-        Multiply(Select(kernel), matrix, x, alone, 1, new float[33], false);
-        foreach (var n in TokenCounts)
+        foreach (var (m, k, groupSize) in Sizes)
         {
-            var y = new float[n * 33];
-            Multiply(Select(kernel), matrix, x, y, n, new float[33], false);
-            Assert.That(y[..33], Is.EqualTo(alone), $"{n} tokens");
+            var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
+            var x = Activations(9, k);
+            var alone = new float[m];
+            Multiply(Select(kernel), matrix, x, alone, 1, new float[m], false);
+            foreach (var n in TokenCounts)
+            {
+                var y = new float[n * m];
+                Multiply(Select(kernel), matrix, x, y, n, new float[m], false);
+                Assert.That(y[..m], Is.EqualTo(alone), $"{m}×{k}, groups of {groupSize}, {n} tokens");
+            }
         }
     }
 

@@ -124,6 +124,22 @@ public sealed class VirtualTokenTests
         Assert.That(again, Is.EqualTo(first));
     }
 
+    [Test]
+    public void A_text_that_was_cancelled_leaves_nothing_behind()
+    {
+        using var tiny = TinyModel.Create(BlockModels.Describe("virtual tokens"));
+        using var model = Load(tiny);
+        using var sequence = model.CreateSequence();
+        var (first, again) = (new float[Vocabulary], new float[Vocabulary]);
+        Assert.That(() => sequence.Forward([1, 2], LogitRows.Last, first, new CancellationToken(true)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(sequence.Length, Is.Zero);
+        sequence.Forward([1, 2], LogitRows.Last, first);
+        using var other = model.CreateSequence();
+        other.Forward([1, 2], LogitRows.Last, again);
+        Assert.That(again, Is.EqualTo(first));
+        Assert.That(() => sequence.Truncate(-1), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
     private static Model Load(TinyModel tiny) => Model.Load(tiny.Path, new() { MaxSequences = 6, CacheTokens = 400, MaxTokensPerStep = 64, CacheType = DataType.Float32 });
 
     private static List<int> Greedy(TinyModel tiny, int[] prompt, int count, Action<double[], IReadOnlyList<int>> change)

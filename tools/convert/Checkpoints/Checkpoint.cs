@@ -17,7 +17,7 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
         ?? TryOpenOnly(folder)
         ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either)");
 
-    /// <summary>Opens the factors of an adapter.</summary>
+    /// <summary>Opens the tensors of an adapter.</summary>
     public static Checkpoint OpenAdapter(string folder) =>
         TryOpen(folder, "adapter_model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
         ?? TryOpen(folder, "adapter_model.bin", PyTorchFile.Read)

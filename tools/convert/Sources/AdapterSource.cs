@@ -18,7 +18,7 @@ internal abstract class AdapterSource : CheckpointSource
     protected AdapterSource(string folder, ConfigFile adapter)
     {
         (Folder, Adapter) = (folder, adapter);
-        var place = PlaceOf(folder);
+        var place = PlaceOf(folder, adapter);
         if (!Directory.Exists(place) || IsOne(place) || Path.GetFullPath(folder) == place)
             throw adapter.Error($"it is for the checkpoint '{Printable.Of(place)}', and there is no such folder; set '{BaseName}' to where it is, from the adapter's folder");
         Original = Open(place);
@@ -61,12 +61,7 @@ internal abstract class AdapterSource : CheckpointSource
 
     /// <summary>The folder of the checkpoint that an adapter is for.</summary>
     /// <exception cref="WeftException">It does not say so.</exception>
-    public static string PlaceOf(string folder)
-    {
-        var config = ConfigFile.Open(Path.Combine(folder, ConfigName));
-        var path = config.String(BaseName) ?? throw config.Error($"'{BaseName}' is missing, so the checkpoint that it is for is unknown");
-        return Path.GetFullPath(path, Path.GetFullPath(folder));
-    }
+    public static string PlaceOf(string folder) => PlaceOf(folder, ConfigFile.Open(Path.Combine(folder, ConfigName)));
 
     /// <summary>Whether a folder holds an adapter and no checkpoint.</summary>
     public static bool IsOne(string folder) => File.Exists(Path.Combine(folder, ConfigName)) && !File.Exists(Path.Combine(folder, "config.json"));
@@ -83,6 +78,12 @@ internal abstract class AdapterSource : CheckpointSource
 
     /// <inheritdoc/>
     public override TokenizerDescription? ReadTokenizer() => Original.ReadTokenizer();
+
+    private static string PlaceOf(string folder, ConfigFile adapter)
+    {
+        var path = adapter.String(BaseName) ?? throw adapter.Error($"'{BaseName}' is missing, so the checkpoint that it is for is unknown");
+        return Path.GetFullPath(path, Path.GetFullPath(folder));
+    }
 
     /// <summary>The checkpoint's tensors as the adapter changes them.</summary>
     /// <param name="weights">The checkpoint.</param>

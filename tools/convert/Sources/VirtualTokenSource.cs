@@ -8,6 +8,10 @@ namespace Weft.Convert.Sources;
 /// An adapter that is a learned prompt: embeddings of virtual tokens (prompt tuning: Lester et al. 2021, arXiv 2104.08691; p-tuning: Liu et al. 2021, arXiv 2103.10385, as
 /// what its encoder gives), or their keys and values in every layer (prefix tuning: Li and Liang 2021, arXiv 2101.00190). Both are one table, a row a token.
 /// </summary>
+/// <remarks>
+/// Keys and values of a layer are side by side, as they are for every model that PEFT prepares with transformers since 4.43; before, those of BLOOM were all keys and then all values, which
+/// nothing in the file tells.
+/// </remarks>
 internal sealed class VirtualTokenSource(string folder, ConfigFile adapter, bool hasKeys) : AdapterSource(folder, adapter)
 {
     private const string TableName = "prompt_embeddings";
@@ -19,23 +23,29 @@ internal sealed class VirtualTokenSource(string folder, ConfigFile adapter, bool
     public override ModelDescription Describe()
     {
         var model = Original.Describe();
+        if (ModelCheck.FindError(model) is { } wrong)
+            throw Config.Error(wrong);
         if (!hasKeys && model.Embedding?.Scale is not null)
             throw Adapter.Error("it has embeddings for a model that scales those of its tokens; whether that is meant for its own, too, it does not say");
-        return model with { VirtualTokens = new() { Count = Adapter.Int("num_virtual_tokens"), Keys = hasKeys } };
+        model = model with { VirtualTokens = new() { Count = Adapter.Int("num_virtual_tokens"), Keys = hasKeys } };
+        return ModelCheck.FindError(model) is { } error ? throw Adapter.Error(error) : model;
     }
 
     /// <inheritdoc/>
     public override TensorSource? SourceOf(TensorRequirement requirement, ModelDescription model)
     {
-        if (requirement.Name == TensorSchema.VirtualTokens)
-            return new(table!);
-        var layer = Enumerable.Range(0, model.Layers.Count).FirstOrDefault(i => requirement.Name == TensorSchema.VirtualKeys(i), -1);
-        if (layer < 0)
+        var tables = TensorSchema.Of(model).Where(tensor => TensorSchema.IsOfVirtualTokens(tensor.Name)).ToList();
+        var index = tables.FindIndex(tensor => tensor.Name == requirement.Name);
+        if (index < 0)
             return null;
-        var widths = model.Layers.Select(layer => 2L * layer.Attention!.KeyValueHeads * layer.Attention.HeadSize).ToList();
-        if (table!.Shape is not [_, var width] || width != widths.Sum())
-            throw new WeftException($"{table.File}: tensor '{TableName}' has the shape [{string.Join(", ", table.Shape)}], but the layers' keys and values of a token are {widths.Sum()} numbers");
-        return new(table.Narrow(1, widths.Take(layer).Sum(), widths[layer])) { Transform = rows => Ordered(rows, OrderOf(layer, model)) };
+        var (count, width) = ((long)requirement.Shape[0], tables.Sum(tensor => (long)tensor.Shape[1]));
+        if (!table!.Shape.SequenceEqual(new[] { count, width }))
+            throw new WeftException($"{table.File}: tensor '{TableName}' has the shape [{string.Join(", ", table.Shape)}], but {count} virtual tokens of this checkpoint are [{count}, {width}]");
+        if (!hasKeys)
+            return new(table);
+        var rows = table.Narrow(1, tables.Take(index).Sum(tensor => (long)tensor.Shape[1]), requirement.Shape[1]);
+        var order = OrderOf(index, model);
+        return order.Index().All(place => place.Index == place.Item) ? new(rows) : new(rows) { Transform = values => Ordered(values, order) };
     }
 
     /// <inheritdoc/>
@@ -44,7 +54,8 @@ internal sealed class VirtualTokenSource(string folder, ConfigFile adapter, bool
         table = parts.Tensors.GetValueOrDefault(TableName) ?? throw Adapter.Error($"the adapter's file has no tensor '{TableName}', which learned prompts are stored as");
         if (parts.Tensors.Values.FirstOrDefault(tensor => tensor != table) is { } other)
             throw new WeftException($"{other.File}: tensor '{other.Name}' is no part of a learned prompt, which is one tensor, '{TableName}'");
-        places = TensorPlan.StandIns(weights, Quantization).ToDictionary(tensor => tensor.Key, tensor => tensor.Value with { Offset = 0 });
+        if (hasKeys)
+            places = TensorPlan.StandIns(weights, Quantization).ToDictionary(tensor => tensor.Key, tensor => tensor.Value with { Offset = 0 });
         return weights.Tensors;
     }
 
@@ -55,12 +66,13 @@ internal sealed class VirtualTokenSource(string folder, ConfigFile adapter, bool
     private int[] OrderOf(int layer, ModelDescription model)
     {
         var name = $"{TensorSchema.Layer(layer)}attention.key.weight";
-        var keys = Family.Source(TensorSchema.Of(model).Single(tensor => tensor.Name == name), model, new(places, Family.Prefix, Config));
-        if (keys.Transform is not null || keys.Pieces.DistinctBy(piece => piece.Name).Count() > 1)
+        var requirement = TensorSchema.Of(model).Single(tensor => tensor.Name == name);
+        var keys = Family.Source(requirement, model, new(places, Family.Prefix, Config));
+        var rows = keys.Pieces.SelectMany(RowsOf).ToList();
+        var ascending = rows.Distinct().Order().ToList();
+        if (keys.Transform is not null || keys.Pieces.DistinctBy(piece => piece.Name).Count() > 1 || rows.Count != requirement.Shape[0] || ascending.Count != rows.Count)
             throw Adapter.Error("it has keys for a model whose matrices of keys are not stored as they are; such adapters are not supported");
-        IEnumerable<long> rows = keys.Pieces.SelectMany(RowsOf);
-        var ascending = rows.Order().Index().ToDictionary(row => row.Item, row => row.Index);
-        return [.. rows.Select(row => ascending[row])];
+        return [.. rows.Select(row => ascending.BinarySearch(row))];
     }
 
     /// <summary>Where the rows of a view begin.</summary>

@@ -35,6 +35,9 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
             RotaryCacheWriteNode n => At(n.Cache, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),
             HeadLinearNode n => HeadLinear(n, find, step, Values(n.X, n.Y)),
             AttentionNode n => Attention(n, step, Values(n.Queries, n.Y)),
+            // They are a text's first tokens.
+            VirtualRowsNode n => new("virtual rows", "virtual rows", step.Before > 0 ? 0 : 2.0 * step.Sequences * n.Count * n.X.Width * step.ActivationBytes, 0),
+            VirtualKeysNode n => At(n.Cache, "virtual keys", step.Before > 0 ? 0 : 2.0 * step.Sequences * n.Count * n.Attention.CacheSize * step.CacheBytes, 0),
             GatherRowsNode n => new("gather rows", "gather rows", Values(n.Y, n.Y), 0),
             // Element by element: what it reads and what it writes.
             _ => new(Words(node), Words(node), Values([.. node.Inputs, .. node.Outputs]), 0),

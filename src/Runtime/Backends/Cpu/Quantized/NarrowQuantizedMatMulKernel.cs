@@ -76,15 +76,9 @@ internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedL
         Store(sums + pair, lower, upper);
     }
 
-    /// <summary>The activations' scales of a tile, for 16 sums. Put together from halves, each would wait for the one before.</summary>
+    /// <summary>The activations' scales of a tile, for 16 sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Scales(float* scales, int tile)
-    {
-        var four = scales + (tile * QuantizedInput.TileScales);
-        return Avx512F.IsSupported
-            ? Avx512F.BroadcastVector128ToVector512(four)
-            : Vector512.Create(Vector256.Create(Vector128.Load(four)));
-    }
+    private static Vector512<float> Scales(float* scales, int tile) => Vector512.Create(Vector256.Create(Vector128.Load(scales + (tile * QuantizedInput.TileScales))));
 
     /// <summary>A group's scales of the sums of the row at <paramref name="scales"/>; for int8 also of the row 8 further, in turn.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -113,8 +107,4 @@ internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedL
     }
 
     private static Vector512<float> EvenLanes => Vector512.Create(0xFFFFFFFFL).AsSingle();
-
-    // Lane 4t + s holds columns of step s.
-    private static Vector512<float> FirstSteps =>
-        Vector512.Create(-1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0).AsSingle();
 }

@@ -18,6 +18,9 @@ internal abstract unsafe class QuantizedMatMulKernel(QuantizedLayout layout, Qua
     /// <inheritdoc/>
     public sealed override bool PacksItself => false;
 
+    /// <summary>Where a tile has two groups, the lanes of the first: lane 4 · n + step holds columns of a step.</summary>
+    protected static Vector512<float> FirstSteps => Vector512.Create(-1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0).AsSingle();
+
     /// <summary>The matrix.</summary>
     protected QuantizedLayout Layout => layout;
 

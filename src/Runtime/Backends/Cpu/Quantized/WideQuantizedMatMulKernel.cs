@@ -7,7 +7,7 @@ namespace Weft.Backends.Cpu.Quantized;
 
 /// <summary>
 /// For AVX-512, whose vectors are 64 bytes. For many tokens the codes of sixteen rows are spread once, one to a byte, so that a vector holds four columns of each row: a lane of the sums is
-/// a row, and nothing is added up across lanes. One or two tokens take the tile as it lies, where a vector holds two rows: four such vectors are added up to lanes of four columns' steps of four rows.
+/// a row, and nothing is added up across lanes. One or two tokens take the tile as it lies, where a vector holds two rows: four such vectors are added up to one, whose lane 4 · row + step is a step of one of four rows.
 /// Both scale the same integers in the same order, so that a token's numbers do not depend on how many there are: within a group each of a tile's steps is summed by itself, with
 /// the activations' scales; then the steps, less what the zero point adds, with the weights'. Where a tile has two groups, those of first halves and of second halves are summed apart.
 /// </summary>
@@ -23,9 +23,6 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
 
     // To spread a tile takes as long as to multiply it with two tokens.
     private const int FewestSpread = 3;
-
-    // Lane 4 · row + step.
-    private static Vector512<float> FirstSteps => Vector512.Create(-1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0).AsSingle();
 
     private static int StepValues => QuantizedInput.TileScales / TCode.Steps;
 
@@ -146,7 +143,7 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
             sums[i] = TCode.Steps == 2 ? lanes[(i % 8 * 4) + (i / 8)] : groupsEach == 1 ? lanes[i * 4] : lanes[i * 4] + lanes[(i * 4) + 2];
     }
 
-    /// <summary>Four tokens, of which the last may be the same, with codes that were spread.</summary>
+    /// <summary>Three or four tokens, of three the last twice, with codes that were spread.</summary>
     [MethodImpl(Hot.Path)]
     private void MultiplyFour(byte* next, byte* codes, byte* row, int tokens, float* scales, float* zeros, float* sums)
     {
