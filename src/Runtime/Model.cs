@@ -209,7 +209,8 @@ public sealed class Model : IDisposable
             options.CacheType ?? (HasFullPrecision || Header.Model.HasUnscaledScores || Header.Model.HasWideKeys || HasSmallCache(blocks) ? DataType.Float32 : DataType.Float16),
             blocks,
             Positions,
-            StateSlots));
+            StateSlots,
+            options.ActivationType != DataType.Float32));
     }
 
     // Whoever keeps weights in float32 does so for digits that a cache of 16 bits would lose.

@@ -12,7 +12,10 @@ public sealed record ModelOptions
     /// <summary>Element type of the key/value cache; null is f16, f32 on the CPU where weights are, the model needs it or all of it takes no more than 64 MiB, and bf16 on a GPU where it needs that. A GPU takes no f32.</summary>
     public DataType? CacheType { get; init; }
 
-    /// <summary>16-bit type of weights and activations on a GPU; null takes the weights' own where the GPU can, f16 for f32. The CPU computes in float32.</summary>
+    /// <summary>
+    /// 16-bit type of weights and activations on a GPU; null takes the weights' own where the GPU can, f16 for f32. The CPU computes in float32, but rounds what it multiplies with int4 and int8
+    /// to 8 bits, unless this is f32.
+    /// </summary>
     public DataType? ActivationType { get; init; }
 
     /// <summary>Threads of the CPU backend, the caller's included; 0 takes one per processor.</summary>

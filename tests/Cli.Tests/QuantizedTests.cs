@@ -27,6 +27,14 @@ public sealed class QuantizedTests
         Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
     }
 
+    /// <summary>To the bound of everything else on the processor.</summary>
+    [Test]
+    public void A_golden_verifies_with_activations_that_are_not_rounded([ValueSource(nameof(Goldens))] string golden)
+    {
+        var outcome = WeftProcess.Run("verify", Require.Golden(golden), "--device", "cpu", "--activations", "f32", "--tolerance", "2e-3");
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.ToString());
+    }
+
     [Test]
     public void A_golden_verifies_on_the_software_device([ValueSource(nameof(Goldens))] string golden, [Values("bf16", "f16")] string activations)
     {

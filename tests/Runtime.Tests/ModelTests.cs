@@ -85,6 +85,20 @@ public sealed class ModelTests
     }
 
     [Test]
+    public void Activations_that_are_not_rounded_match_the_definition(
+        [Values("experts", "plain relu")] string shape, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool permuted)
+    {
+        using var tiny = CreateQuantized(shape, codes, permuted);
+        var tokens = Tokens(tiny, 60);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
+        {
+            var actual = Logits(tiny, tokens, new ModelOptions { Instructions = set, CacheType = DataType.Float32, ActivationType = DataType.Float32 });
+            Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(3e-6), $"{set}");
+        }
+    }
+
+    [Test]
     public void Quantized_experts_give_the_same_bits_however_the_prompt_is_cut([Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(1, 2, 3)] int threads)
     {
         using var tiny = CreateQuantized("experts", codes, permuted: false);
@@ -94,12 +108,12 @@ public sealed class ModelTests
         Assert.That(Logits(tiny, tokens, new ModelOptions { Threads = threads, MaxTokensPerStep = 7 }), Is.EqualTo(whole));
     }
 
-    /// <summary>A mixture with groups that divide its columns.</summary>
+    /// <summary>A model with groups that divide its columns.</summary>
     private static TinyModel CreateQuantized(string shape, DataType codes, bool permuted)
     {
         var model = BlockModels.Describe(shape);
         return TinyModel.Create(
-            model with { Layers = [.. model.Layers.Select(layer => layer with { FeedForward = layer.FeedForward! with { IntermediateSize = 96, Experts = layer.FeedForward.Experts! with { SharedSize = null } } })] },
+            model with { Layers = [.. model.Layers.Select(layer => layer with { FeedForward = layer.FeedForward! with { IntermediateSize = 96, Experts = layer.FeedForward.Experts is { } experts ? experts with { SharedSize = null } : null } })] },
             quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = permuted },
             codes: codes);
     }

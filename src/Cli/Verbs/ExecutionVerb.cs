@@ -22,7 +22,7 @@ internal abstract class ExecutionVerb : ModelVerb
     public string? Cache { get; set; }
 
     /// <summary>16-bit type on a GPU.</summary>
-    [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given, f16 for f32.")]
+    [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given, f16 for f32. On the CPU f32: what meets int4 and int8 weights is not rounded to 8 bits, which is slower.")]
     public string? Activations { get; set; }
 
     /// <summary>Results may vary with the batch.</summary>
@@ -49,10 +49,10 @@ internal abstract class ExecutionVerb : ModelVerb
         : throw new UsageException($"--cache is f16, bf16 or f32, not '{Cache}'");
 
     /// <summary>The activations' type, parsed; null when not given.</summary>
-    /// <exception cref="UsageException">It is not a 16-bit type.</exception>
-    protected DataType? ActivationType => Activations is null ? null : DataTypes.TryParse(Activations, out var type) && type is DataType.Float16 or DataType.BFloat16
+    /// <exception cref="UsageException">It is not a type.</exception>
+    protected DataType? ActivationType => Activations is null ? null : DataTypes.TryParse(Activations, out var type) && !type.IsQuantized()
         ? type
-        : throw new UsageException($"--activations is bf16 or f16, not '{Activations}'");
+        : throw new UsageException($"--activations is bf16, f16 or f32, not '{Activations}'");
 
     /// <summary>Finds (or converts) the model and loads it.</summary>
     /// <param name="session">Where notes go; stops on Ctrl-C.</param>

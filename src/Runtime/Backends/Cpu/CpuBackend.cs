@@ -15,7 +15,8 @@ namespace Weft.Backends.Cpu;
 /// <param name="CacheBlocks">Blocks of the cache.</param>
 /// <param name="MaxPositions">Longest sequence.</param>
 /// <param name="StateSlots">Slots of the states of recurrent blocks.</param>
-internal sealed record CpuOptions(InstructionSet Instructions, int Threads, DataType CacheType, int CacheBlocks, int MaxPositions, int StateSlots);
+/// <param name="RoundsActivations">What meets integers becomes 8-bit integers, too.</param>
+internal sealed record CpuOptions(InstructionSet Instructions, int Threads, DataType CacheType, int CacheBlocks, int MaxPositions, int StateSlots, bool RoundsActivations);
 
 /// <summary>Chooses the compiled body of the kernels: vector width by the machine, cache format by the user.</summary>
 internal static class CpuBackend

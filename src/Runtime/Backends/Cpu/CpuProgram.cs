@@ -248,7 +248,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     }
 
     /// <summary>Codes that are multiplied as integers, with activations rounded to 8 bits.</summary>
-    private static bool HasIntegers(TensorEntry tensor) => tensor.DataType is DataType.Int4 or DataType.Int8;
+    private bool HasIntegers(TensorEntry tensor) => options.RoundsActivations && tensor.DataType is (DataType.Int4 or DataType.Int8);
 
     /// <summary>How each segment's input is quantized; segments that want the same share one.</summary>
     private List<QuantizedInput> Inputs(IReadOnlyList<LinearSegment> segments)
@@ -265,8 +265,9 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
 
     private int MaxRows(FusedLinearNode node) => node.X.Rows == Rows.Logits ? Batch.MaxLogitRows : Batch.MostTokens;
 
-    private static MatMulKernel Kernel(TensorEntry tensor) => tensor.DataType switch
+    private MatMulKernel Kernel(TensorEntry tensor) => tensor.DataType switch
     {
+        DataType.Int4 or DataType.Int8 => new IntegerMatMulKernel<TSimd, TVector>(tensor.Tiles, QuantizedMatMul.Order(file, tensor)),
         DataType.Mxfp4 => new Mxfp4MatMulKernel<TSimd, TVector>(tensor.Tiles),
         DataType.Float32 => MatMulKernel<TSimd, TVector, Float32Weights>.Instance,
         DataType.BFloat16 => MatMulKernel<TSimd, TVector, BFloat16Weights>.Instance,
@@ -353,7 +354,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
         .Concat(graph.Nodes.OfType<HeadLinearNode>().Select(node => MatMulKernel.PackedFloats(node.X.Width / node.Heads)))
         .Concat(file.Header.Tensors.Where(HasIntegers).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
-        .Concat(file.Header.Tensors.Where(tensor => tensor.DataType == DataType.Mxfp4).Select(tensor => Mxfp4MatMulKernel<TSimd, TVector>.ScratchFloats(tensor.Tiles)))
+        .Concat(file.Header.Tensors.Where(tensor => tensor.Quantization is not null && !HasIntegers(tensor)).Select(tensor => DecodedMatMulKernel<TSimd, TVector>.ScratchFloats(tensor.Tiles)))
         .Max();
 
     /// <summary>A small table in float32.</summary>

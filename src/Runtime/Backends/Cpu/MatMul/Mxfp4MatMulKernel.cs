@@ -5,11 +5,8 @@ using Weft.Weights;
 
 namespace Weft.Backends.Cpu.MatMul;
 
-/// <summary>
-/// The product with a matrix of MXFP4 codes. Sixteen rows at a time, which share tiles, become numbers in the thread's own cache, exactly, and are multiplied as
-/// float32 rows are: activations are not rounded, as they are for codes of integers.
-/// </summary>
-internal sealed unsafe class Mxfp4MatMulKernel<TSimd, TVector>(QuantizedLayout layout) : MatMulKernel
+/// <summary>MXFP4 codes as numbers.</summary>
+internal sealed unsafe class Mxfp4MatMulKernel<TSimd, TVector>(QuantizedLayout layout) : DecodedMatMulKernel<TSimd, TVector>(layout)
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
@@ -17,55 +14,28 @@ internal sealed unsafe class Mxfp4MatMulKernel<TSimd, TVector>(QuantizedLayout l
     private const int RowBytes = 64; // of a tile: two rows' codes
     private const int Pairs = QuantizedLayout.TileRows / 2;
 
-    private static readonly MatMulKernel Numbers = MatMulKernel<TSimd, TVector, Float32Weights>.Instance;
-
     // 2^(e − 127) / 2 of a stored exponent e: codes are looked up doubled, which makes them integers.
     private static readonly float[] HalfScales = [.. Enumerable.Range(0, 256).Select(exponent => MathF.ScaleB(1, exponent - 128))];
 
-    /// <summary>Floats that a thread needs.</summary>
-    public static int ScratchFloats(QuantizedLayout layout) => PackedFloats(MaxChunk) + (QuantizedLayout.TileRows * layout.Columns);
-
     /// <inheritdoc/>
-    public override void Pack(in MatMulArguments arguments, float* packed) => Numbers.Pack(arguments, packed);
-
-    /// <inheritdoc/>
-    public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
-    {
-        var numbers = scratch + PackedFloats(MaxChunk);
-        for (var row = firstRow; row < endRow;)
-        {
-            var block = row / QuantizedLayout.TileRows;
-            var first = block * QuantizedLayout.TileRows;
-            var end = Math.Min(first + QuantizedLayout.TileRows, endRow);
-            Expand(arguments.W, block, numbers);
-            var piece = arguments;
-            piece.W = (byte*)numbers;
-            piece.Y += first;
-            piece.Bias = piece.Bias == null ? null : piece.Bias + first;
-            Numbers.Run(piece, row - first, end - first, scratch);
-            row = end;
-        }
-    }
-
-    /// <summary>The sixteen rows of a block of tiles as numbers, [16, K].</summary>
     [MethodImpl(Hot.Path)]
-    private void Expand(byte* matrix, int block, float* numbers)
+    protected override void Decode(byte* matrix, int block, float* numbers)
     {
-        for (var tile = 0; tile < layout.ColumnTiles; tile++)
+        for (var tile = 0; tile < Layout.ColumnTiles; tile++)
         {
-            var codes = matrix + layout.Tile(block, tile);
-            var column = tile * layout.TileColumns;
-            var steps = Math.Min(layout.TileColumns, layout.Columns - column) / StepColumns;
+            var codes = matrix + Layout.Tile(block, tile);
+            var column = tile * Layout.TileColumns;
+            var steps = Math.Min(Layout.TileColumns, Layout.Columns - column) / StepColumns;
             for (var step = 0; step < steps; step++, column += StepColumns)
             {
-                var scales = matrix + layout.Scales + layout.GroupIndex(block * QuantizedLayout.TileRows, column / layout.Quantization.GroupSize);
+                var scales = matrix + Layout.Scales + Layout.GroupIndex(block * QuantizedLayout.TileRows, column / Layout.Quantization.GroupSize);
                 for (var pair = 0; pair < Pairs; pair++)
                 {
                     // A lane holds four neighbouring columns of each step.
                     var lanes = (uint*)(codes + (pair * RowBytes)) + step;
                     var bytes = Vector128.Create(lanes[0], lanes[4], lanes[8], lanes[12]).AsByte();
-                    Store(bytes & Vector128.Create((byte)15), HalfScales[scales[pair]], numbers + ((nint)pair * layout.Columns) + column);
-                    Store((bytes.AsUInt16() >>> 4).AsByte() & Vector128.Create((byte)15), HalfScales[scales[pair + Pairs]], numbers + ((nint)(pair + Pairs) * layout.Columns) + column);
+                    Store(bytes & Vector128.Create((byte)15), HalfScales[scales[pair]], numbers + ((nint)pair * Layout.Columns) + column);
+                    Store((bytes.AsUInt16() >>> 4).AsByte() & Vector128.Create((byte)15), HalfScales[scales[pair + Pairs]], numbers + ((nint)(pair + Pairs) * Layout.Columns) + column);
                 }
             }
         }

@@ -8,7 +8,11 @@ namespace Weft.Backends.Cpu.Quantized;
 internal static unsafe class QuantizedMatMul
 {
     /// <summary>How the input of a matrix is quantized.</summary>
-    public static QuantizedInput Input(WeftFile file, TensorEntry tensor)
+    public static QuantizedInput Input(WeftFile file, TensorEntry tensor) => new(tensor.Tiles, Order(file, tensor));
+
+    /// <summary>The input column of each stored column; null where they are the same.</summary>
+    /// <exception cref="WeftException">It names a column that is not there.</exception>
+    public static int[]? Order(WeftFile file, TensorEntry tensor)
     {
         var layout = tensor.Tiles;
         var order = layout.Quantization.Permuted
@@ -16,7 +20,7 @@ internal static unsafe class QuantizedMatMul
             : null;
         if (order?.Any(column => (uint)column >= (uint)layout.Columns) == true)
             throw new WeftException($"{file.Path}: the order of the columns of '{tensor.Name}' names one that is not there");
-        return new(layout, order);
+        return order;
     }
 
     /// <summary>The product.</summary>
