@@ -458,6 +458,8 @@ public sealed class PageTests
         await Expect(figures).ToHaveCountAsync(3);
         await Expect(figures.Nth(0)).ToContainTextAsync("0 running, 0 waiting");
         await chat.SendAsync("Hello");
+        // The page's own request must have come first: the other one would be done before it.
+        await Expect(figures.Nth(0)).ToContainTextAsync("1 running, 0 waiting");
         using var cancellation = new CancellationTokenSource();
         var waiting = server.PostAsync("/v1/completions", """{"prompt":"a","max_tokens":2}""", cancellation.Token);
         await Expect(figures.Nth(0)).ToContainTextAsync("1 running, 1 waiting");
