@@ -14,7 +14,7 @@ public sealed record ModelOptions
 
     /// <summary>
     /// 16-bit type of weights and activations on a GPU; null takes the weights' own where the GPU can, f16 for f32. The CPU computes in float32, but rounds what it multiplies with int4 and int8
-    /// to 8 bits, unless this is f32.
+    /// to 8 bits, or to 16 where it has AMX, unless this is f32.
     /// </summary>
     public DataType? ActivationType { get; init; }
 
@@ -23,7 +23,8 @@ public sealed record ModelOptions
 
     /// <summary>
     /// Tokens that the key/value cache holds over all sequences; 0 takes the model's context length, and where several sequences run eight
-    /// times that, as far as a quarter of the memory goes. Fewer than the context make the context shorter.
+    /// times that, as far as a quarter of the memory goes. Fewer than the context make the context shorter; more make it
+    /// longer where a rotary base that grows with the text sets no end to it. A context of more than 2²⁰ tokens is taken as long as that quarter allows, and no longer than that.
     /// </summary>
     public int CacheTokens { get; init; }
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
+using Weft.Backends.Cpu;
 
 namespace Weft.Cli.Probes;
 
@@ -29,6 +30,7 @@ internal static class ProcessorDescription
             var width = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 32;
             (string Name, bool Supported)[] known =
             [
+                (InstructionSet.Amx.Name(), Backends.Cpu.InstructionSets.IsSupported(InstructionSet.Amx)),
                 ("AVX-512", Avx512F.IsSupported), ("AVX2", Avx2.IsSupported), ("FMA", Fma.IsSupported), ("AdvSimd", AdvSimd.IsSupported),
                 ("dot product", Dp.IsSupported),
             ];

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Weft.Backends.Cpu;
+using Weft.Backends.Cpu.Amx;
 using Weft.Backends.Cpu.MatMul;
 using Weft.Backends.Cpu.Quantized;
 using Weft.Reference;
@@ -11,22 +12,24 @@ using Weft.Weights;
 namespace Weft.Runtime.Tests.Backends;
 
 /// <summary>
-/// The product with quantized weights against its definition: activations rounded to 8 bits by sixteens, exact sums, the weights that the codes stand
+/// The product with quantized weights against its definition: activations rounded to 8 bits by sixteens, or in the matrix unit to 16 bits by chunks, exact sums, the weights that the codes stand
 /// for. On every instruction set of this machine, at odd sizes, over poisoned output.
 /// </summary>
 [TestFixture]
 public sealed unsafe class QuantizedMatMulTests
 {
     private const int UsualTokens = 32;
+    private const string Amx = "AMX";
 
-    private static readonly int[] TokenCounts = [1, 2, 3, 4, 5, 7, 9];
+    private static readonly int[] TokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31];
 
     // Rows below, at and above a tile's; columns of half a tile, whole ones, and with a last tile that is not full.
     private static readonly (int M, int K, int GroupSize)[] Sizes =
-        [(1, 64, 64), (15, 128, 64), (16, 96, 32), (17, 320, 64), (33, 384, 128), (5, 100, 100), (20, 1000, 1000), (48, 256, 32), (7, 15, 15)];
+        [(1, 64, 64), (15, 128, 64), (16, 96, 32), (17, 320, 64), (33, 384, 128), (34, 192, 192), (5, 100, 100), (20, 1000, 1000), (48, 256, 32), (7, 15, 15)];
 
     private static readonly (string Name, bool IsSupported, Func<QuantizedLayout, QuantizedInput, MatMulKernel> Create)[] Kernels =
     [
+        (Amx, InstructionSets.IsSupported(InstructionSet.Amx), (layout, input) => QuantizedMatMul.Create(layout, input, InstructionSet.Amx)),
         ("AVX-512", Avx512BW.IsSupported, (layout, input) => QuantizedMatMul.Create(layout, input, InstructionSet.Vector512)),
         ("AVX-VNNI", AvxVnni.IsSupported, Create<ByteDotVnni>),
         ("AVX2", Avx2.IsSupported, Create<ByteDot256>),
@@ -44,7 +47,7 @@ public sealed unsafe class QuantizedMatMulTests
         {
             var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPoints, Permuted = permuted });
             // Of a single number, which may be nearly zero by chance, a relative error says nothing: what counts is the usual size.
-            var usual = Math.Sqrt(Reference(matrix, Activations(UsualTokens, k), UsualTokens).Average(y => y * y));
+            var usual = Math.Sqrt(Reference(kernel, matrix, Activations(UsualTokens, k), UsualTokens).Average(y => y * y));
             foreach (var n in TokenCounts)
             {
                 var x = Activations(n, k);
@@ -53,8 +56,8 @@ public sealed unsafe class QuantizedMatMulTests
                 foreach (var accumulate in (bool[])[false, true])
                 {
                     var y = accumulate ? before.ToArray() : [.. Enumerable.Repeat(float.NaN, n * m)];
-                    Multiply(Select(kernel), matrix, x, y, n, bias, accumulate);
-                    var expected = Reference(matrix, x, n);
+                    Multiply(kernel, matrix, x, y, n, bias, accumulate);
+                    var expected = Reference(kernel, matrix, x, n);
                     for (var i = 0; i < expected.Length; i++)
                         expected[i] += bias[i % m] + (accumulate ? before[i] : 0);
                     var error = Math.Sqrt(y.Zip(expected, (a, b) => (a - b) * (a - b)).Average());
@@ -71,14 +74,35 @@ public sealed unsafe class QuantizedMatMulTests
         foreach (var (m, k, groupSize) in Sizes)
         {
             var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
-            var x = Activations(9, k);
+            var x = Activations(TokenCounts.Max(), k);
             var alone = new float[m];
-            Multiply(Select(kernel), matrix, x, alone, 1, new float[m], false);
+            Multiply(kernel, matrix, x, alone, 1, new float[m], false);
             foreach (var n in TokenCounts)
             {
                 var y = new float[n * m];
-                Multiply(Select(kernel), matrix, x, y, n, new float[m], false);
+                Multiply(kernel, matrix, x, y, n, new float[m], false);
                 Assert.That(y[..m], Is.EqualTo(alone), $"{m}×{k}, groups of {groupSize}, {n} tokens");
+            }
+        }
+    }
+
+    /// <summary>So many that a kernel takes them in several parts, of which the last must not be too small for it.</summary>
+    [TestCase(128)]
+    [TestCase(129)]
+    [TestCase(257)]
+    public void A_token_gets_the_same_bits_among_very_many(int n)
+    {
+        foreach (var kernel in KernelNames.Where(name => Kernels.Single(known => known.Name == name).IsSupported))
+        {
+            var matrix = new QuantizedMatrix(33, 192, DataType.Int4, new() { GroupSize = 64, ZeroPoints = true });
+            var x = Activations(n, 192);
+            var y = new float[n * 33];
+            Multiply(kernel, matrix, x, y, n, new float[33], false);
+            for (var token = 0; token < n; token++)
+            {
+                var alone = new float[33];
+                Multiply(kernel, matrix, x[(token * 192)..((token + 1) * 192)], alone, 1, new float[33], false);
+                Assert.That(y[(token * 33)..((token + 1) * 33)], Is.EqualTo(alone), $"{kernel}, token {token} of {n}");
             }
         }
     }
@@ -91,11 +115,11 @@ public sealed unsafe class QuantizedMatMulTests
         var x = Activations(9, 256);
         var bias = Activations(1, 48);
         var whole = new float[9 * 48];
-        Multiply(Select(kernel), matrix, x, whole, 9, bias, false);
+        Multiply(kernel, matrix, x, whole, 9, bias, false);
         foreach (var (first, end) in new[] { (0, 5), (5, 37), (17, 30), (16, 48), (40, 48) })
         {
             float[] part = [.. Enumerable.Repeat(float.NaN, 9 * 48)];
-            Multiply(Select(kernel), matrix, x, part, 9, bias, false, first, end);
+            Multiply(kernel, matrix, x, part, 9, bias, false, first, end);
             for (var i = 0; i < part.Length; i++)
                 Assert.That(part[i], Is.EqualTo(i % 48 >= first && i % 48 < end ? whole[i] : float.NaN), $"rows {first} to {end}, element {i}");
         }
@@ -107,11 +131,11 @@ public sealed unsafe class QuantizedMatMulTests
         var matrix = new QuantizedMatrix(16, 128, DataType.Int4, new() { GroupSize = 64, ZeroPoints = true });
         var y = new float[16];
         var bias = Activations(1, 16);
-        Multiply(Select(kernel), matrix, new float[128], y, 1, bias, false);
+        Multiply(kernel, matrix, new float[128], y, 1, bias, false);
         Assert.That(y, Is.EqualTo(bias));
     }
 
-    private static Func<QuantizedLayout, QuantizedInput, MatMulKernel> Select(string name)
+    private static Func<QuantizedLayout, QuantizedInput, MatMulKernel> Creator(string name)
     {
         var (_, isSupported, create) = Kernels.Single(kernel => kernel.Name == name);
         if (!isSupported)
@@ -121,13 +145,15 @@ public sealed unsafe class QuantizedMatMulTests
 
     private static MatMulKernel Create<TDot>(QuantizedLayout layout, QuantizedInput input)
         where TDot : struct, IByteDot => layout.Bits == 4
-        ? new NarrowQuantizedMatMulKernel<TDot, Int4Code>(layout, input)
-        : new NarrowQuantizedMatMulKernel<TDot, Int8Code>(layout, input);
+        ? new NarrowQuantizedMatMulKernel<TDot, Int4Code>(layout, (ByteInput)input)
+        : new NarrowQuantizedMatMulKernel<TDot, Int8Code>(layout, (ByteInput)input);
 
     private static void Multiply(
-        Func<QuantizedLayout, QuantizedInput, MatMulKernel> create, QuantizedMatrix matrix, float[] x, float[] y, int n, float[] bias, bool accumulate, int firstRow = 0, int? endRow = null)
+        string kernel, QuantizedMatrix matrix, float[] x, float[] y, int n, float[] bias, bool accumulate, int firstRow = 0, int? endRow = null)
     {
-        var input = new QuantizedInput(matrix.Layout, matrix.Order?.ToArray());
+        var create = Creator(kernel);
+        var order = matrix.Order?.ToArray();
+        QuantizedInput input = kernel == Amx ? new WordInput(matrix.Layout, order) : new ByteInput(matrix.Layout, order);
         var rows = (byte*)NativeMemory.AlignedAlloc((nuint)(input.Bytes * n), 64);
         var scratch = (float*)NativeMemory.AlignedAlloc((nuint)QuantizedMatMul.ScratchFloats(matrix.Layout) * sizeof(float), 64);
         try
@@ -136,9 +162,9 @@ public sealed unsafe class QuantizedMatMulTests
             fixed (float* px = x, py = y, pb = bias)
             {
                 for (var token = 0; token < n; token++)
-                    input.Quantize(px + (token * matrix.Layout.Columns), rows + (token * input.Bytes));
+                    input.Quantize(px + (token * matrix.Layout.Columns), rows, token, n);
                 create(matrix.Layout, input).Run(
-                    new() { PackedX = (float*)rows, W = w, Y = py, YStride = matrix.Layout.Rows, Bias = pb, Accumulate = accumulate, N = n, K = matrix.Layout.Columns },
+                    new() { PackedX = (float*)rows, PackedRows = n, W = w, Y = py, YStride = matrix.Layout.Rows, Bias = pb, Accumulate = accumulate, N = n, K = matrix.Layout.Columns },
                     firstRow,
                     endRow ?? matrix.Layout.Rows,
                     scratch);
@@ -158,18 +184,20 @@ public sealed unsafe class QuantizedMatMulTests
         return [.. Enumerable.Range(0, rows * columns).Select(i => (float)TinyModel.Normal(random) * (i % 97 == 13 ? 30 : 1))];
     }
 
-    /// <summary>Activations rounded by sixteens in the order of the stored columns, times exact weights.</summary>
-    private static double[] Reference(QuantizedMatrix matrix, float[] x, int n)
+    /// <summary>Activations rounded in the order of the stored columns, by sixteens or chunks, times exact weights.</summary>
+    private static double[] Reference(string kernel, QuantizedMatrix matrix, float[] x, int n)
     {
+        var group = matrix.Layout.Quantization.GroupSize;
+        var (size, most) = kernel != Amx ? (16, 127) : (matrix.Layout.Groups == 1 || group % 128 == 0 ? 128 : group % 64 == 0 ? 64 : 32, 32639);
         var (columns, order) = (matrix.Layout.Columns, matrix.Order ?? [.. Enumerable.Range(0, matrix.Layout.Columns)]);
         var rounded = new double[n * columns];
         for (var token = 0; token < n; token++)
         {
-            foreach (var step in order.Chunk(16))
+            foreach (var step in order.Chunk(size))
             {
                 var max = step.Max(column => MathF.Abs(x[(token * columns) + column]));
                 foreach (var column in step)
-                    rounded[(token * columns) + column] = max == 0 ? 0 : MathF.Round(x[(token * columns) + column] * (127 / max)) * (double)(max / 127);
+                    rounded[(token * columns) + column] = max == 0 ? 0 : MathF.Round(x[(token * columns) + column] * (most / max)) * (double)(max / most);
             }
         }
 

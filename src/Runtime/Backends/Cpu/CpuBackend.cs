@@ -15,7 +15,7 @@ namespace Weft.Backends.Cpu;
 /// <param name="CacheBlocks">Blocks of the cache.</param>
 /// <param name="MaxPositions">Longest sequence.</param>
 /// <param name="StateSlots">Slots of the states of recurrent blocks.</param>
-/// <param name="RoundsActivations">What meets integers becomes 8-bit integers, too.</param>
+/// <param name="RoundsActivations">What meets int4 and int8 becomes integers, too.</param>
 internal sealed record CpuOptions(InstructionSet Instructions, int Threads, DataType CacheType, int CacheBlocks, int MaxPositions, int StateSlots, bool RoundsActivations);
 
 /// <summary>Chooses the compiled body of the kernels: vector width by the machine, cache format by the user.</summary>
@@ -25,7 +25,7 @@ internal static class CpuBackend
     public static StepProgram Compile(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options) =>
         options.Instructions switch
         {
-            InstructionSet.Vector512 => Compile<Simd512, Vector512<float>>(graph, file, batch, options),
+            InstructionSet.Vector512 or InstructionSet.Amx => Compile<Simd512, Vector512<float>>(graph, file, batch, options),
             InstructionSet.Vector256 => Compile<Simd256, Vector256<float>>(graph, file, batch, options),
             InstructionSet.Vector128 => Compile<Simd128, Vector128<float>>(graph, file, batch, options),
             _ => Compile<SimdScalar, float>(graph, file, batch, options),

@@ -247,7 +247,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         return rows;
     }
 
-    /// <summary>Codes that are multiplied as integers, with activations rounded to 8 bits.</summary>
+    /// <summary>Codes that are multiplied as integers, with activations rounded to integers.</summary>
     private bool HasIntegers(TensorEntry tensor) => options.RoundsActivations && tensor.DataType is (DataType.Int4 or DataType.Int8);
 
     /// <summary>How each segment's input is quantized; segments that want the same share one.</summary>
@@ -256,7 +256,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         var inputs = new List<QuantizedInput>();
         foreach (var segment in segments)
         {
-            var own = QuantizedMatMul.Input(file, file.Find(segment.Weight));
+            var own = QuantizedMatMul.Input(file, file.Find(segment.Weight), options.Instructions);
             inputs.Add(inputs.Find(own.IsSameAs) ?? own);
         }
 

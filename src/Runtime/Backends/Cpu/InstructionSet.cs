@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Weft.Backends.Cpu.Amx;
 
 namespace Weft.Backends.Cpu;
 
@@ -17,6 +18,9 @@ public enum InstructionSet
 
     /// <summary>512-bit vectors: AVX-512.</summary>
     Vector512,
+
+    /// <summary>512-bit vectors, and tiles for products with int4 and int8: AVX-512 and AMX.</summary>
+    Amx,
 }
 
 /// <summary>What this machine can run.</summary>
@@ -24,7 +28,8 @@ public static class InstructionSets
 {
     /// <summary>The widest set that this machine runs in hardware.</summary>
     public static InstructionSet Best =>
-        IsSupported(InstructionSet.Vector512) ? InstructionSet.Vector512
+        IsSupported(InstructionSet.Amx) ? InstructionSet.Amx
+        : IsSupported(InstructionSet.Vector512) ? InstructionSet.Vector512
         : IsSupported(InstructionSet.Vector256) ? InstructionSet.Vector256
         : IsSupported(InstructionSet.Vector128) ? InstructionSet.Vector128
         : InstructionSet.Scalar;
@@ -32,6 +37,7 @@ public static class InstructionSets
     /// <summary>Whether this machine runs <paramref name="set"/> in hardware.</summary>
     public static bool IsSupported(InstructionSet set) => set switch
     {
+        InstructionSet.Amx => IsSupported(InstructionSet.Vector512) && TileUnit.IsSupported,
         InstructionSet.Vector512 => Vector512.IsHardwareAccelerated && Avx512F.IsSupported,
         InstructionSet.Vector256 => Vector256.IsHardwareAccelerated && Avx2.IsSupported && Fma.IsSupported,
         InstructionSet.Vector128 => Vector128.IsHardwareAccelerated,
@@ -41,6 +47,7 @@ public static class InstructionSets
     /// <summary>The set's usual name on this kind of processor.</summary>
     public static string Name(this InstructionSet set) => set switch
     {
+        InstructionSet.Amx => "AMX",
         InstructionSet.Vector512 => "AVX-512",
         InstructionSet.Vector256 => "AVX2",
         InstructionSet.Vector128 => Sse2.IsSupported ? "SSE" : "NEON",

@@ -4,7 +4,7 @@ using Weft.Weights;
 
 namespace Weft.Backends.Cpu.MatMul;
 
-/// <summary>int4 and int8 codes as numbers, for whoever wants what the weights say without rounding activations to 8 bits, as <see cref="Quantized.QuantizedMatMul"/> does to be faster.</summary>
+/// <summary>int4 and int8 codes as numbers, for whoever wants what the weights say without rounding activations to integers, as <see cref="Quantized.QuantizedMatMul"/> does to be faster.</summary>
 /// <param name="layout">Of the matrix.</param>
 /// <param name="order">The input column of each stored column; null where they are the same.</param>
 internal sealed unsafe class IntegerMatMulKernel<TSimd, TVector>(QuantizedLayout layout, int[]? order) : DecodedMatMulKernel<TSimd, TVector>(layout)

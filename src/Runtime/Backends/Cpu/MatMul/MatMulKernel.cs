@@ -6,8 +6,15 @@ internal unsafe struct MatMulArguments
     public float* X;
     public nint XStride;
 
-    /// <summary>What <see cref="MatMulKernel.Pack"/> made of X, when there are few tokens; for quantized weights, all rows as 8-bit numbers.</summary>
+    /// <summary>What <see cref="MatMulKernel.Pack"/> made of X, when there are few tokens; for quantized weights, rows as integers, of which some may be other experts'.</summary>
     public float* PackedX;
+
+    /// <summary>For quantized weights, how many rows those are.</summary>
+    public int PackedRows;
+
+    /// <summary>For quantized weights, the first of them that is multiplied.</summary>
+    public int FirstPackedRow;
+
     public byte* W;
     public float* Y;
     public nint YStride;

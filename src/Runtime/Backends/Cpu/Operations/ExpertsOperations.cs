@@ -28,7 +28,7 @@ internal sealed unsafe class QuantizeExpertsOperation(ProgramContext context, Ex
         for (var i = row * routing.Active; i < (row + 1) * routing.Active; i++)
         {
             foreach (var target in targets)
-                target.Input.Quantize(x + ((nint)i * stride), target.Row(i));
+                target.Input.Quantize(x + ((nint)i * stride), (byte*)target.Address, i, Batch.TokenCount * routing.Active);
         }
     }
 }
@@ -79,7 +79,12 @@ internal sealed unsafe class ExpertProjectionOperation<TSimd, TVector>(
             arguments.W = matrices[i].Weights;
             arguments.Bias = matrices[i].Bias;
             if (!matrices[i].Kernel.PacksItself)
-                arguments.PackedX = (float*)matrices[i].Input.Row(routing.Starts[expert]);
+            {
+                arguments.PackedX = (float*)matrices[i].Input.Address;
+                arguments.PackedRows = Batch.TokenCount * routing.Active;
+                arguments.FirstPackedRow = routing.Starts[expert];
+            }
+
             arguments.Y = result + (i * rows) - start;
             matrices[i].Kernel.Run(arguments, start + first, start + end, Context.Scratch(thread));
         }
@@ -129,7 +134,7 @@ internal static unsafe class GateLimit
 /// <param name="weights">The first expert's.</param>
 /// <param name="bias">The first expert's, or null.</param>
 /// <param name="rows">Of one expert.</param>
-/// <param name="input">Where its input is as 8-bit numbers, for kernels that read those.</param>
+/// <param name="input">Where its input is as integers, for kernels that read those.</param>
 internal readonly unsafe struct ExpertMatrix(MatMulKernel kernel, byte* weights, float* bias, int rows, QuantizedRows input)
 {
     public readonly MatMulKernel Kernel = kernel;

@@ -122,6 +122,7 @@ internal sealed unsafe class LinearOperation<TSimd, TVector> : Operation
         arguments.N = count;
         arguments.W = segment.Weight;
         arguments.PackedX = segment.Packed;
+        arguments.PackedRows = count;
         arguments.Bias = segment.Bias;
         arguments.Y += column;
         segment.Kernel.Run(arguments, first, end, scratch);

@@ -68,18 +68,19 @@ internal abstract class RowOperation(ProgramContext context, Graph.Rows rows) : 
 {
     private const int RowsPerItem = 8;
 
-    private int count;
+    /// <summary>Rows of this step.</summary>
+    protected int Count { get; private set; }
 
     public sealed override int Prepare()
     {
-        count = rows == Graph.Rows.Logits ? Batch.LogitRowCount : Batch.TokenCount;
+        Count = rows == Graph.Rows.Logits ? Batch.LogitRowCount : Batch.TokenCount;
         Begin();
-        return (count + RowsPerItem - 1) / RowsPerItem;
+        return (Count + RowsPerItem - 1) / RowsPerItem;
     }
 
     public sealed override void Run(int item, int thread)
     {
-        var end = Math.Min((item + 1) * RowsPerItem, count);
+        var end = Math.Min((item + 1) * RowsPerItem, Count);
         for (var row = item * RowsPerItem; row < end; row++)
             RunRow(row, thread);
     }

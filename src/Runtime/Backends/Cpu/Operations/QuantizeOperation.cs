@@ -3,14 +3,10 @@ using Weft.Graph;
 
 namespace Weft.Backends.Cpu.Operations;
 
-/// <summary>What quantized products of one node read: its input as 8-bit numbers, once for each order of columns that they ask for.</summary>
+/// <summary>What quantized products of one node read: its input as integers, once for each order of columns that they ask for.</summary>
 /// <param name="Input">How rows are quantized.</param>
 /// <param name="Address">Where the rows go.</param>
-internal readonly unsafe record struct QuantizedRows(QuantizedInput Input, nint Address)
-{
-    /// <summary>Where a row is.</summary>
-    public byte* Row(int row) => (byte*)Address + ((nint)row * Input.Bytes);
-}
+internal readonly record struct QuantizedRows(QuantizedInput Input, nint Address);
 
 /// <summary>Quantizes the input of a <see cref="FusedLinearNode"/> with quantized weights.</summary>
 internal sealed unsafe class QuantizeOperation(ProgramContext context, Value x, nint address, QuantizedRows[] targets)
@@ -20,6 +16,6 @@ internal sealed unsafe class QuantizeOperation(ProgramContext context, Value x, 
     {
         var input = (float*)address + ((nint)row * x.Width);
         foreach (var target in targets)
-            target.Input.Quantize(input, target.Row(row));
+            target.Input.Quantize(input, (byte*)target.Address, row, Count);
     }
 }

@@ -9,7 +9,7 @@ namespace Weft.Backends.Cpu.Quantized;
 /// For machines whose vectors are at most 32 bytes, of which there are 16. 64 bytes of a tile hold codes of two rows, 8 apart, which meet a token's values as they lie: a lane of the sums
 /// is four columns of one row.
 /// </summary>
-internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedLayout layout, QuantizedInput input) : QuantizedMatMulKernel(layout, input)
+internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedLayout layout, ByteInput input) : ByteMatMulKernel(layout, input)
     where TDot : struct, IByteDot
     where TCode : struct, ICode
 {
@@ -26,7 +26,7 @@ internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedL
         for (var token = 0; token < count; token++)
         {
             for (var pair = 0; pair < Pairs; pair++)
-                MultiplyPair(tiles + (pair * QuantizedInput.VectorBytes), rows, scales, pair, sums);
+                MultiplyPair(tiles + (pair * ByteInput.VectorBytes), rows, scales, pair, sums);
             TakeOff(rows, scales, zeros, sums);
             rows += Input.Bytes;
             sums += QuantizedLayout.TileRows;
@@ -48,10 +48,10 @@ internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedL
     [MethodImpl(Hot.Path)]
     private void MultiplyPair(byte* w, byte* row, float* scales, int pair, float* sums)
     {
-        var x = QuantizedInput.Values(row);
+        var x = ByteInput.Values(row);
         var xScales = Input.Scales(row);
         var blockBytes = (nint)Layout.ColumnTiles * QuantizedLayout.TileBytes;
-        var next = w - (pair * QuantizedInput.VectorBytes) + blockBytes + (pair * blockBytes / Pairs);
+        var next = w - (pair * ByteInput.VectorBytes) + blockBytes + (pair * blockBytes / Pairs);
         Vector512<float> lower = default, upper = default;
         for (var tile = 0; tile < Layout.ColumnTiles;)
         {
@@ -60,9 +60,9 @@ internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedL
             for (var end = Math.Min(tile + Input.TilesPerGroup, Layout.ColumnTiles); tile < end; tile++)
             {
                 if (Sse.IsSupported)
-                    Sse.Prefetch0(next + ((nint)tile * QuantizedInput.VectorBytes));
+                    Sse.Prefetch0(next + ((nint)tile * ByteInput.VectorBytes));
                 var bytes = Vector512.Load(w + ((nint)tile * QuantizedLayout.TileBytes));
-                var values = Vector512.Load(x + (tile * QuantizedInput.VectorBytes));
+                var values = Vector512.Load(x + (tile * ByteInput.VectorBytes));
                 var scale = Scales(xScales, tile);
                 lowerPart = Vector512.MultiplyAddEstimate(TCode.Lower<TDot>(bytes, values), scale, lowerPart);
                 upperPart = Vector512.MultiplyAddEstimate(TCode.Upper<TDot>(bytes, values), scale, upperPart);
@@ -78,7 +78,7 @@ internal sealed unsafe class NarrowQuantizedMatMulKernel<TDot, TCode>(QuantizedL
 
     /// <summary>The activations' scales of a tile, for 16 sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Scales(float* scales, int tile) => Vector512.Create(Vector256.Create(Vector128.Load(scales + (tile * QuantizedInput.TileScales))));
+    private static Vector512<float> Scales(float* scales, int tile) => Vector512.Create(Vector256.Create(Vector128.Load(scales + (tile * ByteInput.TileScales))));
 
     /// <summary>A group's scales of the sums of the row at <paramref name="scales"/>; for int8 also of the row 8 further, in turn.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

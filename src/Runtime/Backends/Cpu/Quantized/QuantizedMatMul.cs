@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.X86;
+using Weft.Backends.Cpu.Amx;
 using Weft.Backends.Cpu.MatMul;
 using Weft.Weights;
 
@@ -8,7 +9,11 @@ namespace Weft.Backends.Cpu.Quantized;
 internal static unsafe class QuantizedMatMul
 {
     /// <summary>How the input of a matrix is quantized.</summary>
-    public static QuantizedInput Input(WeftFile file, TensorEntry tensor) => new(tensor.Tiles, Order(file, tensor));
+    public static QuantizedInput Input(WeftFile file, TensorEntry tensor, InstructionSet instructions)
+    {
+        var order = Order(file, tensor);
+        return instructions == InstructionSet.Amx ? new WordInput(tensor.Tiles, order) : new ByteInput(tensor.Tiles, order);
+    }
 
     /// <summary>The input column of each stored column; null where they are the same.</summary>
     /// <exception cref="WeftException">It names a column that is not there.</exception>
@@ -24,7 +29,17 @@ internal static unsafe class QuantizedMatMul
     }
 
     /// <summary>The product.</summary>
-    public static MatMulKernel Create(QuantizedLayout layout, QuantizedInput input, InstructionSet instructions) => instructions switch
+    public static MatMulKernel Create(QuantizedLayout layout, QuantizedInput input, InstructionSet instructions) => input switch
+    {
+        WordInput words => new TileMatMulKernel(layout, words),
+        ByteInput bytes => Create(layout, bytes, instructions),
+        _ => throw new NotSupportedException($"there is no product for a {input.GetType().Name}"),
+    };
+
+    /// <summary>Floats that a thread needs.</summary>
+    public static int ScratchFloats(QuantizedLayout layout) => Math.Max(ByteMatMulKernel.ScratchFloats(layout), TileMatMulKernel.ScratchFloats);
+
+    private static MatMulKernel Create(QuantizedLayout layout, ByteInput input, InstructionSet instructions) => instructions switch
     {
         InstructionSet.Vector512 when Avx512BW.IsSupported => layout.Bits == 4 ? new WideQuantizedMatMulKernel<WideInt4Code>(layout, input) : new WideQuantizedMatMulKernel<WideInt8Code>(layout, input),
         InstructionSet.Vector512 or InstructionSet.Vector256 when AvxVnni.IsSupported => Create<ByteDotVnni>(layout, input),
@@ -33,11 +48,7 @@ internal static unsafe class QuantizedMatMul
         _ => Create<ByteDotPlain>(layout, input),
     };
 
-    /// <summary>Floats that a thread needs: scales, zero points and codes of a row of tiles.</summary>
-    public static int ScratchFloats(QuantizedLayout layout) =>
-        (2 * layout.Groups * QuantizedLayout.TileRows) + (layout.ColumnTiles * WideQuantizedMatMulKernel<WideInt4Code>.SpreadBytes / sizeof(float));
-
-    private static MatMulKernel Create<TDot>(QuantizedLayout layout, QuantizedInput input)
+    private static MatMulKernel Create<TDot>(QuantizedLayout layout, ByteInput input)
         where TDot : struct, IByteDot => layout.Bits == 4
         ? new NarrowQuantizedMatMulKernel<TDot, Int4Code>(layout, input)
         : new NarrowQuantizedMatMulKernel<TDot, Int8Code>(layout, input);

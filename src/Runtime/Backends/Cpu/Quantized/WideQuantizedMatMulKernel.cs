@@ -12,7 +12,7 @@ namespace Weft.Backends.Cpu.Quantized;
 /// the activations' scales; then the steps, less what the zero point adds, with the weights'. Where a tile has two groups, those of first halves and of second halves are summed apart.
 /// </summary>
 /// <remarks>.NET has no 512-bit VNNI. Products of a code of 4 bits with a byte are summed in 16 bits instead: eight of them, at most 8 · 15 · 127.</remarks>
-internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout layout, QuantizedInput input) : QuantizedMatMulKernel(layout, input)
+internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout layout, ByteInput input) : ByteMatMulKernel(layout, input)
     where TCode : struct, IWideCode
 {
     /// <summary>Bytes of a tile whose codes are spread.</summary>
@@ -24,7 +24,7 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
     // To spread a tile takes as long as to multiply it with two tokens.
     private const int FewestSpread = 3;
 
-    private static int StepValues => QuantizedInput.TileScales / TCode.Steps;
+    private static int StepValues => ByteInput.TileScales / TCode.Steps;
 
     /// <inheritdoc/>
     protected override void Begin(byte* tiles, byte* codes, int count)
@@ -50,7 +50,7 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
 
     /// <summary>A tile's codes, [step, four columns, row, column], as bytes.</summary>
     [MethodImpl(Hot.Path)]
-    private static void Spread(byte* tile, byte* codes)
+    public static void Spread(byte* tile, byte* codes)
     {
         // Each row pair is [four columns of a step, part of the tile]; of four pairs that becomes [part][pair].
         var (t0, t1, t2, t3) = Turn((int*)tile);
@@ -77,7 +77,7 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
         var first = Avx512F.PermuteVar8x64x2(firstPairs.AsInt64(), Vector512.Create(0, 1, 8, 9, 2, 3, 10, 11), lastPairs.AsInt64()).AsByte();
         var second = Avx512F.PermuteVar8x64x2(firstPairs.AsInt64(), Vector512.Create(4, 5, 12, 13, 6, 7, 14, 15), lastPairs.AsInt64()).AsByte();
         Store(first, codes + TCode.Place(part));
-        Store(second, codes + TCode.Place(part) + (2 * QuantizedInput.VectorBytes));
+        Store(second, codes + TCode.Place(part) + (2 * ByteInput.VectorBytes));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -86,15 +86,15 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
         var (low, high) = (Int4Code.Low(bytes), Int4Code.High(bytes));
         low.GetLower().Store(codes);
         high.GetLower().Store(codes + TCode.HighDistance);
-        low.GetUpper().Store(codes + QuantizedInput.VectorBytes);
-        high.GetUpper().Store(codes + QuantizedInput.VectorBytes + TCode.HighDistance);
+        low.GetUpper().Store(codes + ByteInput.VectorBytes);
+        high.GetUpper().Store(codes + ByteInput.VectorBytes + TCode.HighDistance);
     }
 
     /// <summary>One token, tile by tile as they lie.</summary>
     [MethodImpl(Hot.Path)]
     private void MultiplyTiles(byte* tiles, byte* row, float* scales, float* zeros, float* sums)
     {
-        var values = QuantizedInput.Values(row);
+        var values = ByteInput.Values(row);
         var x = Input.Scales(row);
         var groupSums = Input.Sums(row);
         // Four rows each for int4; for int8 eight, in the order of pairs.
@@ -116,8 +116,8 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
                 }
 
                 tiles += QuantizedLayout.TileBytes;
-                values += QuantizedInput.VectorBytes;
-                x += QuantizedInput.TileScales;
+                values += ByteInput.VectorBytes;
+                x += ByteInput.TileScales;
             }
 
             var (first, second) = (Group(scales, group), groupsEach == 1 ? Group(scales, group) : Group(scales, group + 1));
@@ -158,7 +158,7 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
             Vector512<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
             for (var end = Math.Min(tile + ofGroup, count); tile < end; tile++)
             {
-                var (v, s) = ((nint)tile * QuantizedInput.VectorBytes, (nint)tile * QuantizedInput.TileScales);
+                var (v, s) = ((nint)tile * ByteInput.VectorBytes, (nint)tile * ByteInput.TileScales);
                 Prefetch(next);
                 a0 = AddStep(a0, codes, (sbyte*)r0 + v, 0, x0 + s);
                 b0 = AddStep(b0, codes, (sbyte*)r1 + v, 0, x1 + s);
@@ -290,10 +290,10 @@ internal readonly unsafe struct WideInt4Code : IWideCode
 
     public static Vector512<int> Lanes => Vector512.Create(0, 0, 16, 16, 1, 1, 17, 17, 2, 2, 18, 18, 3, 3, 19, 19);
 
-    public static int HighDistance => QuantizedInput.VectorBytes / 2;
+    public static int HighDistance => ByteInput.VectorBytes / 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Place(int part) => part * 4 * QuantizedInput.VectorBytes;
+    public static int Place(int part) => part * 4 * ByteInput.VectorBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Dot(byte* codes, int* values) => Avx512BW.MultiplyAddAdjacent(Sums(codes, values), Vector512<short>.One);
@@ -308,12 +308,12 @@ internal readonly unsafe struct WideInt4Code : IWideCode
     /// <summary>Of four vectors the sums of each one's quarters, of products of one half of each byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<short> Sums(byte* pairs, Vector512<sbyte> values, bool isHigh) => Fold(
-        Fold(Products(pairs, values, isHigh), Products(pairs + QuantizedInput.VectorBytes, values, isHigh)),
-        Fold(Products(pairs + (2 * QuantizedInput.VectorBytes), values, isHigh), Products(pairs + (3 * QuantizedInput.VectorBytes), values, isHigh)));
+        Fold(Products(pairs, values, isHigh), Products(pairs + ByteInput.VectorBytes, values, isHigh)),
+        Fold(Products(pairs + (2 * ByteInput.VectorBytes), values, isHigh), Products(pairs + (3 * ByteInput.VectorBytes), values, isHigh)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<short> Products(byte* codes, int* values, int columns) =>
-        Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + (columns * QuantizedInput.VectorBytes)), Vector512.Create(values[4 * columns]).AsSByte());
+        Avx512BW.MultiplyAddAdjacent(Vector512.Load(codes + (columns * ByteInput.VectorBytes)), Vector512.Create(values[4 * columns]).AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<short> Products(byte* pair, Vector512<sbyte> values, bool isHigh) =>
@@ -338,10 +338,10 @@ internal readonly unsafe struct WideInt8Code : IWideCode
 
     public static Vector512<int> Lanes => Vector512.Create(0, 8, 0, 8, 1, 9, 1, 9, 2, 10, 2, 10, 3, 11, 3, 11);
 
-    public static int HighDistance => 4 * QuantizedInput.VectorBytes;
+    public static int HighDistance => 4 * ByteInput.VectorBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Place(int part) => (part / 2 * 8 * QuantizedInput.VectorBytes) + (part % 2 * QuantizedInput.VectorBytes / 2);
+    public static int Place(int part) => (part / 2 * 8 * ByteInput.VectorBytes) + (part % 2 * ByteInput.VectorBytes / 2);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Dot(byte* codes, int* values) => Joined(WideInt4Code.Sums(codes, values), WideInt4Code.Sums(codes + HighDistance, values));

@@ -1,0 +1,218 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using Weft.Backends.Cpu.MatMul;
+using Weft.Backends.Cpu.Quantized;
+using Weft.Backends.Cpu.Simd;
+using Weft.Weights;
+
+namespace Weft.Backends.Cpu.Amx;
+
+/// <summary>
+/// The product with 16-bit activations in the matrix unit, 32 rows of weights at a time. A chunk of their codes is spread once, one to a byte, and meets all tokens, eight to a tile; sums over a
+/// chunk are exact integers, which get the activations' and the weights' scales in the order of the chunks. So a token's numbers do not depend on how many there are.
+/// </summary>
+internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput input) : QuantizedMatMulKernel(layout)
+{
+    /// <summary>Floats that a thread needs: codes of a chunk, its sums, and sums over chunks.</summary>
+    public const int ScratchFloats = (2 * MostUnits * TileSums) + (2 * TileSums) + (MostTokens * StripRows);
+
+    private const int BlockRows = QuantizedLayout.TileRows;
+    private const int StripRows = 2 * BlockRows;
+    private const int TileTokens = TileUnit.TileRows / 2;
+    private const int TileSums = TileUnit.TileBytes / sizeof(int);
+
+    // Tokens whose sums, with 32 rows each, stay in L1.
+    private const int MostTokens = 128;
+
+    private const int MostUnits = 2; // of a chunk
+    private const int Ahead = 4096; // bytes of codes
+    private const byte Even = 0b10_00_10_00;
+    private const byte Odd = 0b11_01_11_01;
+
+    // A chunk of fewer columns than a unit shares the unit, which is spread at once.
+    private readonly int spreadColumns = Math.Max(input.ChunkColumns, WordInput.UnitColumns);
+
+    /// <inheritdoc/>
+    [MethodImpl(Hot.Path)]
+    public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
+    {
+        TileUnit.Configure(2 * Math.Min(TileTokens, arguments.N), Math.Min(input.ChunkColumns, WordInput.UnitColumns));
+        for (var block = firstRow / BlockRows; block * BlockRows < endRow; block += 2)
+        {
+            var blocks = Math.Min(2, (endRow - (block * BlockRows) + BlockRows - 1) / BlockRows);
+            var strip = new Strip(arguments.W, block, blocks, scratch);
+            for (int token = 0, end; token < arguments.N; token = end)
+            {
+                // Enough are left for a full tile.
+                var left = arguments.N - token;
+                end = token + (left <= MostTokens ? left : Math.Min(MostTokens, left - TileTokens));
+                Multiply(strip, new(input, arguments, token, end - token));
+                for (var i = 0; i < blocks; i++)
+                {
+                    var row = Math.Max((block + i) * BlockRows, firstRow);
+                    var endOfBlock = Math.Min((block + i + 1) * BlockRows, endRow);
+                    for (var t = token; t < end; t++)
+                        Write(arguments, t, row, endOfBlock, strip.Sums + ((t - token) * StripRows) + (i * BlockRows));
+                }
+            }
+        }
+
+        TileUnit.Release();
+    }
+
+    /// <summary>A strip with some tokens.</summary>
+    [MethodImpl(Hot.Path)]
+    private void Multiply(in Strip strip, in Activations x)
+    {
+        new Span<float>(strip.Sums, x.Tokens * StripRows).Clear();
+        byte* tiles = strip.Weights + Layout.Tile(strip.Block, 0), otherTiles = strip.Weights + Layout.Tile(strip.OtherBlock, 0);
+        for (var column = 0; column < Layout.Columns; column += spreadColumns)
+        {
+            var units = Math.Min(spreadColumns, Layout.Columns - column + WordInput.UnitColumns - 1) / WordInput.UnitColumns;
+            for (var unit = 0; unit < units; unit++)
+            {
+                SpreadUnit(tiles, column + (unit * WordInput.UnitColumns), strip.Codes + (unit * 2 * TileUnit.TileBytes));
+                SpreadUnit(otherTiles, column + (unit * WordInput.UnitColumns), strip.Codes + (((unit * 2) + 1) * TileUnit.TileBytes));
+            }
+
+            for (var inUnit = 0; inUnit < spreadColumns && column + inUnit < Layout.Columns; inUnit += input.ChunkColumns)
+                MultiplyChunk(strip, column + inUnit, strip.Codes + (inUnit * BlockRows), units, x);
+        }
+    }
+
+    /// <summary>The codes of a unit's columns as bytes: [four columns, row, column].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void SpreadUnit(byte* tiles, int column, byte* codes)
+    {
+        var tile = tiles + ((nint)column / Layout.TileColumns * QuantizedLayout.TileBytes);
+        for (var line = 0; line < WordInput.UnitColumns / Layout.TileColumns * QuantizedLayout.TileBytes; line += 64)
+            Sse.Prefetch0(tile + Ahead + line);
+        if (Layout.Bits == 4)
+        {
+            WideQuantizedMatMulKernel<WideInt4Code>.Spread(tile, codes);
+            return;
+        }
+
+        SpreadBytes(tile, codes);
+        if (column + Layout.TileColumns < Layout.Columns)
+            SpreadBytes(tile + QuantizedLayout.TileBytes, codes + (TileUnit.TileBytes / 2));
+    }
+
+    /// <summary>A tile of int8 codes: a row pair is [four columns of a step, step, row of the pair, column].</summary>
+    [MethodImpl(Hot.Path)]
+    private static void SpreadBytes(byte* tile, byte* codes)
+    {
+        var pairs = (long*)tile;
+        for (var step = 0; step < 2; step++, codes += TileUnit.TileBytes / 4)
+        {
+            // Of two pairs each, in the four lanes of a vector, four columns of the step.
+            var (a, b) = (Step(pairs, step), Step(pairs + 16, step));
+            var (c, d) = (Step(pairs + 32, step), Step(pairs + 48, step));
+            var (evenLow, evenHigh) = (Avx512F.Shuffle4x128(a, b, Even), Avx512F.Shuffle4x128(c, d, Even));
+            var (oddLow, oddHigh) = (Avx512F.Shuffle4x128(a, b, Odd), Avx512F.Shuffle4x128(c, d, Odd));
+            StoreRows(Avx512F.Shuffle4x128(evenLow, evenHigh, Even), codes);
+            StoreRows(Avx512F.Shuffle4x128(oddLow, oddHigh, Even), codes + TileUnit.RowBytes);
+            StoreRows(Avx512F.Shuffle4x128(evenLow, evenHigh, Odd), codes + (2 * TileUnit.RowBytes));
+            StoreRows(Avx512F.Shuffle4x128(oddLow, oddHigh, Odd), codes + (3 * TileUnit.RowBytes));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<long> Step(long* pairs, int step) => step == 0
+        ? Avx512F.UnpackLow(Vector512.Load(pairs), Vector512.Load(pairs + 8))
+        : Avx512F.UnpackHigh(Vector512.Load(pairs), Vector512.Load(pairs + 8));
+
+    /// <summary>Upper and lower rows of eight pairs, which take turns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreRows(Vector512<long> pairs, byte* codes) =>
+        Avx512F.PermuteVar16x32(pairs.AsInt32(), Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15)).AsByte().Store(codes);
+
+    /// <summary>Adds what a chunk's columns give to the sums.</summary>
+    [MethodImpl(Hot.Path)]
+    private void MultiplyChunk(in Strip strip, int column, byte* codes, int units, in Activations x)
+    {
+        if (units == 1)
+            TileUnit.Load(codes);
+        else
+            TileUnit.LoadTwo(codes);
+        var (chunk, group) = (column / input.ChunkColumns, Layout.Groups == 1 ? 0 : column / Layout.Quantization.GroupSize);
+        var (scale, zero) = Group(strip.Weights, strip.Block, group);
+        var (otherScale, otherZero) = Group(strip.Weights, strip.OtherBlock, group);
+        var sums = strip.Sums;
+        var values = x.Values + ((nint)column / WordInput.UnitColumns * x.UnitBytes) + (column % WordInput.UnitColumns);
+        float* xScales = x.Scales + ((nint)chunk * x.Rows), xSums = x.Sums + ((nint)chunk * x.Rows);
+        for (var token = 0; token < x.Tokens; token += TileTokens)
+        {
+            // The last tile begins early enough to be full; what it has twice is not added again.
+            var start = Math.Max(0, Math.Min(token, x.Tokens - TileTokens));
+            var tile = values + ((nint)start * WordInput.UnitBytes);
+            if (units == 1)
+                TileUnit.Multiply(tile, strip.ChunkSums);
+            else
+                TileUnit.MultiplyTwo(tile, tile + x.UnitBytes, strip.ChunkSums);
+            var chunkSums = strip.ChunkSums + ((token - start) * 2 * TileUnit.TileRows);
+            var end = Math.Min(token + TileTokens, x.Tokens);
+            for (var t = token; t < end; t++, chunkSums += 2 * TileUnit.TileRows, sums += StripRows)
+            {
+                var (s, sum) = (Vector512.Create(xScales[t]), Vector512.Create(xSums[t]));
+                Add(sums, chunkSums, s, sum, scale, zero);
+                Add(sums + BlockRows, chunkSums + TileSums, s, sum, otherScale, otherZero);
+            }
+        }
+    }
+
+    /// <summary>Of a group the scales of sixteen rows, and the zero points less than zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private (Vector512<float> Scale, Vector512<float> Zero) Group(byte* weights, int block, int group)
+    {
+        var index = (nint)Layout.GroupIndex(block * BlockRows, group);
+        var scale = Simd512.LoadFloat16((ushort*)(weights + Layout.Scales) + index);
+        return (scale, Layout.Quantization.ZeroPoints
+            ? -Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(weights + Layout.ZeroPoints + index)))
+            : Vector512.Create(-(float)(1 << (Layout.Bits - 1))));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(float* sums, int* chunkSums, Vector512<float> xScale, Vector512<float> xSum, Vector512<float> scale, Vector512<float> zero)
+    {
+        var exact = (Vector512.Load(chunkSums) << 8) + Vector512.Load(chunkSums + TileUnit.TileRows);
+        var value = Vector512.FusedMultiplyAdd(zero, xSum, Vector512.ConvertToSingle(exact) * xScale);
+        Vector512.FusedMultiplyAdd(value, scale, Vector512.Load(sums)).Store(sums);
+    }
+
+    /// <summary>One or two rows of tiles, and a thread's memory.</summary>
+    private readonly struct Strip(byte* weights, int block, int blocks, float* scratch)
+    {
+        public readonly byte* Weights = weights;
+        public readonly int Block = block;
+
+        /// <summary>The first again where there is no other.</summary>
+        public readonly int OtherBlock = block + blocks - 1;
+
+        /// <summary>[units, 2, 1024].</summary>
+        public readonly byte* Codes = (byte*)scratch;
+
+        /// <summary>[2, token, (high, low), 16].</summary>
+        public readonly int* ChunkSums = (int*)scratch + (2 * MostUnits * TileSums);
+
+        /// <summary>[token, 32].</summary>
+        public readonly float* Sums = scratch + (2 * MostUnits * TileSums) + (2 * TileSums);
+    }
+
+    /// <summary>Some tokens.</summary>
+    private readonly struct Activations(WordInput input, in MatMulArguments arguments, int token, int tokens)
+    {
+        public readonly int Tokens = tokens;
+
+        /// <summary>Of all tokens.</summary>
+        public readonly int Rows = arguments.PackedRows;
+
+        /// <summary>From one unit to the next.</summary>
+        public readonly nint UnitBytes = (nint)arguments.PackedRows * WordInput.UnitBytes;
+
+        public readonly byte* Values = (byte*)arguments.PackedX + ((nint)(arguments.FirstPackedRow + token) * WordInput.UnitBytes);
+        public readonly float* Scales = input.Scales((byte*)arguments.PackedX, arguments.PackedRows) + arguments.FirstPackedRow + token;
+        public readonly float* Sums = input.Sums((byte*)arguments.PackedX, arguments.PackedRows) + arguments.FirstPackedRow + token;
+    }
+}
