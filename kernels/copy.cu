@@ -1,4 +1,4 @@
-// Moving rows: gathers, cache blocks, conversions and sums.
+// Moving rows: gathers, heads, cache blocks, conversions and sums.
 #include "common/vec.cuh"
 
 namespace weft {
@@ -33,6 +33,33 @@ __global__ void __launch_bounds__(kCopyThreads) copy_rows(CopyRowsParams p) {
     }
     store8(y + c, p.width - c, values);
   }
+}
+
+// y[n, h, d] = x[n, h, d] for d < x_size, and 0 behind: gives heads as many elements as attention reads of them, or takes them away again.
+//   x [N, x_stride] X, head h at h · x_size; y [N, y_stride] Y, head h at h · y_size
+// One warp a head of a token.
+struct CopyHeadsParams {
+  const void* x;
+  void* y;
+  int tokens;
+  int heads;
+  int x_size;
+  int y_size;
+  int x_stride;
+  int y_stride;
+};
+
+template <typename X, typename Y>
+__global__ void __launch_bounds__(kCopyThreads) copy_heads(CopyHeadsParams p) {
+  ptx::wait_for_previous_launch();
+  const int unit = blockIdx.x * (kCopyThreads / kWarpSize) + threadIdx.x / kWarpSize;
+  // Whole warps leave together.
+  if (unit >= p.tokens * p.heads) return;
+  const int token = unit / p.heads;
+  const int head = unit % p.heads;
+  const X* x = static_cast<const X*>(p.x) + static_cast<size_t>(token) * p.x_stride + head * p.x_size;
+  Y* y = static_cast<Y*>(p.y) + static_cast<size_t>(token) * p.y_stride + head * p.y_size;
+  for (int d = threadIdx.x % kWarpSize; d < p.y_size; d += kWarpSize) y[d] = from_float<Y>(d < p.x_size ? to_float(x[d]) : 0.0f);
 }
 
 // One cache block's keys and values in every layer.

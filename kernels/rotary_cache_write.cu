@@ -2,10 +2,11 @@
 // before or after it turns them by their positions (Su et al. 2021, arXiv 2104.09864; dimension i of the turned part with i + rotary / 2),
 // and writes queries for attention, keys and values to the paged cache.
 //   qkv    [N, stride] float32: H query heads, G key heads, G value heads, D each
-//   q      [N, q_stride] C, head h at h·D
+//   q      [N, q_stride] C, head h at h·Row
 //   table  [positions, rotary / 2] (cos, sin), or with per_token [N, rotary / 2]; with key_turns [.., 2, rotary / 2], keys after queries
 //   spans  [N], or null: the second half of the pairs turns by them instead of positions [N]
-//   keys, values [blocks, G, 16, D] C; slots[n] = block · 16 + offset, or negative: not written
+//   keys, values [blocks, G, 16, Row] C; slots[n] = block · 16 + offset, or negative: not written
+// Row is what attention reads of a head, D or more: what is behind D is 0 and changes neither scores nor sums.
 // One warp a head of a token; lane l owns pairs l, l + 32, ….
 #include "common/reduce.cuh"
 
@@ -44,10 +45,10 @@ constexpr int kCacheBlock = 16;
 
 enum HeadNorm { kNoHeadNorm = 0, kHeadRms = 1, kHeadLayer = 2 };
 
-template <typename C, int D>
+template <typename C, int D, int Row = D>
 __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCacheWriteParams p) {
   ptx::wait_for_previous_launch();
-  constexpr int kPairs = (D / 2 + kWarpSize - 1) / kWarpSize;
+  constexpr int kPairs = (Row / 2 + kWarpSize - 1) / kWarpSize;
   const int lane = threadIdx.x % kWarpSize;
   const int heads = p.query_heads + 2 * p.key_heads;
   const int unit = blockIdx.x * (kRotaryThreads / kWarpSize) + threadIdx.x / kWarpSize;
@@ -60,7 +61,7 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
   const float* x = p.qkv + static_cast<size_t>(token) * p.stride + head * D;
 
   const float limit = p.clip > 0.0f ? p.clip : kInfinity;
-  // Pairs of the turned part first, then the rest two by two; both end at D.
+  // Pairs of the turned part first, then the rest two by two; both end at D, and zeros at Row.
   float a[kPairs], b[kPairs];
   int at[kPairs], bt[kPairs];
 #pragma unroll
@@ -122,17 +123,17 @@ __global__ void __launch_bounds__(kRotaryThreads) rotary_cache_write(RotaryCache
 
   C* target;
   if (is_query) {
-    target = static_cast<C*>(p.q) + static_cast<size_t>(token) * p.q_stride + head * D;
+    target = static_cast<C*>(p.q) + static_cast<size_t>(token) * p.q_stride + head * Row;
   } else {
     const int slot = p.slots[token];
     if (slot < 0) return;
     const int group = is_value ? head - p.query_heads - p.key_heads : head - p.query_heads;
     const size_t row = (static_cast<size_t>(slot / kCacheBlock) * p.key_heads + group) * kCacheBlock + slot % kCacheBlock;
-    target = static_cast<C*>(is_value ? p.values : p.keys) + row * D;
+    target = static_cast<C*>(is_value ? p.values : p.keys) + row * Row;
   }
 #pragma unroll
   for (int i = 0; i < kPairs; ++i) {
-    if (lane + i * kWarpSize >= D / 2) continue;
+    if (lane + i * kWarpSize >= Row / 2) continue;
     target[at[i]] = from_float<C>(a[i] * growth);
     target[bt[i]] = from_float<C>(b[i] * growth);
   }

@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(kVirtualThreads) virtual_rows(VirtualRowsParam
 
 // Keys and values of the tokens at positions[n] < count.
 //   table [count, stride] T: G keys of D, then G values of D
-//   keys, values [blocks, G, 16, D] C; slots[n] = block · 16 + offset, or negative: not written
+//   keys, values [blocks, G, 16, cache_row] C, of which the first D are written; slots[n] = block · 16 + offset, or negative: not written
 // One block a token.
 struct VirtualKeysParams {
   const void* table;
@@ -46,6 +46,7 @@ struct VirtualKeysParams {
   int count;
   int key_heads;  // G
   int head_size;  // D
+  int cache_row;
   int stride;
 };
 
@@ -62,7 +63,7 @@ __global__ void __launch_bounds__(kVirtualThreads) virtual_keys(VirtualKeysParam
     const int c = i < width ? i : i - width;
     const int head = c / p.head_size;
     const size_t place = (static_cast<size_t>(slot / kCacheBlock) * p.key_heads + head) * kCacheBlock + slot % kCacheBlock;
-    static_cast<C*>(i < width ? p.keys : p.values)[place * p.head_size + c % p.head_size] = from_float<C>(to_float(row[i]));
+    static_cast<C*>(i < width ? p.keys : p.values)[place * p.cache_row + c % p.head_size] = from_float<C>(to_float(row[i]));
   }
 }
 

@@ -95,7 +95,7 @@ public sealed class ProfileTests
         Assert.That(kernels.Distinct(), Is.EquivalentTo(new[]
             {
                 "ceilings", "check", "embedding", "gemv", "gemv, gated", "gemm", "gemm, gated", "quantized_gemv int4", "quantized_gemv int4, gated", "quantized_gemm int4", "quantized_gemm int4, gated", "quantized_gemm int4, mma.sync", "quantized_gemm int4, gated, mma.sync", "norm", "rotary_cache_write", "attention_decode",
-                "sample", "attention_prefill", "attention_prefill, mma.sync", "activation, gated", "copy_rows", "virtual_rows", "virtual_keys", "dequantize int4", "cuBLAS", "dequantize int4 + cuBLAS", "prefill tiny", "decode tiny",
+                "sample", "attention_prefill", "attention_prefill, mma.sync", "activation, gated", "copy_rows", "copy_heads", "virtual_rows", "virtual_keys", "dequantize int4", "cuBLAS", "dequantize int4 + cuBLAS", "prefill tiny", "decode tiny",
                 "token_shift", "average", "decay", "delta_rule", "convolution", "scan", "scan, by head", "mix", "lerp", "gate", "bonus",
                 "route", "sort_assignments", "gemv, experts", "gemm, experts", "combine", "head_linear", "latent_write", "attention_latent",
             }));

@@ -24,7 +24,7 @@ public sealed class AttentionDecodeTests
     /// <summary>A type converts what is read and written; how lanes share a position and a block its heads does not depend on it. So each pair of sizes has one.</summary>
     [Test]
     public void Causal_attention_matches_its_definition_at_every_head_size(
-        [Values(32, 80, 96, 112, 192, 256)] int headSize, [Values(1, 2, 4, 7)] int groupHeads) =>
+        [Values(16, 32, 48, 80, 96, 112, 160, 192, 256)] int headSize, [Values(1, 2, 4, 7)] int groupHeads) =>
         Check(TestDevice.Open((ulong)headSize), TypesOf(headSize, groupHeads), headSize, groupHeads, AttentionVariant.Causal);
 
     [TestCaseSource(nameof(Variants))]

@@ -20,7 +20,7 @@ public sealed class AttentionPrefillTests
     [Test]
     public void Causal_attention_matches_its_definition(
         [Values(DataType.Float16, DataType.BFloat16)] DataType type,
-        [Values(32, 64, 80, 96, 112, 128, 192, 256)] int headSize,
+        [ValueSource(typeof(HeadSizes), nameof(HeadSizes.All))] int headSize,
         [Values(Turing, Ampere, Hopper)] int computeCapability) =>
         Check(TestDevice.Open((ulong)headSize), new(type, DataType.Float16), headSize, 2, AttentionVariant.Causal, Sequences, computeCapability);
 

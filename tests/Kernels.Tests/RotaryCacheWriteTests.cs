@@ -19,12 +19,20 @@ public sealed class RotaryCacheWriteTests
     [Test]
     public void Queries_and_keys_turn_and_the_cache_is_written(
         [Values(DataType.Float16, DataType.BFloat16)] DataType type,
-        [Values(32, 64, 80, 96, 112, 128, 192, 256)] int headSize,
+        [ValueSource(typeof(HeadSizes), nameof(HeadSizes.All))] int headSize,
         [Values] bool isNormed,
         [Values] bool isCentered)
     {
         Check(TestDevice.Open((ulong)headSize), type, headSize, headSize, Form(isNormed, isCentered));
     }
+
+    /// <summary>What is normed, turned and read does not go beyond the head's own elements; behind them are zeros.</summary>
+    [Test]
+    public void Heads_between_two_sizes_have_zeros_behind_them(
+        [Values(2, 8, 24, 40, 72, 100, 144, 254)] int headSize, [Values] bool isNormed, [Values] bool isCentered, [Values] bool turnsWhole) =>
+        Check(
+            TestDevice.Open((ulong)headSize), isCentered ? DataType.Float16 : DataType.BFloat16, headSize, turnsWhole ? headSize : headSize / 8 * 2, Form(isNormed, isCentered),
+            normLast: !turnsWhole);
 
     [Test]
     public void Part_of_a_head_turns([Values(0, 16, 32)] int rotary, [Values(1, 2, 3)] int seed) =>
@@ -66,10 +74,11 @@ public sealed class RotaryCacheWriteTests
         TestDevice device, DataType type, int headSize, int rotary, HeadNorm norm, bool isBare = false, float clip = float.PositiveInfinity, int tokens = DefaultTokens,
         bool hasSpans = false, double keyFactor = 1, bool normLast = false, float magnitude = 1)
     {
+        var row = HeadSizes.Row(headSize);
         var blocks = (tokens / BlockSize) + 2;
         var random = new Random(headSize);
         var heads = QueryHeads + (2 * KeyHeads);
-        var (width, stride, qStride) = (heads * headSize, (heads * headSize) + 8, (QueryHeads * headSize) + 16);
+        var (width, stride, qStride) = (heads * headSize, (heads * headSize) + 8, (QueryHeads * row) + 16);
         var qkv = Array.ConvertAll(Values.Random(random, tokens * width), value => value * magnitude);
         var normed = QueryHeads + KeyHeads;
         var (weights, biases) = (Values.Random(random, normed * headSize), Values.Random(random, normed * headSize));
@@ -93,7 +102,7 @@ public sealed class RotaryCacheWriteTests
         using var pb = device.Upload(biases);
         var keyNorm = (nuint)(QueryHeads * headSize * sizeof(float));
         using var q = device.Poisoned<ushort>(tokens * qStride);
-        using var keys = device.Poisoned<ushort>(blocks * KeyHeads * BlockSize * headSize);
+        using var keys = device.Poisoned<ushort>(blocks * KeyHeads * BlockSize * row);
         using var values = device.Poisoned<ushort>(keys.Length);
         device.Run(
             RotaryCacheWriteKernel.Instance(type, headSize),
@@ -126,7 +135,7 @@ public sealed class RotaryCacheWriteTests
             });
 
         var (storedQ, storedK, storedV) = (q.Download(), keys.Download(), values.Download());
-        Assert.That(Values.Between(storedQ, QueryHeads * headSize, qStride), Has.All.EqualTo(ushort.MaxValue));
+        Assert.That(Values.Between(storedQ, QueryHeads * row, qStride), Has.All.EqualTo(ushort.MaxValue));
         for (var token = 0; token < tokens; token++)
         {
             for (var head = 0; head < heads; head++)
@@ -144,11 +153,12 @@ public sealed class RotaryCacheWriteTests
                 var group = (head - QueryHeads) % KeyHeads;
                 var stored = isQuery ? storedQ : head < QueryHeads + KeyHeads ? storedK : storedV;
                 var start = isQuery
-                    ? (token * qStride) + (head * headSize)
-                    : ((((slots[token] / BlockSize * KeyHeads) + group) * BlockSize) + (slots[token] % BlockSize)) * headSize;
+                    ? (token * qStride) + (head * row)
+                    : ((((slots[token] / BlockSize * KeyHeads) + group) * BlockSize) + (slots[token] % BlockSize)) * row;
                 var actual = Values.Decode(stored[start..(start + headSize)], type);
                 Assert.That(ErrorMeasure.RelativeRms(actual, x), Is.LessThan(Values.Rounding(type) + 1e-6), $"token {token}, head {head}");
-                Array.Fill(stored, ushort.MaxValue, start, headSize);
+                Assert.That(stored[(start + headSize)..(start + row)], Has.All.Zero, $"token {token}, head {head}");
+                Array.Fill(stored, ushort.MaxValue, start, row);
             }
         }
 

@@ -147,7 +147,7 @@ public sealed class RowKernelTests
 
     [Test]
     public void Keys_of_virtual_tokens_replace_what_the_cache_has(
-        [ValueSource(nameof(Halves))] DataType type, [ValueSource(nameof(Halves))] DataType cache, [Values(1, 3)] int heads, [Values(32, 80, 256)] int headSize)
+        [ValueSource(nameof(Halves))] DataType type, [ValueSource(nameof(Halves))] DataType cache, [Values(1, 3)] int heads, [Values(32, 80, 100, 256)] int headSize)
     {
         const int Count = 3;
         const int Blocks = 4;
@@ -155,13 +155,14 @@ public sealed class RowKernelTests
         int[] positions = [0, 1, 2, 3, 2, 1];
         int[] slots = [17, 62, 5, 6, 33, -1];
         var width = heads * headSize;
+        var row = HeadSizes.Row(headSize);
         var stride = (2 * width) + 8;
         var table = Values.Random(new Random(heads), Count * 2 * width);
         using var pt = Upload(device, Values.Strided(table, 2 * width, stride, float.NaN), type);
         using var pp = device.Upload(positions);
         using var ps = device.Upload(slots);
-        using var keys = device.Poisoned<ushort>(Blocks * 16 * width);
-        using var values = device.Poisoned<ushort>(Blocks * 16 * width);
+        using var keys = device.Poisoned<ushort>(Blocks * 16 * heads * row);
+        using var values = device.Poisoned<ushort>(Blocks * 16 * heads * row);
         device.Run(VirtualTokenKernels.Keys(type, cache), VirtualTokenKernels.Shape(positions.Length), new VirtualKeysParams
         {
             Table = pt.Address,
@@ -172,6 +173,7 @@ public sealed class RowKernelTests
             Count = Count,
             KeyHeads = heads,
             HeadSize = headSize,
+            CacheRow = row,
             Stride = stride,
         });
         var rounded = Values.Encode([.. Values.Round(table, type).Select(x => (float)x)], cache);
@@ -180,7 +182,7 @@ public sealed class RowKernelTests
         {
             for (var c = 0; c < width; c++)
             {
-                var place = (((((slot / 16) * heads) + (c / headSize)) * 16) + (slot % 16)) * headSize;
+                var place = (((((slot / 16) * heads) + (c / headSize)) * 16) + (slot % 16)) * row;
                 expectedKeys[place + (c % headSize)] = rounded[(position * 2 * width) + c];
                 expectedValues[place + (c % headSize)] = rounded[(position * 2 * width) + width + c];
             }
@@ -191,10 +193,50 @@ public sealed class RowKernelTests
 
         ushort[] Poison()
         {
-            var all = new ushort[Blocks * 16 * width];
+            var all = new ushort[Blocks * 16 * heads * row];
             Array.Fill(all, ushort.MaxValue);
             return all;
         }
+    }
+
+    [Test]
+    public void Heads_get_zeros_behind_them_and_lose_them_again(
+        [ValueSource(nameof(Halves))] DataType type, [Values] bool converted, [Values(1, 7)] int heads, [Values(2, 24, 100)] int headSize)
+    {
+        var device = TestDevice.Open((ulong)headSize);
+        const int Tokens = 5;
+        var row = HeadSizes.Row(headSize);
+        var (width, padded) = (heads * headSize, heads * row);
+        var (stride, yStride) = (width + 8, padded + 16);
+        var x = Values.Random(new Random(headSize), Tokens * width);
+        var source = converted ? DataType.Float32 : type;
+        using var px = Upload(device, Values.Strided(x, width, stride, float.NaN), source);
+        using var y = device.Poisoned<ushort>(Tokens * yStride);
+        Copy(source, px.Address, y.Address, headSize, row, stride, yStride);
+        var stored = y.Download();
+        var encoded = Values.Encode(x, type);
+        Assert.That(Values.Between(stored, padded, yStride), Has.All.EqualTo(ushort.MaxValue));
+        Assert.That(
+            Values.Unstrided(stored, padded, yStride), Is.EqualTo(encoded.Chunk(headSize).SelectMany(head => head.Concat(new ushort[row - headSize]))));
+
+        using var back = device.Poisoned<ushort>(Tokens * stride);
+        Copy(type, y.Address, back.Address, row, headSize, yStride, stride);
+        var again = back.Download();
+        Assert.That(Values.Between(again, width, stride), Has.All.EqualTo(ushort.MaxValue));
+        Assert.That(Values.Unstrided(again, width, stride), Is.EqualTo(encoded));
+
+        void Copy(DataType from, nuint at, nuint to, int size, int newSize, int rowStride, int newStride) => device.Run(
+            CopyKernels.Heads(from, type), CopyKernels.HeadShape(Tokens, heads), new CopyHeadsParams
+            {
+                X = at,
+                Y = to,
+                Tokens = Tokens,
+                Heads = heads,
+                XSize = size,
+                YSize = newSize,
+                XStride = rowStride,
+                YStride = newStride,
+            });
     }
 
     [Test]

@@ -59,6 +59,19 @@ public sealed record RoundNode(Value X, Value Y) : Node
 }
 
 /// <summary>
+/// y = x with other places for its heads: each has zeros behind it, or loses them again, for backends whose attention has kernels for some sizes of heads alone. Rounds as
+/// <see cref="RoundNode"/> does.
+/// </summary>
+public sealed record CopyHeadsNode(int Heads, Value X, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [X];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
+}
+
+/// <summary>
 /// Norms the queries and keys in the joint result of the query, key and value products [N, (H + 2G)·D], in place. The norms' tensors begin
 /// with <paramref name="QueryName"/> and <paramref name="KeyName"/>.
 /// </summary>

@@ -161,6 +161,28 @@ public static class Fusion
     }
 
     /// <summary>
+    /// Gives each head of what attention reads and makes as many elements as <paramref name="row"/> says for its size, zeros behind its own; after <see cref="SeparateQueries"/>.
+    /// </summary>
+    public static StepGraph PadHeads(StepGraph graph, Func<int, int> row)
+    {
+        var nodes = graph.Nodes.ToList();
+        var next = nodes.SelectMany(node => node.Outputs).Max(value => value.Id) + 1;
+        foreach (var attention in nodes.OfType<AttentionNode>().Where(node => node.Attention.Latent is null && row(node.Attention.HeadSize) != node.Attention.HeadSize).ToList())
+        {
+            var heads = attention.Attention.QueryHeads;
+            var width = heads * row(attention.Attention.HeadSize);
+            var (queries, mixed) = (new Value(next++, attention.Queries.Rows, width), new Value(next++, attention.Y.Rows, width));
+            var writer = nodes.FindIndex(node => node.Outputs.Contains(attention.Queries));
+            nodes[writer] = nodes[writer] is RoundNode round ? new CopyHeadsNode(heads, round.X, queries) : (RotaryCacheWriteNode)nodes[writer] with { Queries = queries };
+            var at = nodes.IndexOf(attention);
+            nodes[at] = attention with { Queries = queries, Y = mixed };
+            nodes.Insert(at + 1, new CopyHeadsNode(heads, mixed, attention.Y));
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
+    /// <summary>
     /// q, k, v from the same input or q from another, all or none of them clamped, q and k normed and turned or not; k, v written; q attended: one product, one norm
     /// of heads, one turn-and-write, one attention.
     /// </summary>

@@ -24,8 +24,12 @@ public sealed class CudaModelTests
         ["window"] = Describe(window: 20),
         ["odd widths"] = Describe(hidden: 100, intermediate: 91, vocabulary: 163),
         ["tied"] = Describe(tied: true),
+        ["head 8"] = Describe(headSize: 8),
+        ["head 48"] = Describe(headSize: 48),
         ["head 80"] = Describe(headSize: 80),
+        ["head 100"] = Describe(headSize: 100, heads: 3, keyValueHeads: 1),
         ["head 128"] = Describe(headSize: 128, heads: 2, keyValueHeads: 1),
+        ["head 160"] = Describe(headSize: 160, heads: 2, keyValueHeads: 1),
         ["head 256"] = Describe(headSize: 256, heads: 2, keyValueHeads: 1),
         ["gelu"] = Describe(activation: Activation.GeluTanh),
     };
@@ -59,6 +63,26 @@ public sealed class CudaModelTests
             ? ErrorMeasure.MedianRowRms(actual, expected, tiny.Description.VocabularySize)
             : ErrorMeasure.RelativeRms(actual, expected);
         Assert.That(error, Is.LessThan(Tolerances[type]));
+    }
+
+    /// <summary>What heads with zeros behind them may meet: norms, turns of a part, clamps, what is added to scores, and tables that fill the cache.</summary>
+    [TestCase("head layer norms", 22)]
+    [TestCase("head layer norms after turning of a part", 40)]
+    [TestCase("norm across heads", 24)]
+    [TestCase("partial rotary", 72)]
+    [TestCase("clamped", 8)]
+    [TestCase("alibi, window", 20)]
+    [TestCase("sinks", 100)]
+    [TestCase("products that decay, of a part of each head", 24)]
+    [TestCase("virtual keys", 40)]
+    public void Heads_between_two_sizes_match_the_definition(string shape, int headSize)
+    {
+        _ = TestDevice.Open((ulong)headSize);
+        using var tiny = TinyModel.Create(BlockModels.Describe(shape, headSize), DataType.Float16);
+        var tokens = Tokens(tiny, 90);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights) { PromptLength = 70 }.Logits(tokens);
+        using var model = Load(tiny, DataType.Float16);
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [70, 3, 1, 1, 1, 1, 8, 5]), expected), Is.LessThan(Tolerances[DataType.Float16]));
     }
 
     /// <summary>Many rows by cuBLAS, quantized ones as numbers.</summary>
@@ -345,8 +369,10 @@ public sealed class CudaModelTests
     public void What_a_gpu_cannot_do_is_refused_with_the_reason()
     {
         _ = TestDevice.Open();
-        using var odd = TinyModel.Create(Describe(headSize: 24), DataType.Float16);
-        Assert.That(() => Load(odd, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("attention heads of 24"));
+        using var large = TinyModel.Create(Describe(headSize: 264), DataType.Float16);
+        Assert.That(
+            () => Load(large, DataType.Float16),
+            Throws.TypeOf<WeftException>().With.Message.Contains("attention heads of 264").And.Message.Contains("even sizes up to 256"));
         using var wide = TinyModel.Create(
             Describe(layers: 1, hidden: 60_000, heads: 1, keyValueHeads: 1, headSize: 32, intermediate: 8, vocabulary: 8), DataType.Float16);
         Assert.That(() => Load(wide, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("rows of 60000 values").And.Message.Contains("--device cpu"));

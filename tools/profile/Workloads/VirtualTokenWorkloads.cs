@@ -54,6 +54,7 @@ internal sealed class VirtualTokenWorkloads(ModelShape model, DataType type)
                     Count = count,
                     KeyHeads = model.KeyHeads,
                     HeadSize = model.HeadSize,
+                    CacheRow = model.HeadSize,
                     Stride = width,
                 };
             });

@@ -58,6 +58,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             yield return workload;
         yield return Activation(tokens);
         yield return CopyRows(tokens);
+        yield return CopyHeads(tokens);
         foreach (var workload in new VirtualTokenWorkloads(model, type).All(cache, tokens))
             yield return workload;
         if (model.Hidden % GroupSize == 0)
@@ -415,6 +416,30 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             {
                 var y = operands.Zeros(bytes / 2);
                 return turn => new CopyRowsParams { X = operands.Random(bytes, turn), Y = y, Width = model.Hidden, XStride = model.Hidden, YStride = model.Hidden };
+            });
+    }
+
+    /// <summary>What attention gives for heads of OpenLLaMA 3B's size, without the zeros behind them.</summary>
+    private Workload CopyHeads(int tokens)
+    {
+        const int Size = 100;
+        var (row, heads) = (HeadSizes.Row(Size), model.QueryHeads);
+        return Workload.Of<CopyHeadsParams>(
+            "copy_heads", $"{model.Name} {tokens} tokens, {heads} heads of {Size} in rows of {row}", CopyKernels.Heads(type, type), CopyKernels.HeadShape(tokens, heads),
+            2.0 * tokens * heads * Size * Half, 0, 0, operands =>
+            {
+                var y = operands.Zeros((long)tokens * heads * Size * Half);
+                return turn => new CopyHeadsParams
+                {
+                    X = operands.Random((long)tokens * heads * row * Half, turn),
+                    Y = y,
+                    Tokens = tokens,
+                    Heads = heads,
+                    XSize = row,
+                    YSize = Size,
+                    XStride = heads * row,
+                    YStride = heads * Size,
+                };
             });
     }
 

@@ -41,6 +41,7 @@ internal static class CudaBackend
             graph = Fusion.PlaceExperts(Fusion.RoundInputs(Fusion.SeparateQueries(Fusion.FuseHeads(Fusion.FuseNorms(Fusion.NormRouters(graph))))), ValueLayout.Stride);
             context = CudaContext.Create(options.Ordinal);
             RequireSupported(weights, context.Device);
+            graph = Fusion.PadHeads(graph, HeadSizes.Row);
             var type = ChooseType(weights, context.Device, options.ActivationType);
             var types = new AttentionTypes(type, ChooseCache(weights, context.Device, options.CacheType));
             memory = RequireMemory(graph, weights, batch, context, types, options);
@@ -108,8 +109,8 @@ internal static class CudaBackend
                 continue;
             }
 
-            if (!HeadSizes.All.Contains(attention.HeadSize))
-                throw new WeftException($"{weights.Name}: attention heads of {attention.HeadSize} have no CUDA kernel (there are {string.Join(", ", HeadSizes.All)}): run it on the CPU (--device cpu)");
+            if (!HeadSizes.Fits(attention.HeadSize))
+                throw new WeftException($"{weights.Name}: attention heads of {attention.HeadSize} have no CUDA kernel (even sizes up to {HeadSizes.All[^1]} have one): run it on the CPU (--device cpu)");
             if (attention.QueryHeads / attention.KeyValueHeads > AttentionPrefillKernel.TileRows)
                 throw new WeftException($"{weights.Name}: {attention.QueryHeads} query heads over {attention.KeyValueHeads} key heads are more than a tile of the CUDA kernel holds: run it on the CPU (--device cpu)");
         }

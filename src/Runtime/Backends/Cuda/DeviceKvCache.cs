@@ -7,7 +7,7 @@ using Weft.Tensors;
 
 namespace Weft.Backends.Cuda;
 
-/// <summary>Keys and values of all layers on the device, each [blocks, G, 16, D]; of latent attention one [blocks, 16, D] for both.</summary>
+/// <summary>Keys and values of all layers on the device, each [blocks, G, 16, row], a row of <see cref="HeadSizes"/>; of latent attention one [blocks, 16, D] for both.</summary>
 internal sealed class DeviceKvCache : IDisposable
 {
     private readonly List<(CudaDeviceMemory Keys, CudaDeviceMemory Values)> layers = [];
@@ -50,7 +50,7 @@ internal sealed class DeviceKvCache : IDisposable
 
     /// <summary>Bytes of a cache.</summary>
     public static long CountBytes(ModelDescription model, DataType type, int blocks) =>
-        model.Caches.OfType<AttentionDescription>().Sum(attention => (long)attention.CacheSize * BlockPool.BlockSize * type.Size()) * blocks;
+        model.Caches.OfType<AttentionDescription>().Sum(attention => (attention.Latent is null ? 2 : 1) * BlockBytes(attention, type)) * blocks;
 
     /// <summary>Submits copying a block's keys and values in every layer.</summary>
     public void CopyBlock(BlockId source, BlockId destination) => copy.Launch(stream, CopyKernels.RowShape(parts), new CopyBlockParams
@@ -75,5 +75,5 @@ internal sealed class DeviceKvCache : IDisposable
     }
 
     private static long BlockBytes(AttentionDescription attention, DataType type) =>
-        (long)attention.KeyValueHeads * BlockPool.BlockSize * attention.HeadSize * type.Size();
+        (long)attention.KeyValueHeads * BlockPool.BlockSize * (attention.Latent is null ? HeadSizes.Row(attention.HeadSize) : attention.HeadSize) * type.Size();
 }

@@ -56,6 +56,7 @@ internal sealed class GraphBinder(
         FusedLinearNode n => Linear(n, null),
         NormedLinearNode n => Linear(n.Linear, Norm(n.Norm)),
         RoundNode n => new RoundOperation(Context, n),
+        CopyHeadsNode n => new CopyHeadsOperation(Context, n),
         AddNode n => new AddOperation(Context, n),
         ExpertsNode n => new ExpertsOperation(
             Context, n, Experts(n, isInner: true), Experts(n, isInner: false), n.FeedForward.Experts!.SelectionBias ? weights.Vector(n.Name + TensorSchema.SelectionBias) : 0),

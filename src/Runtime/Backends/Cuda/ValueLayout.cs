@@ -34,6 +34,8 @@ internal sealed class ValueLayout
                 floats.Add(norm.X);
             else if (node is RoundNode round)
                 floats.Add(round.X);
+            else if (node is CopyHeadsNode copy && queries.Contains(copy.Y))
+                floats.Add(copy.X);
             else if (node is ExpertsNode { Scratch: { } scratch } experts)
                 floats.UnionWith([experts.Router, experts.Y, scratch.Routing, scratch.Given]);
             else if (node is SwitchNode shared)

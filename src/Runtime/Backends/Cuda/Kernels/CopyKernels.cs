@@ -16,6 +16,20 @@ internal struct CopyRowsParams
     public int YStride;
 }
 
+/// <summary>Twin of CopyHeadsParams in kernels/copy.cu.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct CopyHeadsParams
+{
+    public nuint X;
+    public nuint Y;
+    public int Tokens;
+    public int Heads;
+    public int XSize;
+    public int YSize;
+    public int XStride;
+    public int YStride;
+}
+
 /// <summary>Twin of CopyBlockParams in kernels/copy.cu.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct CopyBlockParams
@@ -39,6 +53,7 @@ internal struct FillParams
 internal static class CopyKernels
 {
     private const int Threads = 128;
+    private const int Warps = Threads / 32;
 
     /// <summary>Copies a cache block in every layer.</summary>
     public static KernelInstance Block { get; } = new("copy.cu", "weft::copy_block");
@@ -47,11 +62,17 @@ internal static class CopyKernels
     public static KernelInstance Rows(DataType x, DataType y, bool add = false) =>
         new("copy.cu", $"weft::copy_rows<{x.CudaName()},{y.CudaName()},{(add ? "true" : "false")}>");
 
+    /// <summary>Copies heads of one size to places of another.</summary>
+    public static KernelInstance Heads(DataType x, DataType y) => new("copy.cu", $"weft::copy_heads<{x.CudaName()},{y.CudaName()}>");
+
     /// <summary>Fills with one value.</summary>
     public static KernelInstance Fill(DataType y) => new("copy.cu", $"weft::fill<{y.CudaName()}>");
 
     /// <summary>One block a row, or a layer's keys or values.</summary>
     public static LaunchShape RowShape(int rows) => new(rows, 1, 1, Threads, 0);
+
+    /// <summary>One warp a head of a token.</summary>
+    public static LaunchShape HeadShape(int tokens, int heads) => new(((tokens * heads) + Warps - 1) / Warps, 1, 1, Threads, 0);
 
     /// <summary>One thread an element.</summary>
     public static LaunchShape FillShape(long count) => new((int)((count + Threads - 1) / Threads), 1, 1, Threads, 0);
@@ -66,6 +87,8 @@ internal static class CopyKernels
                 Rows(type, DataType.Float32),
                 Rows(type, DataType.Float32, add: true),
                 Rows(DataType.Float32, type),
+                Heads(DataType.Float32, type),
+                Heads(type, type),
                 Fill(type),
                 Fill(DataType.Float32),
             ]).Append(Block).Distinct();

@@ -86,6 +86,7 @@ internal static class KernelCatalog
         { Source: "attention_latent.cu" } => sizeof(AttentionLatentParams),
         { Source: "copy.cu", Expression: "weft::copy_block" } => sizeof(CopyBlockParams),
         { Source: "copy.cu" } when instance.Expression.StartsWith("weft::fill", StringComparison.Ordinal) => sizeof(FillParams),
+        { Source: "copy.cu" } when instance.Expression.StartsWith("weft::copy_heads", StringComparison.Ordinal) => sizeof(CopyHeadsParams),
         { Source: "copy.cu" } => sizeof(CopyRowsParams),
         _ => throw new ArgumentOutOfRangeException(nameof(instance), instance, "this kernel has no twin"),
     };

@@ -55,23 +55,34 @@ internal static class RotaryCacheWriteKernel
     private const int Warps = Threads / 32;
 
     /// <summary>An instance for a type of queries and cache.</summary>
-    public static KernelInstance Instance(DataType cache, int headSize) =>
-        new("rotary_cache_write.cu", $"weft::rotary_cache_write<{cache.CudaName()},{headSize}>");
+    public static KernelInstance Instance(DataType cache, int headSize)
+    {
+        var row = HeadSizes.Row(headSize);
+        return new("rotary_cache_write.cu", $"weft::rotary_cache_write<{cache.CudaName()},{headSize}{(row == headSize ? "" : $",{row}")}>");
+    }
 
     /// <summary>One warp a head of a token.</summary>
     public static LaunchShape Shape(int tokens, int queryHeads, int keyHeads) =>
         new(((tokens * (queryHeads + (2 * keyHeads))) + Warps - 1) / Warps, 1, 1, Threads, 0);
 
-    /// <summary>All head sizes and types.</summary>
+    /// <summary>All types and sizes that attention is compiled for, and those of released models between them.</summary>
     public static IEnumerable<KernelInstance> Instances =>
         from cache in ElementType.Halves
-        from size in HeadSizes.All
+        from size in HeadSizes.All.Append(100)
         select Instance(cache, size);
 }
 
-/// <summary>Head sizes that attention is compiled for.</summary>
+/// <summary>
+/// Head sizes that attention is compiled for, and what becomes of others: they have zeros behind them, in queries and in the cache, up to the next of these.
+/// </summary>
 internal static class HeadSizes
 {
     /// <summary>Ascending.</summary>
-    public static IReadOnlyList<int> All { get; } = [32, 64, 80, 96, 112, 128, 192, 256];
+    public static IReadOnlyList<int> All { get; } = [16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 256];
+
+    /// <summary>Attention takes heads of this size: elements turn and are written in pairs.</summary>
+    public static bool Fits(int headSize) => headSize % 2 == 0 && headSize <= All[^1];
+
+    /// <summary>Elements that attention reads of a head.</summary>
+    public static int Row(int headSize) => All.First(size => size >= headSize);
 }

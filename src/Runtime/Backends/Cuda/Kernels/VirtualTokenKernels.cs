@@ -29,6 +29,7 @@ internal struct VirtualKeysParams
     public int Count;
     public int KeyHeads;
     public int HeadSize;
+    public int CacheRow;
     public int Stride;
 }
 

@@ -27,7 +27,7 @@ internal readonly record struct DecodeWorkspace(nuint Partial, nuint Counters, i
             return (0, 0);
         return (
             attentions.Max(attention => AttentionDecodeKernel.PartialBytes(
-                places, attention.QueryHeads, attention.HeadSize, AttentionDecodeKernel.Splits(longest, attention.Window))),
+                places, attention.QueryHeads, HeadSizes.Row(attention.HeadSize), AttentionDecodeKernel.Splits(longest, attention.Window))),
             attentions.Max(attention => (long)AttentionDecodeKernel.Counters(places, attention.QueryHeads, attention.KeyValueHeads)) * sizeof(uint));
     }
 }
@@ -45,10 +45,10 @@ internal sealed class AttentionOperation(
 {
     // Tokens that were drawn come after the prefix and see it anyway.
     private readonly KernelInstance decode = AttentionDecodeKernel.Instance(
-        context.AttentionTypes, node.Attention.HeadSize, node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node) & ~AttentionVariant.Prefix);
+        context.AttentionTypes, HeadSizes.Row(node.Attention.HeadSize), node.Attention.QueryHeads / node.Attention.KeyValueHeads, Variant(node) & ~AttentionVariant.Prefix);
 
     private readonly KernelInstance prefill = AttentionPrefillKernel.Instance(
-        context.AttentionTypes, node.Attention.HeadSize, Variant(node), context.Device.ComputeCapability);
+        context.AttentionTypes, HeadSizes.Row(node.Attention.HeadSize), Variant(node), context.Device.ComputeCapability);
 
     // Tokens of a source are never drawn.
     public override IEnumerable<KernelInstance> Kernels => node.Mask == AttentionMask.Full ? [prefill] : [decode, prefill];
@@ -102,7 +102,7 @@ internal sealed class AttentionOperation(
     {
         var offset = (nuint)first * sizeof(int);
         var splits = AttentionDecodeKernel.Splits(IsOfSource ? shape.SourcePositions : shape.Positions, Attention.Window);
-        var launch = AttentionDecodeKernel.Shape(places, Attention.QueryHeads, Attention.KeyValueHeads, Attention.HeadSize, splits);
+        var launch = AttentionDecodeKernel.Shape(places, Attention.QueryHeads, Attention.KeyValueHeads, HeadSizes.Row(Attention.HeadSize), splits);
         Context.Launch(decode, launch, new AttentionDecodeParams
         {
             Q = Context.Address(node.Queries),
@@ -127,7 +127,7 @@ internal sealed class AttentionOperation(
 
     private void Prefill(in StepShape shape)
     {
-        var launch = AttentionPrefillKernel.Shape(shape.Tiles, Attention.KeyValueHeads, Attention.HeadSize, Context.Device.ComputeCapability);
+        var launch = AttentionPrefillKernel.Shape(shape.Tiles, Attention.KeyValueHeads, HeadSizes.Row(Attention.HeadSize), Context.Device.ComputeCapability);
         Context.Launch(prefill, launch, new AttentionPrefillParams
         {
             Q = Context.Address(node.Queries),

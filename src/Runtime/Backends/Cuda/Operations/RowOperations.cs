@@ -118,6 +118,30 @@ internal sealed class RoundOperation(CudaProgramContext context, RoundNode node)
     }
 }
 
+/// <summary><see cref="CopyHeadsNode"/>.</summary>
+internal sealed class CopyHeadsOperation(CudaProgramContext context, CopyHeadsNode node) : CudaOperation(context)
+{
+    private readonly KernelInstance kernel = CopyKernels.Heads(context.Layout.TypeOf(node.X), context.Layout.TypeOf(node.Y));
+
+    public override IEnumerable<KernelInstance> Kernels => [kernel];
+
+    public override void Run(in StepShape shape)
+    {
+        var tokens = CudaProgramContext.Rows(shape, node.Y);
+        Context.Launch(kernel, CopyKernels.HeadShape(tokens, node.Heads), new CopyHeadsParams
+        {
+            X = Context.Address(node.X),
+            Y = Context.Address(node.Y),
+            Tokens = tokens,
+            Heads = node.Heads,
+            XSize = node.X.Width / node.Heads,
+            YSize = node.Y.Width / node.Heads,
+            XStride = ValueLayout.Stride(node.X),
+            YStride = ValueLayout.Stride(node.Y),
+        });
+    }
+}
+
 /// <summary><see cref="AddNode"/>.</summary>
 internal sealed class AddOperation(CudaProgramContext context, AddNode node) : CudaOperation(context)
 {

@@ -48,6 +48,7 @@ internal sealed class VirtualKeysOperation(CudaProgramContext context, VirtualKe
             Count = node.Count,
             KeyHeads = node.Attention.KeyValueHeads,
             HeadSize = node.Attention.HeadSize,
+            CacheRow = HeadSizes.Row(node.Attention.HeadSize),
             Stride = table.Stride,
         });
     }
