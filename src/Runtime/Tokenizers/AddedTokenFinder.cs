@@ -1,3 +1,7 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
 namespace Weft.Tokenizers;
 
 /// <summary>Cuts text at added tokens, the longest first where several begin.</summary>
@@ -26,7 +30,7 @@ internal sealed class AddedTokenFinder
             var token = byContent[text.Substring(at, length)];
             var (start, end) = (at, at + length);
             from = end;
-            if (token.SingleWord && (TouchesWord(text, start - 1) || TouchesWord(text, end)))
+            if (token.SingleWord && TouchesWord(text, start, end))
                 continue;
             while (token.StripLeft && start > done && char.IsWhiteSpace(text[start - 1]))
                 start--;
@@ -48,6 +52,16 @@ internal sealed class AddedTokenFinder
         }
     }
 
-    private static bool TouchesWord(string text, int at) =>
-        at >= 0 && at < text.Length && (char.IsLetterOrDigit(text[at]) || text[at] == '_');
+    private static bool TouchesWord(ReadOnlySpan<char> text, int start, int end)
+    {
+        return (Rune.DecodeLastFromUtf16(text[..start], out var before, out _) == OperationStatus.Done && IsWord(before))
+            || (Rune.DecodeFromUtf16(text[end..], out var after, out _) == OperationStatus.Done && IsWord(after));
+
+        // Unicode's words (UTS 18, annex C): what is alphabetic, marks, digits, connectors and joiners.
+        static bool IsWord(Rune rune) => Rune.GetUnicodeCategory(rune) switch
+        {
+            <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation => true,
+            _ => rune.Value is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189),
+        };
+    }
 }

@@ -15,6 +15,7 @@ public sealed class Tokenizer
     private readonly TokenModel model;
     private readonly Normalizer normalizer;
     private readonly PreTokenizer[] preTokenizers;
+    private readonly bool treatsBeginningApart;
     private readonly AddedTokenFinder rawTokens;
     private readonly AddedTokenFinder normalizedTokens;
 
@@ -24,6 +25,7 @@ public sealed class Tokenizer
         model = TokenModel.Create(description.Model);
         normalizer = new Normalizer(description.Normalizers, [.. description.Model.WholeTokens.Select(id => description.Model.Tokens[id]!)]);
         preTokenizers = [.. description.PreTokenizers.Select(PreTokenizer.Create)];
+        treatsBeginningApart = description.PreTokenizers.Any(step => step is { Kind: PreTokenizerKind.Metaspace, OnlyFirst: true });
         var limit = new WorkLimit(description.AddedTokens.Sum(token => (long)token.Content.Length));
         // Such a token is its normalized text from here on; it decodes to it, too.
         List<AddedToken> added = [.. description.AddedTokens.Select(token => token.Normalized ? token with { Content = normalizer.Apply(token.Content, limit) } : token)];
@@ -86,6 +88,8 @@ public sealed class Tokenizer
 
     private void EncodeText(string text, bool first, List<Range>[] words, List<int> ids, WorkLimit limit)
     {
+        // As in the library that this follows, a text that lost its first character is not at the beginning any more.
+        first = first && !(treatsBeginningApart && normalizer.DropsBeginning(text, limit));
         text = normalizer.Apply(text, limit);
         foreach (var piece in normalizedTokens.Split(text))
         {

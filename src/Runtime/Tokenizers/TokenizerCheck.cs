@@ -11,6 +11,9 @@ internal static class TokenizerCheck
     private const int LongestText = 1024;
     private const int LongestAffix = 64;
 
+    // Each is normalized whenever the model is loaded, at some microseconds a token. Vocabularies are not added token by token beyond some ten thousand.
+    private const int MostNormalized = 1 << 17;
+
     /// <summary>A sentence about the first error, or null.</summary>
     public static string? FindError(TokenizerDescription description)
     {
@@ -50,6 +53,8 @@ internal static class TokenizerCheck
             return $"the tokenizer puts {description.Prefix.Count + description.Suffix.Count} tokens around a text; at most {LongestText} are possible";
         if (IsLong(model.ContinuingPrefix, LongestAffix) || IsLong(model.WordSuffix, LongestAffix))
             return $"the tokenizer marks parts of words by more than {LongestAffix} characters";
+        if (description.AddedTokens.Count(token => token.Normalized) is > MostNormalized and var normalized)
+            return $"the tokenizer has {normalized} added tokens that are normalized; at most {MostNormalized} are possible";
         var texts = model.Tokens.Concat(description.AddedTokens.Select(token => token.Content))
             .Concat(description.Normalizers.Where(step => step.Kind is NormalizerKind.Replace or NormalizerKind.ReplaceExpression or NormalizerKind.Prepend).Select(step => step.Content))
             .Concat(description.PreTokenizers.Where(step => step.Kind == PreTokenizerKind.Metaspace).Select(step => step.Pattern))

@@ -95,7 +95,7 @@ public enum NormalizerKind
     /// <summary>No marks without a width (general category Mn): what BERT takes off letters.</summary>
     StripNonSpacingMarks,
 
-    /// <summary>SentencePiece's remove_extra_whitespaces: none at the ends, one between words.</summary>
+    /// <summary>SentencePiece's remove_extra_whitespaces: none at the ends, one between words; at the end <see cref="NormalizerStep.Pattern"/> is a space as well.</summary>
     CollapseSpaces,
 
     /// <summary>SentencePiece's nmt rules: control characters disappear, rare spaces become a space.</summary>
@@ -281,6 +281,9 @@ public enum DecoderKind
 
     /// <summary>Tokens <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c> become characters of these bytes, U+FFFD where they are no character.</summary>
     ByteFallback,
+
+    /// <summary>The same as Hugging Face's library does it: all of such tokens in a row become U+FFFD, each one, unless their bytes are characters to the last one.</summary>
+    ByteRuns,
 
     /// <summary>All become one text.</summary>
     Fuse,

@@ -141,6 +141,13 @@ public sealed class HostileTokenizerTests
         AssertRefused(Json("normalizer", Sequence("normalizers", 12, """{"type":"Replace","pattern":{"String":"a"},"content":"aaa"}"""), added: JsonSerializer.Serialize(added)));
     }
 
+    [Test]
+    public void Endlessly_many_normalized_tokens_are_refused()
+    {
+        var added = Enumerable.Range(0, 300_000).Select(i => new { id = i + 1, content = $"ﬁ{i}", normalized = true });
+        AssertRefused(Json("normalizer", """{"type":"NFKC"}""", added: JsonSerializer.Serialize(added)));
+    }
+
     private static TestCaseData Case(string name, string pattern, bool refused = true) => new TestCaseData(pattern, refused).SetArgDisplayNames(name);
 
     private static TestCaseData Part(string name, string part, string json, string token = "a") => new TestCaseData(part, json, token).SetArgDisplayNames(name);

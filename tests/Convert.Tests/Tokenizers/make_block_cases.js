@@ -19,7 +19,7 @@ const word = { type: 'WordLevel', vocab: words, unk_token: '[UNK]' };
 const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`);
 const unigram = { type: 'Unigram', unk_id: 0, byte_fallback: false, vocab: [['<unk>', 0], ['\u2581', -2], ...characters.map((c, i) => [c, -5 - i / 64]), ['\u2581hello', -3], ['hello', -4], ['\u2581wor', -4.5], ['ld', -4.25], ['world', -6], ['aa', -6.5], ['he', -5.5], ['llo', -5.5]] };
 const cases = [];
-function add(name, json) { cases.push([name, { version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, model: bpe, ...json }]); }
+function add(name, json, more = []) { cases.push([name, more, { version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, model: bpe, ...json }]); }
 for (const type of ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccents', 'Nmt']) add('normalizer ' + type, { normalizer: { type } });
 add('normalizer Strip', { normalizer: { type: 'Strip', strip_left: true, strip_right: false } });
 add('normalizer Replace by an expression', { normalizer: { type: 'Replace', pattern: { Regex: '[aeiou]+(?=l)|\\s{2,}' }, content: '-' } });
@@ -56,14 +56,34 @@ for (const normalizer of [{ type: 'Lowercase' }, { type: 'Sequence', normalizers
 add('falcon', { pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Punctuation', behavior: 'Contiguous' }, { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }, { type: 'Digits', individual_digits: false }] }, decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } });
 const patterns = ['\\p{Han}+|[^\\p{Han}\\s]+', '[a-z&&[^aeiou]]+', '[[:alpha:]]++', '(?i:HELLO)|\\h{2}', '[^(\\s|[.,!])]+', '^.|.$', '\\p{^L}+', '(?<x>l)+|\\d{,2}', '(?m:a.)', '[\\w&&[^\\d]]+'];
 for (const pattern of patterns) add('expression ' + pattern, { model: { ...bpe, ignore_merges: true, vocab: bpe.vocab }, pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'Split', pattern: { Regex: pattern }, behavior: 'Removed', invert: true }] } });
+for (const pattern of ['\\w+', '\\b', '\\B', '[[:punct:]]', '\\p{Punct}']) add('cut by ' + pattern, { model: { ...bpe, ignore_merges: true }, pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false } });
+const runs = ['<0xE5> <0x69>', 'a <0xE4> <0xBD> <0xA0> b', '<0xE4> <0xBD> <0xA0> <0xE5> a <0x61>', '<0x61> <0xFF> b <0x62> <0xC3> <0xA9>', '<0xE4> <0xBD> [X] <0xA0>', '<0xC3> <0xA9> <0xC3>'];
+const apart = { model: { ...word, vocab: { ...words, ...Object.fromEntries(bytes.map((b, i) => [b, 17 + i])) } }, pre_tokenizer: { type: 'WhitespaceSplit' }, added_tokens: [{ id: 273, content: '[X]', single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }] };
+for (const decoders of [[], ['Fuse'], ['Fuse', 'Fuse', 'Fuse']]) add(`bytes in a row, ${decoders.length}`, { ...apart, decoder: { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, ...decoders.map(type => ({ type }))] } }, runs);
+add('bytes in a row after a step', { ...apart, decoder: { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { String: 'a' }, content: ' a' }, { type: 'ByteFallback' }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: 1, stop: 0 }] } }, runs);
+const beyond = ['[\u4e00-\u9fa5\u0800-\u4e00]+', '\\s?[A-Za-z\u{1D3FF}-\u{1D401}]+', '[^\u{1D400}a]', '\u{1F642}|\u{1F4BB}+', '[\u{10000}-\u{1FFFF}]', '\\x{1F642}ok?', '[a-\u{1F642}]+', '[^o-\u{1F642}]+', '[\\P{L}]+', '[^\\P{L}]+', '[\\p{L}\u{1F642}&&[^\u{1D400}-\u{1D402}]]+', '[\u0800-\uffff]', '\\p{C}|\\p{So}+', '[\\D\\S]'];
+for (const pattern of beyond) add('cut beyond the first plane by ' + pattern, { model: word, pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false } });
+for (const pattern of ['\\p{Arabic}+|\\p{greek}', '[\\p{Katakana}z]+', '\\P{Latin}+', '[^\\p{Thai}\\p{Common}]+', '\\p{Gothic}|\\p{Old_Italic}', '[[:graph:]]+', '[[:print:]]', '[[:upper:]]|[[:lower:]]+', '[[:^print:]]', '\\p{Emoji}', '\\p{Lowercase Letter}+', '\\p{lu}', '\\p{Alphabetic}+', '[[:alnum:]]+', '\\p{Assigned}', '\\p{Any}'])
+  add('cut by the property ' + pattern, { model: word, pre_tokenizer: { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false } }, ['\u{24B6}\u{1F130}\u2160a\u00AA\u0345', '\u{10330}\u{10300}x']);
+add('split by an emoji', { model: word, pre_tokenizer: { type: 'Split', pattern: { String: '\u{1F642}' }, behavior: 'Isolated', invert: false } });
+add('an emoji as a delimiter', { model: word, pre_tokenizer: { type: 'CharDelimiterSplit', delimiter: '\u{1F642}' } });
+for (const [name, more] of [['nothing else', {}], ['an unknown token', { unk_token: '<unk>' }], ['fused unknown tokens', { unk_token: '<unk>', fuse_unk: true }], ['byte tokens', { byte_fallback: true }], ['some byte tokens and an unknown token', { byte_fallback: true, unk_token: '<unk>' }]])
+  add('a part of the byte alphabet and ' + name, { model: { ...bpe, unk_token: null, ...more, vocab: vocabulary(['<unk>', ...'helowrd\u0120\u00c3ab', 'he', 'll', 'hell', 'hello', 'wo', 'rl', 'worl', 'world', 'ab', 'lo', 'do', ...(more.byte_fallback ? bytes.filter((b, i) => !more.unk_token || i !== 0xA9) : [])]), merges: merges.filter(m => !m.includes('1') && !m.includes('2') && !m.includes('22')) }, pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true }, decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } });
+add('unigram with some bytes', { model: { ...unigram, byte_fallback: true, vocab: [...unigram.vocab, ...bytes.filter((b, i) => i !== 0x99).map(b => [b, 0])] }, decoder: { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, { type: 'Fuse' }] } }, ['zz\u{1F642}zz', '\u{1F642}z\u{1F642}']);
+add('small letters in byte tokens', { model: { ...word, vocab: { ...words, '<0xc3>': 17, '<0xa9>': 18 } }, pre_tokenizer: { type: 'WhitespaceSplit' }, decoder: { type: 'ByteFallback' } }, ['<0xc3> <0xa9>', '<0xc3> a']);
+const strip = (strip_left, strip_right) => ({ type: 'Strip', strip_left, strip_right });
+for (const normalizer of [strip(true, false), strip(false, true), { type: 'Replace', pattern: { String: ' ' }, content: '' }, { type: 'StripAccents' }, { type: 'Sequence', normalizers: [strip(true, false), { type: 'Prepend', prepend: 'x' }] }, { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '\u2581' }, strip(true, false)] }, { type: 'Nmt' }])
+  add('metaspace at the beginning after ' + JSON.stringify(normalizer), { normalizer, model: unigram, pre_tokenizer: { type: 'Metaspace', replacement: '\u2581', prepend_scheme: 'first', split: true }, decoder: { type: 'Metaspace', replacement: '\u2581', prepend_scheme: 'first', split: true } }, ['\u0301hello', '\u0007 hello', '\u0007hello', 'aa hello']);
+add('word pieces without a prefix', { model: { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '', max_input_chars_per_word: 12, vocab: wordPieces }, pre_tokenizer: { type: 'BertPreTokenizer' } });
+add('tokens that are single words', { added_tokens: ['cafe', 'ok', '\u2460', '\u{1D400}'].map((content, i) => ({ id: bpe.vocab[content] ?? Object.keys(bpe.vocab).length + i, content, single_word: true, lstrip: false, rstrip: false, normalized: false, special: true })) });
 (async () => {
   const rows = [];
-  for (const [name, json] of cases) {
+  for (const [name, more, json] of cases) {
     // A normalizer with a token for every character shows text as ids; the first id of 0 stands for what has none.
     let tokenizer;
     try { tokenizer = Tokenizer.fromString(JSON.stringify(json)); } catch (e) { process.stderr.write(name + ': ' + e.message + '\n'); continue; }
     const results = [];
-    for (const text of texts) {
+    for (const text of [...texts, ...more]) {
       try {
         const ids = (await tokenizer.encode(text, null, { addSpecialTokens: false })).getIds();
         const special = (await tokenizer.encode(text, null, { addSpecialTokens: true })).getIds();

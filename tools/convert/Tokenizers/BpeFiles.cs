@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weft.Convert.Checkpoints;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
@@ -12,9 +13,9 @@ internal static class BpeFiles
 
     public static TokenizerDescription Read(string vocabularyPath, string mergesPath, TokenizerConfig config)
     {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(vocabularyPath));
+        using var document = JsonDocument.Parse(SourceReader.ReadAll(vocabularyPath));
         var ids = TokenModelJson.ReadIds(document.RootElement);
-        List<(string Left, string Right)> merges = [.. File.ReadLines(mergesPath)
+        List<(string Left, string Right)> merges = [.. SourceReader.ReadLines(mergesPath)
             .Where((line, number) => line.Length > 0 && !(number == 0 && line.StartsWith("#version", StringComparison.Ordinal)))
             .Select(line => TokenModelJson.Halves(Pair(line)))];
         var words = merges.Any(merge => merge.Right.EndsWith(WordEnd, StringComparison.Ordinal));

@@ -17,7 +17,7 @@ internal static class DecoderJson
             case "ByteLevel":
                 return [new() { Kind = DecoderKind.ByteAlphabet }];
             case "ByteFallback":
-                return [new() { Kind = DecoderKind.ByteFallback }];
+                return [new() { Kind = DecoderKind.ByteRuns }];
             case "Fuse":
                 return [new() { Kind = DecoderKind.Fuse }];
             case "Replace":

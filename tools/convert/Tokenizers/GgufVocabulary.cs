@@ -124,7 +124,7 @@ internal static class GgufVocabulary
         if (file.Find<List<long>>(Key + "precompiled_charsmap") is { } map)
             normalizers.Add(new() { Kind = NormalizerKind.CharacterMap, Content = System.Convert.ToBase64String([.. map.Select(value => (byte)value)]) });
         if (collapses)
-            normalizers.Add(new() { Kind = NormalizerKind.CollapseSpaces });
+            normalizers.Add(new() { Kind = NormalizerKind.CollapseSpaces, Pattern = Space });
         if (prefixes)
             normalizers.Add(new() { Kind = NormalizerKind.Prepend, Content = " " });
         normalizers.Add(new() { Kind = NormalizerKind.Replace, Pattern = " ", Content = Space });

@@ -24,5 +24,6 @@ internal static class JsonElements
 
     /// <summary>A pattern as an expression in .NET's syntax.</summary>
     public static string Expression(this JsonElement element) =>
-        element.Literal() is { } text ? Regex.Escape(text) : Oniguruma.Translate(element.GetProperty("pattern").GetProperty("Regex").GetString()!);
+        element.Literal() is { } text ? Regex.Escape(text) : Oniguruma.Translate(
+            element.GetProperty("pattern").GetProperty("Regex").GetString() ?? throw new WeftException("the tokenizer splits by an expression that is null"));
 }

@@ -9,8 +9,11 @@ namespace Weft.Convert.Tokenizers;
 /// </summary>
 internal sealed class Oniguruma
 {
-    /// <summary>The characters of <c>\w</c>, for use inside brackets: letters, marks, digits, connectors and what else is alphabetic.</summary>
-    public const string WordClass = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    /// <summary>Unicode's word characters, for use inside brackets: letters, marks, digits, connectors and what else is alphabetic.</summary>
+    public const string UnicodeWords = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9" + "\U0001F130-\U0001F149\U0001F150-\U0001F169\U0001F170-\U0001F189";
+
+    /// <summary>The characters of <c>\w</c> and <c>\b</c> outside brackets, where Oniguruma has Latin-1's small digits and fractions as well.</summary>
+    private const string WordClass = UnicodeWords + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
 
     private static readonly System.Buffers.SearchValues<char> CountCharacters = System.Buffers.SearchValues.Create("0123456789,");
 
@@ -74,12 +77,18 @@ internal sealed class Oniguruma
                 at++;
                 result.Append("(?m:$)");
                 break;
-            case var unit when char.IsSurrogate(unit):
-                throw Error("it names a character beyond U+FFFF");
             default:
-                result.Append(pattern[at++]);
+                result.Append(Character());
                 break;
         }
+    }
+
+    /// <summary>A character as it stands, which may be two units.</summary>
+    private string Character()
+    {
+        var start = at;
+        at += char.IsHighSurrogate(pattern[at]) && at + 1 < pattern.Length ? 2 : 1;
+        return pattern[start..at];
     }
 
     private void Group(int depth)
@@ -161,19 +170,27 @@ internal sealed class Oniguruma
             case 'h' or 'H':
                 return Set("0-9A-Fa-f", letter == 'H', inSet);
             case 'w' or 'W':
-                return Set(WordClass, letter == 'W', inSet);
+                return Set(inSet ? UnicodeWords : WordClass, letter == 'W', inSet);
+            // .NET's \b has words of its own: joiners are in them, vowel signs are not.
+            case 'b' when !inSet:
+                return $"(?:(?<=[{WordClass}])(?![{WordClass}])|(?<![{WordClass}])(?=[{WordClass}]))";
+            case 'B' when !inSet:
+                return $"(?:(?<=[{WordClass}])(?=[{WordClass}])|(?<![{WordClass}])(?![{WordClass}]))";
             case 'x' when More && pattern[at] == '{':
                 var end = pattern.IndexOf('}', at);
-                if (end < 0 || !int.TryParse(pattern.AsSpan(at + 1, end - at - 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var point) || point > 0xFFFF)
-                    throw Error("it names a character beyond U+FFFF");
+                if (end < 0 || !int.TryParse(pattern.AsSpan(at + 1, end - at - 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var point) || !Rune.IsValid(point))
+                    throw Error("it names a character that there is not");
                 at = end + 1;
-                return $"\\u{point:X4}";
+                return point > 0xFFFF ? char.ConvertFromUtf32(point) : $"\\u{point:X4}";
             case 'R' when !inSet:
                 return @"(?>\r\n|[\n\v\f\r\u0085\u2028\u2029])";
             case 'A' or 'z' or 'Z' or 'G' or 'b' or 'B' or 'd' or 'D' or 's' or 'S' or 't' or 'r' or 'n' or 'f' or 'v' or 'a' or 'e' or 'x' or 'u' or 'k' or (>= '0' and <= '9'):
                 return $"\\{letter}";
             default:
-                return char.IsAsciiLetter(letter) || char.IsSurrogate(letter) ? throw Error($"\\{letter} is not known") : $"\\{letter}";
+                if (char.IsAsciiLetter(letter))
+                    throw Error($"\\{letter} is not known");
+                at--;
+                return char.IsSurrogate(letter) ? Character() : $"\\{Character()}";
         }
     }
 
@@ -195,8 +212,8 @@ internal sealed class Oniguruma
 
         var negated = letter == 'P' ^ name.StartsWith('^');
         name = name.TrimStart('^');
-        if (UnicodeProperties.Categories.Contains(name))
-            return $"\\{(negated ? 'P' : 'p')}{{{name}}}";
+        if (UnicodeProperties.Categories.TryGetValue(name, out var category))
+            return $"\\{(negated ? 'P' : 'p')}{{{category}}}";
         return UnicodeProperties.Find(name) is { } members ? Set(members, negated, inSet) : throw Error($"the property '{name}' is not known");
     }
 
@@ -275,7 +292,7 @@ internal sealed class Oniguruma
             {
                 var name = rest[2..end].ToString();
                 owner.at += end + 2;
-                var members = UnicodeProperties.Find(name.TrimStart('^')) ?? throw owner.Error($"the set '{name}' is not known");
+                var members = UnicodeProperties.FindPosix(name.TrimStart('^')) ?? throw owner.Error($"the set '{name}' is not known");
                 if (name.StartsWith('^'))
                     set.Parts.Add($"[^{members}]");
                 else
@@ -297,6 +314,7 @@ internal sealed class Oniguruma
 
         private void Range(CharacterSet set)
         {
+            var isClass = owner.pattern.AsSpan(owner.at) is ['\\', 'p' or 'P' or 'w' or 'W' or 'h' or 'H' or 's' or 'S' or 'd' or 'D', ..];
             var member = Member();
             if (member.StartsWith("[^", StringComparison.Ordinal))
             {
@@ -306,9 +324,7 @@ internal sealed class Oniguruma
 
             set.Members.Append(member);
             var rest = owner.pattern.AsSpan(owner.at);
-            if (member.Length > 1 && member[1] is 'p' or 'P' or 's' or 'S' or 'd' or 'D')
-                return;
-            if (rest.Length >= 2 && rest[0] == '-' && rest[1] is not (']' or '['))
+            if (!isClass && rest.Length >= 2 && rest[0] == '-' && rest[1] is not (']' or '['))
             {
                 owner.at++;
                 set.Members.Append('-').Append(Member());
@@ -320,10 +336,7 @@ internal sealed class Oniguruma
             var unit = owner.pattern[owner.at];
             if (unit == '\\')
                 return owner.Escape(inSet: true);
-            if (char.IsSurrogate(unit))
-                throw owner.Error("it names a character beyond U+FFFF");
-            owner.at++;
-            return unit is '[' or ']' or '^' or '-' ? $"\\{unit}" : unit.ToString();
+            return unit is '[' or ']' or '^' or '-' ? $"\\{owner.Character()}" : owner.Character();
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Weft.Convert.Checkpoints;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
@@ -15,7 +16,7 @@ internal static class RwkvVocabulary
     public static TokenizerDescription Read(string path)
     {
         var tokens = new Dictionary<int, string>();
-        foreach (var line in File.ReadLines(path).Where(line => line.Length > 0))
+        foreach (var line in SourceReader.ReadLines(path).Where(line => line.Length > 0))
         {
             var (first, last) = (line.IndexOf(' ', StringComparison.Ordinal), line.LastIndexOf(' '));
             if (first < 0 || first == last

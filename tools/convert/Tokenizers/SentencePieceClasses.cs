@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weft.Convert.Checkpoints;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
@@ -88,7 +89,7 @@ internal static class SentencePieceClasses
     {
         if (!File.Exists(vocabularyPath))
             throw new WeftException("the SentencePiece model has no ids of its own: vocab.json is missing beside it");
-        using var document = JsonDocument.Parse(File.ReadAllBytes(vocabularyPath));
+        using var document = JsonDocument.Parse(SourceReader.ReadAll(vocabularyPath));
         var ids = TokenModelJson.ReadIds(document.RootElement);
         var pieces = tokenizer.Model;
         var tokens = TokenModelJson.ByIds(ids);

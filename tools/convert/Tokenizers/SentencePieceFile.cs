@@ -1,3 +1,4 @@
+using Weft.Convert.Checkpoints;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
@@ -9,7 +10,7 @@ internal static class SentencePieceFile
 
     public static TokenizerDescription Read(string path, TokenizerConfig config)
     {
-        var model = SentencePieceModel.Read(File.ReadAllBytes(path));
+        var model = SentencePieceModel.Read(SourceReader.ReadAll(path));
         return SentencePieceClasses.Complete(Describe(model), model, config, path);
     }
 
@@ -59,7 +60,7 @@ internal static class SentencePieceFile
         if (model.CharacterMap.Length > 0)
             yield return new() { Kind = NormalizerKind.CharacterMap, Content = System.Convert.ToBase64String(model.CharacterMap) };
         if (model.RemoveExtraSpaces)
-            yield return new() { Kind = NormalizerKind.CollapseSpaces };
+            yield return new() { Kind = NormalizerKind.CollapseSpaces, Pattern = model.EscapeSpaces ? Space : null };
         if (model.AddDummyPrefix)
             yield return new() { Kind = NormalizerKind.Prepend, Content = " " };
         if (model.EscapeSpaces)

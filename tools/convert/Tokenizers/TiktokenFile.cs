@@ -1,12 +1,14 @@
 using System.Globalization;
 using System.Text;
+using Weft.Convert.Checkpoints;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
 
 /// <summary>
 /// Reads tiktoken's format: a line a token, its bytes in Base64 and its rank, which is its id and the order of merges. How text is split
-/// and which special tokens follow is written in the class that uses it, so the known ones are here.
+/// and which special tokens follow is written in the class that uses it, so the known ones are here. That Qwen 1's class brings a text into
+/// form NFC first is no part of it: texts are encoded as they are.
 /// </summary>
 internal static class TiktokenFile
 {
@@ -23,7 +25,7 @@ internal static class TiktokenFile
     public static TokenizerDescription Read(string path, TokenizerConfig config)
     {
         var tokens = new Dictionary<int, string>();
-        foreach (var line in File.ReadLines(path).Where(line => line.Length > 0))
+        foreach (var line in SourceReader.ReadLines(path).Where(line => line.Length > 0))
         {
             if (!TryRead(line, line.LastIndexOf(' '), out var bytes, out var rank))
                 throw new WeftException($"the line '{(line.Length > 80 ? line[..80] + "…" : line)}' is no token in Base64 and its rank");

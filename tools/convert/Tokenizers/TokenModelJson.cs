@@ -20,7 +20,7 @@ internal static class TokenModelJson
                 return ReadWords(model) with
                 {
                     Kind = TokenModelKind.WordPiece,
-                    ContinuingPrefix = model.Text("continuing_subword_prefix") ?? "##",
+                    ContinuingPrefix = model.Optional("continuing_subword_prefix")?.GetString() ?? "##",
                     LongestWord = model.Optional("max_input_chars_per_word")?.GetInt32() ?? 100,
                 };
             case "WordLevel":
@@ -59,10 +59,12 @@ internal static class TokenModelJson
     }
 
     /// <summary>The two sides of a merge in one string.</summary>
-    public static (string Left, string Right) Halves(string merge)
+    public static (string Left, string Right) Halves(string? merge)
     {
-        var space = merge.IndexOf(' ', StringComparison.Ordinal);
-        return space < 0 ? throw new WeftException($"the tokenizer's merge '{merge}' is not a pair") : (merge[..space], merge[(space + 1)..]);
+        var space = merge?.IndexOf(' ', StringComparison.Ordinal) ?? -1;
+        return space >= 0
+            ? (merge![..space], merge[(space + 1)..])
+            : throw new WeftException($"the tokenizer's merge '{(merge?.Length > 80 ? merge[..80] + "…" : merge)}' is not a pair");
     }
 
     /// <summary>The vocabulary of an object from tokens to ids.</summary>
@@ -87,7 +89,7 @@ internal static class TokenModelJson
     {
         var ids = ReadIds(model.GetProperty("vocab"));
         var merges = model.GetProperty("merges").EnumerateArray()
-            .Select(merge => merge.ValueKind == JsonValueKind.Array ? (merge[0].GetString()!, merge[1].GetString()!) : Halves(merge.GetString()!));
+            .Select(merge => merge.ValueKind == JsonValueKind.Array ? (merge[0].GetString()!, merge[1].GetString()!) : Halves(merge.GetString()));
         return new()
         {
             Tokens = ByIds(ids),

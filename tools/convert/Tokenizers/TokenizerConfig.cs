@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Weft.Convert.Checkpoints;
 using Weft.Tokenizers;
 
 namespace Weft.Convert.Tokenizers;
@@ -73,7 +74,7 @@ internal sealed class TokenizerConfig
 
     private static JsonElement ReadObject(string path)
     {
-        using var document = File.Exists(path) ? JsonDocument.Parse(File.ReadAllBytes(path)) : JsonDocument.Parse("{}");
+        using var document = File.Exists(path) ? JsonDocument.Parse(SourceReader.ReadAll(path)) : JsonDocument.Parse("{}");
         return document.RootElement.Clone();
     }
 

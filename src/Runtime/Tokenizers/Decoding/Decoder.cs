@@ -12,6 +12,9 @@ internal sealed class Decoder
     // Stands before and after a token, so that it is neither the first nor the last.
     private const string Neighbour = "a";
 
+    // A byte that is no character ends a row of bytes in an error.
+    private static readonly string[] Followers = [Neighbour, "<0xFF>"];
+
     private readonly string?[] texts;
     private readonly bool[] special;
     private readonly DecoderChain chain;
@@ -23,6 +26,7 @@ internal sealed class Decoder
     private readonly bool byteAlphabet;
     private readonly byte[] bytes = [];
     private readonly int[] starts = [];
+    private readonly HashSet<int> standForBytes = [];
 
     public Decoder(TokenizerDescription description)
     {
@@ -31,7 +35,8 @@ internal sealed class Decoder
         (stepCount, tokenSteps) = (steps.Count, steps.TakeWhile(IsTokenStep).Count());
         var rest = steps.Skip(tokenSteps).ToList();
         byteAlphabet = rest is [{ Kind: DecoderKind.ByteAlphabet }, ..];
-        HasByteFallback = rest is [{ Kind: DecoderKind.ByteFallback }, ..];
+        ReplacesRuns = rest is [{ Kind: DecoderKind.ByteRuns }, ..];
+        HasByteFallback = ReplacesRuns || rest is [{ Kind: DecoderKind.ByteFallback }, ..];
         if (byteAlphabet || HasByteFallback)
             rest.RemoveAt(0);
         if (rest is [{ Kind: DecoderKind.Fuse }, ..])
@@ -67,6 +72,9 @@ internal sealed class Decoder
     /// <summary>Whether tokens stand for bytes one by one, each of which is replaced when it is part of no character.</summary>
     public bool HasByteFallback { get; }
 
+    /// <summary>Whether all of such tokens in a row are replaced when their bytes are not characters to the last one.</summary>
+    public bool ReplacesRuns { get; }
+
     /// <summary>Whether an id is left out when special tokens are skipped.</summary>
     public bool IsSpecial(int id) => (uint)id < (uint)special.Length && special[id];
 
@@ -78,19 +86,33 @@ internal sealed class Decoder
     {
         if (!IsDirect)
             return Whole(ids, skipSpecialTokens);
-        var buffer = new List<byte>(ids.Length * 4);
-        var first = true;
+        var bytes = new DecodedBytes(this);
         foreach (var id in ids)
         {
             if (Counts(id, skipSpecialTokens))
-                Append(id, ref first, buffer);
+                bytes.Append(id);
         }
 
-        var text = Utf8Text.Read(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(buffer), HasByteFallback);
+        var text = bytes.TakeRest();
         var strip = 0;
         while (strip < StripLeft && strip < text.Length && text[strip] == ' ')
             strip++;
         return text[strip..];
+    }
+
+    /// <summary>
+    /// The beginning of the text of ids that stays whatever follows, as far as that can be told from other tokens put behind them: decoders
+    /// may treat the last token apart, or end a row of bytes.
+    /// </summary>
+    public string Beginning(ReadOnlySpan<int> ids, bool skipSpecialTokens)
+    {
+        var text = Decode(ids, skipSpecialTokens);
+        var length = text.Length;
+        foreach (var next in Followers)
+            length = Math.Min(length, text.AsSpan().CommonPrefixLength(Whole(ids, skipSpecialTokens, next)));
+        if (length > 0 && char.IsHighSurrogate(text[length - 1]))
+            length--;
+        return text[..length];
     }
 
     /// <summary>The text that one id adds in the middle of a text.</summary>
@@ -103,12 +125,13 @@ internal sealed class Decoder
     /// <param name="id">The id.</param>
     /// <param name="first">Whether it begins the text; afterwards, whether the next one does.</param>
     /// <param name="buffer">Takes the bytes.</param>
-    public void Append(int id, ref bool first, List<byte> buffer)
+    /// <returns>Whether the token stands for a byte that may be replaced together with its neighbours.</returns>
+    public bool Append(int id, ref bool first, List<byte> buffer)
     {
         if (!first || !startsApart)
         {
             buffer.AddRange(Middle(id));
-            return;
+            return standForBytes.Count > 0 && standForBytes.Contains(id);
         }
 
         var token = chain.Run([texts[id]!, Neighbour], 0, tokenSteps)[0];
@@ -117,6 +140,7 @@ internal sealed class Decoder
         buffer.AddRange(bytes.AsSpan(0, length));
         // A control token is no text: what follows it still begins the text.
         first = startsWithPieces && (texts[id]!.Length == 0 || (startsUntilText && length == 0));
+        return ReplacesRuns && ByteTokens.TryParse(token, out _, anyCase: true);
     }
 
     private static bool IsTokenStep(DecoderStep step) =>
@@ -139,7 +163,7 @@ internal sealed class Decoder
 
     private ReadOnlySpan<byte> Middle(int id) => (uint)id < (uint)texts.Length ? bytes.AsSpan(starts[id]..starts[id + 1]) : [];
 
-    private string Whole(ReadOnlySpan<int> ids, bool skipSpecialTokens)
+    private string Whole(ReadOnlySpan<int> ids, bool skipSpecialTokens, string? next = null)
     {
         var tokens = new List<string>(ids.Length);
         foreach (var id in ids)
@@ -148,6 +172,8 @@ internal sealed class Decoder
                 tokens.Add(texts[id]!);
         }
 
+        if (next is not null)
+            tokens.Add(next);
         return string.Concat(chain.Run(tokens, 0, stepCount));
     }
 
@@ -155,7 +181,7 @@ internal sealed class Decoder
     {
         if (byteAlphabet)
             return DecoderChain.Write(token, into);
-        if (!HasByteFallback || !ByteTokens.TryParse(token, out var value))
+        if (!HasByteFallback || !ByteTokens.TryParse(token, out var value, anyCase: ReplacesRuns))
             return Encoding.UTF8.GetBytes(token, into);
         into[0] = value;
         return 1;
@@ -177,6 +203,8 @@ internal sealed class Decoder
                 if (all.Length - end < 3 * token.Length)
                     Array.Resize(ref all, (2 * all.Length) + (3 * token.Length));
                 end += Write(token, all.AsSpan(end));
+                if (ReplacesRuns && ByteTokens.TryParse(token, out _, anyCase: true))
+                    standForBytes.Add(id);
             }
 
             places[id + 1] = end;

@@ -52,8 +52,8 @@ internal sealed class DecoderChain
         {
             case DecoderKind.ByteAlphabet:
                 return [Encoding.UTF8.GetString([.. tokens.SelectMany(BytesOf)])];
-            case DecoderKind.ByteFallback:
-                return FallBack(tokens);
+            case DecoderKind.ByteFallback or DecoderKind.ByteRuns:
+                return FallBack(tokens, step.Kind == DecoderKind.ByteRuns);
             case DecoderKind.Fuse:
                 return [string.Concat(tokens)];
             case DecoderKind.Ctc:
@@ -125,13 +125,13 @@ internal sealed class DecoderChain
         .Replace(" 'm", "'m", StringComparison.Ordinal).Replace(" do not", " don't", StringComparison.Ordinal).Replace(" 's", "'s", StringComparison.Ordinal)
         .Replace(" 've", "'ve", StringComparison.Ordinal).Replace(" 're", "'re", StringComparison.Ordinal);
 
-    private static List<string> FallBack(List<string> tokens)
+    private static List<string> FallBack(List<string> tokens, bool replaceRuns)
     {
         var result = new List<string>(tokens.Count);
         var bytes = new List<byte>();
         foreach (var token in tokens)
         {
-            if (ByteTokens.TryParse(token, out var value))
+            if (ByteTokens.TryParse(token, out var value, anyCase: replaceRuns))
             {
                 bytes.Add(value);
                 continue;
@@ -147,7 +147,7 @@ internal sealed class DecoderChain
         void Flush()
         {
             if (bytes.Count > 0)
-                result.Add(Utf8Text.Read([.. bytes], replaceEachByte: true));
+                result.Add((replaceRuns ? Utf8Text.ReadRun([.. bytes]) : null) ?? Utf8Text.Read([.. bytes], replaceEachByte: true));
             bytes.Clear();
         }
     }

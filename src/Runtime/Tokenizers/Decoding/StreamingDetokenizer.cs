@@ -1,20 +1,18 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Weft.Tokenizers.Decoding;
 
 namespace Weft.Tokenizers;
 
 /// <summary>
-/// Decodes ids one at a time and never emits half a character: bytes at the end that are not a whole character, or none at all, wait
+/// Decodes ids one at a time and never takes back what it emitted: bytes at the end that are not a whole character, or none at all, wait
 /// for what follows.
 /// </summary>
 public sealed class StreamingDetokenizer(Tokenizer tokenizer, bool skipSpecialTokens = true)
 {
     private readonly Decoding.Decoder decoder = tokenizer.Decoder;
-    private readonly List<byte> pending = [];
+    private readonly DecodedBytes bytes = new(tokenizer.Decoder);
     private readonly List<int> all = [];
     private string shown = "";
-    private bool first = true;
     private int strip = tokenizer.Decoder.StripLeft;
 
     /// <summary>Adds a token; returns the text that has become final, possibly empty.</summary>
@@ -25,49 +23,25 @@ public sealed class StreamingDetokenizer(Tokenizer tokenizer, bool skipSpecialTo
         if (!decoder.IsDirect)
         {
             all.Add(id);
-            var text = decoder.Decode(CollectionsMarshal.AsSpan(all), skipSpecialTokens);
-            return text.EndsWith('\uFFFD') ? "" : Show(text);
+            var text = decoder.Beginning(CollectionsMarshal.AsSpan(all), skipSpecialTokens);
+            return text.EndsWith('\uFFFD') || text.Length <= shown.Length ? "" : Show(text);
         }
 
-        decoder.Append(id, ref first, pending);
-        var span = CollectionsMarshal.AsSpan(pending);
-        var end = EndOfLastCharacter(span);
-        var characters = Utf8Text.Read(span[..end], decoder.HasByteFallback);
-        pending.RemoveRange(0, end);
-        return Strip(characters);
+        bytes.Append(id);
+        return Strip(bytes.TakeFinal());
     }
 
     /// <summary>Returns what is left at the end of the stream; incomplete characters become U+FFFD.</summary>
-    public string Flush()
-    {
-        if (!decoder.IsDirect)
-            return Show(decoder.Decode(CollectionsMarshal.AsSpan(all), skipSpecialTokens));
-        var text = Utf8Text.Read(CollectionsMarshal.AsSpan(pending), decoder.HasByteFallback);
-        pending.Clear();
-        return Strip(text);
-    }
+    public string Flush() => decoder.IsDirect ? Strip(bytes.TakeRest()) : Show(decoder.Decode(CollectionsMarshal.AsSpan(all), skipSpecialTokens));
 
-    private static int EndOfLastCharacter(ReadOnlySpan<byte> bytes)
-    {
-        for (var end = bytes.Length; end > 0;)
-        {
-            _ = Rune.DecodeLastFromUtf8(bytes[..end], out var rune, out var length);
-            if (rune != Rune.ReplacementChar)
-                return end;
-            end -= length;
-        }
-
-        return 0;
-    }
-
-    /// <summary>What a longer text adds; a text that changed what was shown adds nothing.</summary>
+    /// <summary>What a text has beyond the one that was shown before, also where it changed that one.</summary>
     private string Show(string text)
     {
-        if (!text.StartsWith(shown, StringComparison.Ordinal))
-            return "";
-        var added = text[shown.Length..];
+        var from = Math.Min(shown.Length, text.Length);
+        if (from < text.Length && char.IsLowSurrogate(text[from]) && from > 0 && char.IsHighSurrogate(text[from - 1]))
+            from++;
         shown = text;
-        return added;
+        return text[from..];
     }
 
     private string Strip(string text)

@@ -24,4 +24,7 @@ internal static class Utf8Text
 
         return text.ToString();
     }
+
+    /// <summary>As many U+FFFD as there are bytes, unless all of them together are characters: null then.</summary>
+    public static string? ReadRun(ReadOnlySpan<byte> bytes) => System.Text.Unicode.Utf8.IsValid(bytes) ? null : new string('\uFFFD', bytes.Length);
 }

@@ -155,7 +155,7 @@ internal sealed class BpeModel : TokenModel
     {
         Span<byte> spelling = stackalloc byte[prefix.Length + 4 + suffix.Length];
         var count = 0;
-        var unknown = false;
+        var unknown = false; // whether an unknown token is to come; as in the reference, bytes of characters after it come before it
         for (var at = 0; at < bytes.Length;)
         {
             var start = at;
@@ -169,19 +169,19 @@ internal sealed class BpeModel : TokenModel
             {
                 for (; start < at; start++)
                     (symbols[count], starts[count++]) = (byteTokens[bytes[start]], start);
-                unknown = false;
                 continue;
             }
 
-            var fused = id < 0 && unknown && description.FuseUnknown;
-            unknown = id < 0;
-            if (unknown)
-                id = description.Unknown ?? -1;
+            if (unknown && (id >= 0 || !description.FuseUnknown))
+                (symbols[count], starts[count++]) = (description.Unknown!.Value, start);
             // Without an unknown token such a character disappears, and its neighbours may merge.
-            if (id >= 0 && !fused)
+            unknown = id < 0 && description.Unknown is not null;
+            if (id >= 0)
                 (symbols[count], starts[count++]) = (id, start);
         }
 
+        if (unknown)
+            (symbols[count], starts[count++]) = (description.Unknown!.Value, bytes.Length);
         return count;
 
         static void Append(ReadOnlySpan<byte> text, Span<byte> spelling, ref int spelt)

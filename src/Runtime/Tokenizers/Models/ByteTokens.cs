@@ -5,11 +5,11 @@ namespace Weft.Tokenizers.Models;
 /// <summary>The tokens <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c> that stand for a byte.</summary>
 internal static class ByteTokens
 {
-    /// <summary>Reads one.</summary>
-    public static bool TryParse(string token, out byte value)
+    /// <summary>Reads one; in small letters it is none where tokens are made, but decoders of tokenizer.json files take it for one.</summary>
+    public static bool TryParse(string token, out byte value, bool anyCase = false)
     {
         value = 0;
-        return token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>'
+        return (anyCase || !token.AsSpan().ContainsAnyInRange('a', 'f')) && token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>'
             && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value);
     }
 

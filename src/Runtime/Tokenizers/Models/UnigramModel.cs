@@ -89,31 +89,36 @@ internal sealed class UnigramModel : TokenModel
     private void Collect(ReadOnlySpan<byte> bytes, Step[] best, List<int> ids)
     {
         var first = ids.Count;
-        var unknown = false;
-        for (var end = bytes.Length; end > 0; end = best[end].Start)
+        for (var end = bytes.Length; end > 0;)
         {
             var (_, start, id) = best[end];
-            if (id >= 0 && id != description.Unknown)
+            if (!IsUnknown(id))
             {
                 ids.Add(id);
-                unknown = false;
-            }
-            else if (description.ByteFallback && bytes[start..end].IndexOfAnyExcept(KnownBytes) < 0)
-            {
-                for (var i = end - 1; i >= start; i--)
-                    ids.Add(byteTokens[bytes[i]]);
-                unknown = false;
             }
             else
             {
-                if (!(unknown && description.FuseUnknown))
+                // Unknown characters in a row become bytes together or not at all.
+                while (description.FuseUnknown && start > 0 && IsUnknown(best[start].Id))
+                    start = best[start].Start;
+                if (description.ByteFallback && bytes[start..end].IndexOfAnyExcept(KnownBytes) < 0)
+                {
+                    for (var i = end - 1; i >= start; i--)
+                        ids.Add(byteTokens[bytes[i]]);
+                }
+                else
+                {
                     ids.Add(description.Unknown ?? throw new WeftException("a character has no token, and the tokenizer has none for unknown characters"));
-                unknown = true;
+                }
             }
+
+            end = start;
         }
 
         ids.Reverse(first, ids.Count - first);
     }
+
+    private bool IsUnknown(int id) => id < 0 || id == description.Unknown;
 
     private SearchValues<byte> KnownBytes => field ??= SearchValues.Create([.. Enumerable.Range(0, 256).Where(value => byteTokens[value] >= 0).Select(value => (byte)value)]);
 

@@ -11,7 +11,7 @@ internal sealed class Normalizer
 
     /// <summary>Prepares the steps.</summary>
     /// <param name="steps">What to do.</param>
-    /// <param name="untouched">Texts that character maps leave as they are.</param>
+    /// <param name="untouched">Texts that character maps leave as they are, and that count as one character.</param>
     /// <exception cref="WeftException">An expression or a table is damaged.</exception>
     public Normalizer(IReadOnlyList<NormalizerStep> steps, IReadOnlyList<string> untouched) =>
         this.steps = [.. steps.Select(step => Prepare(step, untouched))];
@@ -27,6 +27,17 @@ internal sealed class Normalizer
         }
 
         return text;
+    }
+
+    /// <summary>Whether the first character of a text disappears, so that another one begins it.</summary>
+    public bool DropsBeginning(string text, WorkLimit limit)
+    {
+        if (steps.Length == 0 || text.Length == 0)
+            return false;
+        _ = Rune.DecodeFromUtf16(text, out var first, out var length);
+        // A step that takes spaces off the end must not take for the end what is the beginning.
+        var next = first.Value == 'a' ? "b" : "a";
+        return Apply(text[..length] + next, limit) == Apply(next, limit);
     }
 
     /// <summary>Text whose lone surrogates are U+FFFD, which is what encoding it as UTF-8 would make of them.</summary>
@@ -60,6 +71,9 @@ internal sealed class Normalizer
             case NormalizerKind.ClusterMap:
                 var clusters = new CharacterMap(content, untouched);
                 return (text, _) => clusters.ReplaceClusters(text);
+            case NormalizerKind.CollapseSpaces:
+                var whole = new TextMatcher(untouched);
+                return (text, _) => Characters.CollapseSpaces(text, whole, step.Pattern);
             default:
                 var plain = Plain(step.Kind);
                 return (text, _) => plain(text);
@@ -87,7 +101,6 @@ internal sealed class Normalizer
         NormalizerKind.StripRight => text => text.TrimEnd(),
         NormalizerKind.StripMarks => Characters.WithoutMarks,
         NormalizerKind.StripNonSpacingMarks => Characters.WithoutNonSpacingMarks,
-        NormalizerKind.CollapseSpaces => Characters.CollapseSpaces,
         NormalizerKind.Nmt => Characters.Nmt,
         NormalizerKind.CleanText => Characters.Clean,
         NormalizerKind.SpaceIdeographs => Characters.SpaceIdeographs,

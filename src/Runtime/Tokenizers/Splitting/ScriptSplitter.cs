@@ -9,13 +9,16 @@ namespace Weft.Tokenizers.Splitting;
 /// </summary>
 internal sealed class ScriptSplitter : PreTokenizer
 {
-    private const int Any = -1;
-    private const int None = -2;
+    private const string Any = "";
+
+    // Lengthens a vowel of Japanese.
+    private const int LongVowel = 0x30FC;
 
     /// <inheritdoc/>
     public override void Cut(ReadOnlySpan<char> text, List<Range> words, WorkLimit limit)
     {
-        var (start, last) = (0, None);
+        var start = 0;
+        string? last = null;
         for (var at = 0; at < text.Length;)
         {
             Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
@@ -24,7 +27,7 @@ internal sealed class ScriptSplitter : PreTokenizer
             {
                 if (script != last)
                 {
-                    if (last != None)
+                    if (last is not null)
                         words.Add(start..at);
                     start = at;
                 }
@@ -35,27 +38,19 @@ internal sealed class ScriptSplitter : PreTokenizer
             at += length;
         }
 
-        if (last != None)
+        if (last is not null)
             words.Add(start..text.Length);
     }
 
-    private static int ScriptOf(int point)
+    private static string ScriptOf(int point) => point switch
     {
-        if (point == ' ')
-            return Any;
-        var ranges = ScriptData.Ranges;
-        var (low, high) = (0, (ranges.Length / 3) - 1);
-        while (low <= high)
+        ' ' => Any,
+        LongVowel => "Han",
+        _ => UnicodeScripts.NameOf(point) switch
         {
-            var middle = (low + high) / 2;
-            if (point < ranges[3 * middle])
-                high = middle - 1;
-            else if (point > ranges[(3 * middle) + 1])
-                low = middle + 1;
-            else
-                return ranges[(3 * middle) + 2];
-        }
-
-        return Any;
-    }
+            null => Any,
+            "Hiragana" or "Katakana" => "Han",
+            var name => name,
+        },
+    };
 }

@@ -14,9 +14,7 @@ Warang_Citi Yezidi Yi Zanabazar_Square`.split(/\s+/);
 const tests = [];
 for (const name of names) {
   try {
-    // Hiragana and Katakana count as Han: Japanese words mix them.
-    const group = name === 'Hiragana' || name === 'Katakana' ? 'Han' : name;
-    tests.push([names.indexOf(group) + 1, new RegExp(`^\\p{Script=${name}}$`, 'u')]);
+    tests.push([names.indexOf(name) + 1, new RegExp(`^\\p{Script=${name}}$`, 'u')]);
   } catch { /* a name that this engine does not know */ }
 }
 const ranges = [];
@@ -29,13 +27,18 @@ for (let c = 0; c <= 0x10FFFF; c++) {
     const found = tests.findIndex(t => t[1].test(text));
     if (found >= 0) { last = found; script = tests[found][0]; }
   }
-  if (c === 0x30FC) script = names.indexOf('Han') + 1;
   const end = ranges[ranges.length - 1];
   if (!script) continue;
   if (end && end[1] === c - 1 && end[2] === script) end[1] = c;
   else ranges.push([c, c, script]);
 }
 const numbers = ranges.flatMap(([a, b, s]) => [`0x${a.toString(16).toUpperCase()}`, `0x${b.toString(16).toUpperCase()}`, `${s}`]);
+const words = [];
+for (const name of names) {
+  const word = `"${name}",`;
+  if (words.length && words[words.length - 1].length + word.length < 150) words[words.length - 1] += ' ' + word;
+  else words.push(word);
+}
 const rows = [];
 for (let i = 0; i < numbers.length; i += 15) rows.push('        ' + numbers.slice(i, i + 15).join(', ') + ',');
 console.log(`namespace Weft.Tokenizers.Unicode;
@@ -43,6 +46,12 @@ console.log(`namespace Weft.Tokenizers.Unicode;
 /// <summary>Unicode ${process.versions.unicode}: made by generate_scripts.js, not to be edited.</summary>
 internal static class ScriptData
 {
+    /// <summary>Names of the scripts; the first has the number 1.</summary>
+    public static readonly string[] Names =
+    [
+${words.map(line => '        ' + line).join('\n')}
+    ];
+
     /// <summary>Three numbers a row: first and last code point of a range, and a number of its script; what is not there has none.</summary>
     public static ReadOnlySpan<int> Ranges =>
     [
