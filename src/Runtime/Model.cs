@@ -37,10 +37,12 @@ public sealed class Model : IDisposable
         {
             file.Verify();
             var description = file.Header.Model;
-            Positions = options.CacheTokens > 0 ? Math.Min(options.CacheTokens, description.ContextLength) : description.ContextLength;
+            var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+            var context = DefaultContext(description, memory);
+            var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : DefaultCacheTokens(description, memory, context, options.MaxSequences);
+            Positions = options.CacheTokens == 0 ? context : description.IsOpenEnded ? cacheTokens : Math.Min(cacheTokens, description.ContextLength);
             if (ContextLength < 1)
                 throw new WeftException($"{path}: each sequence begins with {VirtualTokens} virtual tokens, which leave no room for a text in a cache of {options.CacheTokens}");
-            var cacheTokens = options.CacheTokens > 0 ? options.CacheTokens : DefaultCacheTokens(description, options.MaxSequences);
             // A source takes as much room as what is generated from it.
             var blocks = BlockPool.BlocksFor(cacheTokens) * (description.Encoder is null ? 1 : 2);
             // A prefix is computed in one step, and may be as long as a sequence.
@@ -72,8 +74,13 @@ public sealed class Model : IDisposable
     /// <summary>The tokenizer, or null when the file has none.</summary>
     public Tokenizer? Tokenizer { get; }
 
-    /// <summary>Longest sequence, in tokens: the model's context length, or less if the cache was made smaller or virtual tokens take part of it.</summary>
+    /// <summary>Longest sequence, in tokens: the model's context length, or what <see cref="ModelOptions.CacheTokens"/> made of it, without virtual tokens.</summary>
     public int ContextLength => Positions - VirtualTokens;
+
+    /// <summary>
+    /// Tokens after which a sequence that had no more is to be computed anew, as a prompt: its keys are turned another way from there on (LongRoPE). Null where keys stay right.
+    /// </summary>
+    public int? KeysLast => RotaryLength.KeysLast(Header.Model);
 
     /// <summary>What the model runs on, for people: <c>cpu (AVX-512, 2 threads)</c>.</summary>
     public string DeviceName => Program.DeviceName;
@@ -154,7 +161,7 @@ public sealed class Model : IDisposable
         VirtualTokens = VirtualTokens,
         Encoder = Header.Model.Encoder,
         Keys = Header.Model.Attentions.Any(attention => RotaryLength.Counts(attention.Rotary))
-            ? new(length => RotaryLength.KeysOf(Header.Model, length), RotaryLength.KeysLast(Header.Model))
+            ? new(length => RotaryLength.KeysOf(Header.Model, length), KeysLast)
             : null,
     };
 
@@ -229,16 +236,32 @@ public sealed class Model : IDisposable
             options.Device.Ordinal, options.ActivationType, options.CacheType, blocks, Positions, options.BatchInvariant, StateSlots));
     }
 
-    /// <summary>Room for a context, and where several sequences run for that many of them, as far as a quarter of the memory goes.</summary>
-    private static int DefaultCacheTokens(ModelDescription description, int sequences)
+    /// <summary>The model's own. What no release has says that there is no end, and is cut to what fits the memory.</summary>
+    private static int DefaultContext(ModelDescription description, long memory)
+    {
+        const int Longest = 1 << 20;
+        const int LeastOfLonger = 1 << 12;
+        // A prefix is computed in one step, which keeps several rows of every token.
+        const long RowsOfStep = 16;
+        if (description.ContextLength <= Longest)
+            return description.ContextLength;
+        var bytes = CacheBytes(description) + (description.Prefix is null ? 0 : RowsOfStep * sizeof(float) * description.HiddenSize);
+        return (int)Math.Clamp(memory / bytes, LeastOfLonger, Longest);
+    }
+
+    /// <summary>Room for a context, and where several sequences run for that many of them, as far as the memory goes.</summary>
+    private static int DefaultCacheTokens(ModelDescription description, long memory, int context, int sequences)
     {
         const int MostContexts = 8;
-        const int CacheElementBytes = 2;
-        // Where no layer keeps keys and values, a token costs nothing but its place in the books.
-        var bytes = Math.Max(1, description.Caches.OfType<AttentionDescription>().Sum(attention => (long)attention.CacheSize * CacheElementBytes) * (description.Encoder is null ? 1 : 2));
-        var fit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 / bytes;
-        var wanted = (long)description.ContextLength * Math.Min(sequences, MostContexts);
-        return (int)Math.Clamp(Math.Min(wanted, fit), description.ContextLength, int.MaxValue / 2);
+        var wanted = (long)context * Math.Min(sequences, MostContexts);
+        return (int)Math.Clamp(Math.Min(wanted, memory / CacheBytes(description)), context, int.MaxValue / 2);
+    }
+
+    /// <summary>Bytes of a token's keys and values. Where no layer keeps any, a token costs nothing but its place in the books.</summary>
+    private static long CacheBytes(ModelDescription description)
+    {
+        const int ElementBytes = 2;
+        return Math.Max(1, description.Caches.OfType<AttentionDescription>().Sum(attention => (long)attention.CacheSize * ElementBytes) * (description.Encoder is null ? 1 : 2));
     }
 
     private (long Bytes, long Operations) CountWork(ModelDescription description)

@@ -54,6 +54,42 @@ public sealed class ModelTests
         }
     }
 
+    /// <summary>Contexts that say that there is no end are cut to what the memory holds.</summary>
+    [TestCase(1)]
+    [TestCase(4)]
+    public void A_context_without_end_runs(int sequences)
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe(context: int.MaxValue));
+        using var model = Model.Load(tiny.Path, new() { MaxSequences = sequences });
+        Assert.That(model.ContextLength, Is.InRange(1 << 12, 1 << 20));
+        using var sequence = model.CreateSequence();
+        var (tokens, logits) = (Tokens(tiny, 40), new float[tiny.Description.VocabularySize]);
+        sequence.Forward(tokens, LogitRows.Last, logits);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        Assert.That(ErrorMeasure.RelativeRms(logits, expected.AsSpan()[^logits.Length..]), Is.LessThan(2e-3));
+    }
+
+    /// <summary>A base that grows with the text sets no end: a cache larger than the context makes that longer.</summary>
+    [TestCase(RotaryScalingKind.Dynamic)]
+    [TestCase(RotaryScalingKind.DynamicSteps)]
+    public void A_base_that_grows_goes_on_beyond_the_context(RotaryScalingKind kind)
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe(context: 48, scaling: new() { Kind = kind, Factor = kind == RotaryScalingKind.Dynamic ? 2 : 1, OriginalContextLength = 24 }));
+        var tokens = Tokens(tiny, 150);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        Assert.That(ErrorMeasure.RelativeRms(Logits(tiny, tokens, new() { CacheTokens = 160, CacheType = DataType.Float32 }), expected), Is.LessThan(3e-6));
+        using var model = Model.Load(tiny.Path);
+        Assert.That(model.ContextLength, Is.EqualTo(48));
+    }
+
+    [Test]
+    public void A_larger_cache_makes_no_other_context_longer()
+    {
+        using var tiny = TinyModel.Create(TinyModel.Describe(context: 48));
+        using var model = Model.Load(tiny.Path, new() { CacheTokens = 160 });
+        Assert.That(model.ContextLength, Is.EqualTo(48));
+    }
+
     [TestCase(DataType.Float32)]
     [TestCase(DataType.Float16)]
     [TestCase(DataType.BFloat16)]

@@ -20,6 +20,7 @@ internal static class Checkpoint
         .SelectMany(place => Directory.Exists(place) ? new DirectoryInfo(place).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal) : (IEnumerable<FileInfo>)[new(place)]);
 
     /// <summary>Converts a checkpoint, a folder or a file, into the file <paramref name="packed"/>, which appears whole or not at all.</summary>
-    public static void Convert(string source, string packed, CancellationToken cancellation) =>
-        Converter.Convert(new ConversionOptions(source, packed), null, cancellation);
+    /// <returns>What to look after, a sentence each.</returns>
+    public static IReadOnlyList<string> Convert(string source, string packed, CancellationToken cancellation) =>
+        Converter.Convert(new ConversionOptions(source, packed), null, cancellation).Warnings;
 }

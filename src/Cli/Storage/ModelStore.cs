@@ -33,7 +33,8 @@ internal static class ModelStore
 
         CreateCacheFolder();
         session.Terminal.Note($"converting {model} into {packed} (once)");
-        Checkpoint.Convert(source, packed, session.Cancellation);
+        foreach (var warning in Checkpoint.Convert(source, packed, session.Cancellation))
+            session.Terminal.Note(warning);
         DeleteOthers(packed, $"{name}-{place}-*.weft");
         return packed;
     }
@@ -55,8 +56,9 @@ internal static class ModelStore
     {
         var state = new StringBuilder();
         state.Append(CultureInfo.InvariantCulture, $"{Checkpoint.ConverterIdentity}\n");
-        foreach (var file in Checkpoint.Files(source))
-            state.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Length} {file.LastWriteTimeUtc.Ticks}\n");
+        // A link stands for the file that it leads to, which may change without it.
+        foreach (var (file, target) in Checkpoint.Files(source).Select(file => (file, file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo { Exists: true } target ? target : file)))
+            state.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{target.Length} {target.LastWriteTimeUtc.Ticks}\n");
         return Hash(Encoding.UTF8.GetBytes(state.ToString()));
     }
 

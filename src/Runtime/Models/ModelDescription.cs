@@ -12,7 +12,7 @@ public sealed record ModelDescription
     /// <summary>C: width of the residual stream.</summary>
     public required int HiddenSize { get; init; }
 
-    /// <summary>Longest sequence, in tokens, that the model was trained for.</summary>
+    /// <summary>Longest sequence, in tokens, that the model was trained for, or that its positions are meant to reach.</summary>
     public required int ContextLength { get; init; }
 
     /// <summary>What tokens become before the first layer, beyond rows of the embedding; null for those alone.</summary>
@@ -55,6 +55,12 @@ public sealed record ModelDescription
 
     /// <summary>Some layers are state spaces: C · h may be small beside C and h, and then it shows the rounding of everything that C and h were made of.</summary>
     internal bool HasStateSpaces => Layers.Any(layer => layer.StateSpace is not null);
+
+    /// <summary>
+    /// The context is what a text should have and not what it can: the base of every layer's rotary embedding grows with the text, and no table of positions ends.
+    /// </summary>
+    internal bool IsOpenEnded => Embedding?.Positions is null && Embedding?.QueryPositions is null && Encoder is null && Prefix is null
+        && Attentions.Any() && Attentions.All(attention => attention.Rotary?.Scaling is { Kind: RotaryScalingKind.Dynamic or RotaryScalingKind.DynamicSteps });
 
     /// <summary>Keys and queries are scaled over more powers of two than binary16 has room for.</summary>
     internal bool HasWideKeys => Attentions.Any(attention => attention.Rotary?.Decay is { } decay && !decay.FitsHalf(ContextLength));
