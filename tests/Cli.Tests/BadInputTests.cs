@@ -65,6 +65,20 @@ public sealed class BadInputTests
     }
 
     [Test]
+    public void Control_characters_of_a_file_do_not_reach_the_terminal()
+    {
+        var folder = TestModels.NewPath();
+        Directory.CreateDirectory(folder);
+        foreach (var file in (string[])["config.json", "model.safetensors"])
+            File.Copy(Path.Combine(WeftProcess.Bard, file), Path.Combine(folder, file));
+        File.WriteAllText(Path.Combine(folder, "rwkv_vocab_v1.txt"), "1 \e]0;PWN\a\e[31mred 3\r\n");
+        var outcome = InProcess.Run("convert", folder, "-o", TestModels.NewPath(".weft"));
+        Assert.That(outcome.ExitCode, Is.EqualTo(1), outcome.ToString());
+        Assert.That(outcome.Error.TrimEnd('\n').Any(char.IsControl), Is.False, outcome.ToString());
+        Assert.That(outcome.Error, Does.Contain(@"\u001b]0;PWN\u0007\u001b[31mred"));
+    }
+
+    [Test]
     public void A_missing_text_file() => Fails(["run", TestModels.Packed, "--file", "no-such-prompt.txt"], "no-such-prompt.txt");
 
     [Test]

@@ -40,6 +40,20 @@ public sealed class CacheTests
     }
 
     [Test]
+    public void A_checkpoint_of_links_is_converted_again_when_what_they_lead_to_changes()
+    {
+        var blobs = TestModels.NewPath();
+        Directory.Move(checkpoint, blobs);
+        Directory.CreateDirectory(checkpoint);
+        foreach (var file in Directory.EnumerateFiles(blobs))
+            File.CreateSymbolicLink(Path.Combine(checkpoint, Path.GetFileName(file)), file);
+        Assert.That(Tokenize().Error, Does.Contain("converting"));
+        Assert.That(Tokenize().Error, Does.Not.Contain("converting"));
+        File.SetLastWriteTimeUtc(Path.Combine(blobs, "model.safetensors"), DateTime.UtcNow.AddHours(-1));
+        Assert.That(Tokenize().Error, Does.Contain("converting"));
+    }
+
+    [Test]
     public void A_checkpoint_that_does_not_convert_leaves_nothing_behind()
     {
         using (var file = File.OpenWrite(Path.Combine(checkpoint, "model.safetensors")))

@@ -94,6 +94,27 @@ public sealed class OpenAiTests
     }
 
     [Test]
+    public async Task Tools_reach_the_template_that_is_applied()
+    {
+        await using var own = await TestServer.WithBardAsync(template: "{{ tools[0].function.name }}");
+        const string Body = """{"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"weather"}}]}""";
+        Assert.That((await own.PostJsonAsync("/apply-template", Body)).Json.GetProperty("prompt").GetString(), Is.EqualTo("weather"));
+    }
+
+    [TestCase("{{ m.tool_calls[0].function.arguments | tojson }}", """{"city": "Paris"}""")]
+    [TestCase("{{ 'x' + m.tool_calls[0].function.arguments }}", """x{"city":"Paris"}""")]
+    public async Task Arguments_of_calls_reach_the_template_as_it_wants_them(string template, string expected)
+    {
+        await using var own = await TestServer.WithBardAsync(template: "{% for m in messages if m.tool_calls %}" + template + "{% endfor %}");
+        const string Body = """
+            {"messages":[{"role":"user","content":"hi"},
+            {"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Paris\"}"}}]},
+            {"role":"tool","tool_call_id":"1","content":"rain"}]}
+            """;
+        Assert.That((await own.PostJsonAsync("/apply-template", Body)).Json.GetProperty("prompt").GetString(), Is.EqualTo(expected));
+    }
+
+    [Test]
     public async Task A_stop_string_ends_the_text_before_it()
     {
         var all = TestServer.StubText(Prompt, 12);

@@ -41,6 +41,31 @@ internal sealed record ChatChoice(string? Template, ChatSettings? Settings, IRea
         return wanted is null ? new(null, null, []) : new(ReadFile(wanted, family, own), null, []);
     }
 
+    /// <summary>Says which templates cannot be read: the model completes texts all the same.</summary>
+    public IEnumerable<string> Warnings()
+    {
+        if (Template is not null && FindError(Template) is { } error)
+            yield return $"warning: {error}; the model continues texts, but cannot chat";
+        foreach (var (name, text) in Settings?.Templates ?? new Dictionary<string, string>())
+        {
+            if (FindError(text) is { } other)
+                yield return $"warning: '{name}': {other}";
+        }
+    }
+
+    private static string? FindError(string template)
+    {
+        try
+        {
+            _ = ChatTemplate.Parse(template);
+            return null;
+        }
+        catch (WeftException failure)
+        {
+            return failure.Message;
+        }
+    }
+
     private static ChatSettings? Others(IReadOnlyDictionary<string, string> own, string chosen)
     {
         var others = own.Where(template => template.Value != chosen && template.Key != CheckpointSettings.Default).ToDictionary();

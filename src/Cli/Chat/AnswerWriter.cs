@@ -13,7 +13,6 @@ internal sealed class AnswerWriter(Terminal terminal, bool hidesThoughts, bool i
     private readonly ReasoningSplitter splitter = new(isOpen);
     private readonly StringBuilder reasoning = new();
     private readonly StringBuilder answer = new();
-    private readonly bool isStyled = terminal.OutputIsScreen && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
     private bool isThinking;
 
     /// <summary>The thoughts.</summary>
@@ -41,7 +40,7 @@ internal sealed class AnswerWriter(Terminal terminal, bool hidesThoughts, bool i
         if (news.Reasoning.Length > 0 && !hidesThoughts)
         {
             if (!isThinking)
-                terminal.Out.Write(isStyled ? Dim : "<think>\n");
+                Mark(Dim, "<think>\n");
             isThinking = true;
             terminal.Out.Write(news.Reasoning);
         }
@@ -57,6 +56,14 @@ internal sealed class AnswerWriter(Terminal terminal, bool hidesThoughts, bool i
         if (!isThinking)
             return;
         isThinking = false;
-        terminal.Out.Write(isStyled ? Plain + "\n\n" : "\n</think>\n\n");
+        Mark(Plain, "\n</think>");
+        terminal.Out.Write("\n\n");
+    }
+
+    private void Mark(string style, string text)
+    {
+        terminal.Style(style);
+        if (!terminal.IsStyled)
+            terminal.Out.Write(text);
     }
 }

@@ -1,23 +1,34 @@
+using Weft.Chat;
 using Weft.Cli.Output;
 using Weft.Convert;
 
 namespace Weft.Cli.Chat;
 
 /// <summary>What a line that begins with a slash does.</summary>
-internal sealed class ChatCommands(Terminal terminal, Conversation conversation)
+internal sealed class ChatCommands(Terminal terminal, Conversation conversation, ChatPrompter prompter)
 {
     private static readonly string[] Names = ["/system", "/history", "/clear", "/save", "/help", "/exit"];
 
+    /// <summary>Whether a line is a command: spaces before the slash are nobody's message.</summary>
+    public static bool IsOne(string line) => line.AsSpan().TrimStart() is ['/', ..];
+
     /// <summary>Does what the line says.</summary>
     /// <returns>False to end the conversation.</returns>
+    /// <exception cref="WeftException">It cannot be done.</exception>
     public bool Run(string line)
     {
-        var space = line.IndexOf(' ', StringComparison.Ordinal);
-        var (name, rest) = space < 0 ? (line, "") : (line[..space], line[space..].Trim());
+        line = line.Trim();
+        var end = line.AsSpan().IndexOfAny(' ', '\t');
+        var (name, rest) = end < 0 ? (line, "") : (line[..end], line[end..].Trim());
         switch (name)
         {
             case "/system":
+                if (rest.Length > 0)
+                    SystemText.Require(prompter, rest);
                 conversation.System = rest.Length > 0 ? rest : null;
+                break;
+            case "/history" or "/clear" or "/help" or "/exit" when rest.Length > 0:
+                terminal.Note($"{name} stands alone on its line; nothing is done");
                 break;
             case "/history":
                 foreach (var message in conversation.Messages)
@@ -54,7 +65,7 @@ internal sealed class ChatCommands(Terminal terminal, Conversation conversation)
         /help          shows this
         /exit          ends, as Ctrl-D does
         {ChatInput.Fence}            alone on a line, begins and ends a message of several lines
-        Ctrl-C         stops an answer
+        Ctrl-C         stops an answer, or drops what is being typed
 
         """;
 }

@@ -9,22 +9,47 @@ internal sealed class ChatInput(Session session)
     /// <summary>Begins and ends a message of several lines.</summary>
     public const string Fence = "\"\"\"";
 
+    private const string Mark = "> ";
+
     private readonly bool isWatched = session.Terminal.OutputIsScreen && !Console.IsInputRedirected;
+    private volatile bool isDropped;
 
     /// <summary>The next message or command; null at the end of the input.</summary>
     /// <param name="isText">It was fenced, so that it is no command whatever it begins with.</param>
     /// <exception cref="OperationCanceledException">The program is told to end.</exception>
     public string? Read(out bool isText)
     {
+        var line = ReadLine(Mark);
+        while (line?.Trim() == Fence)
+        {
+            isDropped = false;
+            var text = new StringBuilder();
+            line = ReadLine("… ");
+            for (; !isDropped; line = ReadLine("… "))
+            {
+                if (line is null || line.Trim() == Fence)
+                {
+                    isText = true;
+                    return text.ToString();
+                }
+
+                text.Append(text.Length > 0 ? "\n" : "").Append(line);
+            }
+        }
+
         isText = false;
-        var line = ReadLine("> ");
-        if (line?.Trim() != Fence)
-            return line;
-        isText = true;
-        var text = new StringBuilder();
-        while (ReadLine("… ") is { } next && next.Trim() != Fence)
-            text.Append(text.Length > 0 ? "\n" : "").Append(next);
-        return text.ToString();
+        return line;
+    }
+
+    /// <summary>Begins the message anew, as Ctrl-C asks: the terminal has thrown the line away already, and the lines before it go too.</summary>
+    public void Drop()
+    {
+        isDropped = true;
+        if (isWatched)
+            session.Terminal.Out.WriteLine();
+        session.Terminal.Note("Ctrl-D or /exit ends");
+        if (isWatched)
+            session.Terminal.Out.Write(Mark);
     }
 
     private string? ReadLine(string mark)

@@ -16,6 +16,9 @@ internal sealed class Conversation
     /// <summary>All messages, the system's first.</summary>
     public IReadOnlyList<ChatMessage> Messages => System is null ? turns : [new("system", System), .. turns];
 
+    /// <summary>The model has said something already.</summary>
+    public bool HasAnswers => turns.Exists(turn => turn.Role == "assistant");
+
     /// <summary>Adds what the user says.</summary>
     public void Ask(string text) => turns.Add(new("user", text));
 

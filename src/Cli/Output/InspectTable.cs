@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spectre.Console;
+using Weft.Convert;
 using Weft.Models;
 using Weft.Tensors;
 
@@ -42,7 +43,7 @@ internal static class InspectTable
         foreach (var tensor in report.Tensors)
         {
             table.AddRow(
-                new Text(tensor.Name),
+                new Text(ControlCharacters.Spell(tensor.Name)),
                 new Text(tensor.DataType.Name()),
                 new Text(string.Join(" × ", tensor.Shape)),
                 new Text(tensor.Offset.ToString(CultureInfo.InvariantCulture)),

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Spectre.Console;
 
 namespace Weft.Cli.Output;
@@ -12,13 +13,16 @@ internal sealed class Terminal
     // Made when a verb asks for them: one that shows no table need not wait for the library to start.
     private readonly Lazy<IAnsiConsole> rich;
     private readonly Lazy<IAnsiConsole?> bar;
+    private readonly TextWriter screen;
 
     /// <summary>Creates a terminal over the given streams.</summary>
     public Terminal(TextReader input, TextWriter output, TextWriter error, bool outputIsScreen, bool errorIsScreen)
     {
         In = input;
-        Out = output;
-        Error = error;
+        screen = output;
+        // A program that reads the output gets every character of it; a log of errors is looked at with a terminal sooner or later.
+        Out = outputIsScreen ? new PlainWriter(output) : output;
+        Error = new PlainWriter(error);
         OutputIsScreen = outputIsScreen;
         ErrorIsScreen = errorIsScreen;
         rich = new(() => Create(output, outputIsScreen, InteractionSupport.No));
@@ -28,10 +32,10 @@ internal sealed class Terminal
     /// <summary>Standard input.</summary>
     public TextReader In { get; }
 
-    /// <summary>Standard output: results, and nothing else.</summary>
+    /// <summary>Standard output: results, and nothing else. On a screen, control characters are spelled out.</summary>
     public TextWriter Out { get; }
 
-    /// <summary>Standard error: notes, statistics, failures.</summary>
+    /// <summary>Standard error: notes, statistics, failures. Control characters are spelled out.</summary>
     public TextWriter Error { get; }
 
     /// <summary>A person watches standard output.</summary>
@@ -51,7 +55,7 @@ internal sealed class Terminal
 
     /// <summary>The streams of this process.</summary>
     public static Terminal OfProcess() => new(
-        new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false)),
+        new StreamReader(Input(), new UTF8Encoding(false)),
         Writer(Console.OpenStandardOutput()),
         Writer(Console.OpenStandardError()),
         !Console.IsOutputRedirected,
@@ -59,6 +63,24 @@ internal sealed class Terminal
 
     /// <summary>One line about what is going on, on standard error.</summary>
     public void Note(string sentence) => Error.WriteLine("weft: " + sentence);
+
+    /// <summary>Whether text on standard output may have colours and weights.</summary>
+    public bool IsStyled => OutputIsScreen && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+
+    /// <summary>Changes how the text on the screen looks from here on, where that is wanted.</summary>
+    /// <param name="sequence">A control sequence.</param>
+    public void Style(string sequence)
+    {
+        if (IsStyled)
+            screen.Write(sequence);
+    }
+
+    /// <summary>
+    /// On Unix, .NET edits the lines of a terminal itself and keeps a half line over Ctrl-C; the system's own terminal, which drops it, is read instead.
+    /// </summary>
+    private static Stream Input() => Console.IsInputRedirected || OperatingSystem.IsWindows()
+        ? Console.OpenStandardInput()
+        : new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
 
     private static StreamWriter Writer(Stream stream) => new(stream, new UTF8Encoding(false)) { AutoFlush = true };
 

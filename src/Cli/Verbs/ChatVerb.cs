@@ -3,6 +3,7 @@ using Weft.Chat;
 using Weft.Cli.Arguments;
 using Weft.Cli.Chat;
 using Weft.Cli.Output;
+using Weft.Convert;
 
 namespace Weft.Cli.Verbs;
 
@@ -30,22 +31,25 @@ internal sealed class ChatVerb : GenerationVerb, IVerb
         using var model = Load(session, Context ?? 0);
         var tokenizer = ModelParts.TokenizerOf(model, Model);
         var prompter = ChatPrompter.Of(model.Header, tokenizer) ?? throw new WeftException(
-            $"'{Model}' has no chat template, so it cannot chat: 'weft run' continues a text, 'weft convert --chat-template' gives a model a template");
+            $"'{Model}' has no chat template, so it cannot chat: 'weft run' continues a text, and 'weft convert --chat-template NAME' gives a model one, where NAME is "
+            + NamesOfTemplates(model.Header.Provenance.Architecture));
         prompter.RequireTemplate();
+        if (System is { Length: > 0 })
+            SystemText.Require(prompter, System);
         var options = new GenerationOptions
         {
             MaxTokens = MaxTokens ?? model.ContextLength,
             Sampling = Sampling(model.Header.Generation),
             StopStrings = [.. Stop, .. prompter.StopStrings],
         };
-        var conversation = new Conversation { System = System };
-        var commands = new ChatCommands(session.Terminal, conversation);
+        var conversation = new Conversation { System = System is { Length: > 0 } ? System : null };
+        var commands = new ChatCommands(session.Terminal, conversation, prompter);
         var input = new ChatInput(session);
         using var engine = new Engine(model);
-        using var interrupt = new AnswerInterrupt(session.Terminal, () => session.Terminal.Note("Ctrl-D or /exit ends"));
+        using var interrupt = new AnswerInterrupt(session.Terminal, input.Drop);
         while (input.Read(out var isText) is { } text)
         {
-            if (!isText && text.StartsWith('/'))
+            if (!isText && ChatCommands.IsOne(text))
             {
                 if (!TryRun(session, () => commands.Run(text), out var goesOn) || goesOn)
                     continue;
@@ -61,6 +65,10 @@ internal sealed class ChatVerb : GenerationVerb, IVerb
 
         return ExitCodes.Success;
     }
+
+    private static string NamesOfTemplates(string architecture) => ChatTemplateNames.Of(architecture) is [_, ..] names
+        ? $"one of {string.Join(", ", names)} (models of this architecture were trained on these) or a file in Jinja"
+        : "a file in Jinja, or a name that its --help tells";
 
     /// <summary>A conversation goes on after what cannot be done.</summary>
     private static bool TryRun(Session session, Func<bool> action, out bool result)
@@ -82,7 +90,7 @@ internal sealed class ChatVerb : GenerationVerb, IVerb
         Session session, Model model, Engine engine, ChatPrompter prompter, Conversation conversation, GenerationOptions options, AnswerInterrupt interrupt)
     {
         var prompt = prompter.Render(conversation.Messages);
-        using var generation = engine.Start(prompter.Encode(prompt), options, session.Cancellation);
+        using var generation = Start(session, model, engine, prompter.Encode(prompt), conversation, options);
         interrupt.Current = generation;
         var writer = new AnswerWriter(session.Terminal, HideThoughts, ReasoningSplitter.IsOpenAfter(prompt));
         int tokens;
@@ -98,8 +106,25 @@ internal sealed class ChatVerb : GenerationVerb, IVerb
         writer.Finish();
         session.Cancellation.ThrowIfCancellationRequested();
         conversation.Answer(writer.Answer, writer.Reasoning);
+        if (generation.FinishReason == FinishReason.Length && tokens < options.MaxTokens)
+            session.Terminal.Note("the answer ends here because the context is full; /clear begins a new conversation");
         if (Stats)
             WriteStats(session.Terminal, model, generation, tokens);
         return true;
+    }
+
+    private static Generation Start(Session session, Model model, Engine engine, int[] prompt, Conversation conversation, GenerationOptions options)
+    {
+        try
+        {
+            return engine.Start(prompt, options, session.Cancellation);
+        }
+        catch (OptionException failure) when (conversation.HasAnswers && prompt.Length >= model.ContextLength)
+        {
+            throw new WeftException(
+                $"the conversation has outgrown the context: with this message it has {prompt.Length} tokens, and there is room for {model.ContextLength}; "
+                + "/clear begins a new one, /save FILE keeps this one",
+                failure);
+        }
     }
 }

@@ -10,7 +10,7 @@ internal sealed class ConvertVerb : ConvertOptions, IVerb
     /// <inheritdoc/>
     public int Execute(Session session)
     {
-        ConvertCommand.Run(this, session.Terminal.Out, session.Terminal.Bar, session.Cancellation);
+        ConvertCommand.Run(this, session.Terminal.Out, session.Terminal.Note, session.Terminal.Bar, session.Cancellation);
         return ExitCodes.Success;
     }
 }

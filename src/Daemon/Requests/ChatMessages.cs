@@ -16,23 +16,46 @@ internal static class ChatMessages
         var messages = fields.Array("messages") ?? throw ApiException.BadRequest("'messages' is missing.", "messages");
         if (messages.Count == 0)
             throw ApiException.BadRequest("'messages' is empty; it must have at least one message.", "messages");
+        var variables = new Dictionary<string, JsonElement>();
+        foreach (var (name, value, _) in fields.Object("chat_template_kwargs")?.All() ?? [])
+            variables[name] = value;
+        if (fields.Array("tools") is { Count: > 0 })
+            variables.TryAdd("tools", fields.Any("tools")!.Value);
+        var generates = fields.Flag("add_generation_prompt") ?? true;
+        string Apply(bool readsArguments)
+        {
+            using var normalized = Normalize(messages, readsArguments);
+            return model.ApplyTemplate(normalized.RootElement, generates, variables);
+        }
+
+        if (!messages.Any(message => ToolCalls.AreIn(message.Value)))
+            return Apply(readsArguments: false);
+        try
+        {
+            // OpenAI's API has the arguments of a call as text, transformers as an object, which most templates write as JSON.
+            return Apply(readsArguments: true);
+        }
+        catch (ApiException)
+        {
+            return Apply(readsArguments: false); // some put the text together themselves
+        }
+    }
+
+    private static JsonDocument Normalize(IReadOnlyList<(JsonElement Value, string Name)> messages, bool readsArguments)
+    {
         var buffer = new ArrayBufferWriter<byte>(1024);
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartArray();
             foreach (var (message, name) in messages)
-                Write(writer, new Fields(message, name + "."), name);
+                Write(writer, new Fields(message, name + "."), name, readsArguments);
             writer.WriteEndArray();
         }
 
-        var variables = new Dictionary<string, JsonElement>();
-        foreach (var (name, value, _) in fields.Object("chat_template_kwargs")?.All() ?? [])
-            variables[name] = value;
-        using var normalized = JsonDocument.Parse(buffer.WrittenMemory);
-        return model.ApplyTemplate(normalized.RootElement, fields.Flag("add_generation_prompt") ?? true, variables);
+        return JsonDocument.Parse(buffer.WrittenMemory);
     }
 
-    private static void Write(Utf8JsonWriter writer, Fields message, string name)
+    private static void Write(Utf8JsonWriter writer, Fields message, string name, bool readsArguments)
     {
         if (message.Text("role") is not { Length: > 0 } role)
             throw ApiException.BadRequest($"'{name}.role' is missing.", $"{name}.role");
@@ -53,7 +76,10 @@ internal static class ChatMessages
             if (field is "role" or "content")
                 continue;
             writer.WritePropertyName(field);
-            value.WriteTo(writer);
+            if (readsArguments && field == ToolCalls.Field)
+                ToolCalls.Write(writer, value);
+            else
+                value.WriteTo(writer);
         }
 
         writer.WriteEndObject();
