@@ -167,6 +167,18 @@ public sealed partial class GgufTests
     }
 
     [Test]
+    public void A_file_may_be_a_link_to_another()
+    {
+        using var scratch = new ScratchFolder();
+        var (metadata, tensors) = Describe(Golden("qwen3"), "qwen3");
+        File.WriteAllBytes(scratch["blob"], GgufBytes.Write(metadata, tensors));
+        File.CreateSymbolicLink(scratch["model.gguf"], "blob");
+        Converter.Convert(new(scratch["model.gguf"], scratch["model.weft"]));
+        using var file = WeftFile.Open(scratch["model.weft"]);
+        Assert.That(file.Header.Provenance.Sources.Select(source => source.Bytes), Is.EqualTo(new[] { new FileInfo(scratch["blob"]).Length }));
+    }
+
+    [Test]
     public void A_file_that_ends_early_is_refused()
     {
         using var scratch = new ScratchFolder();

@@ -47,6 +47,50 @@ public sealed class PathTests
         });
     }
 
+    /// <summary>As the cache of huggingface_hub holds them.</summary>
+    [Test]
+    public void Files_may_be_links_to_others()
+    {
+        using var scratch = new ScratchFolder();
+        new TinyCheckpoint().Write(scratch["blobs"]);
+        Directory.CreateDirectory(scratch["snapshot"]);
+        foreach (var file in Directory.EnumerateFiles(scratch["blobs"]).Select(Path.GetFileName))
+            File.CreateSymbolicLink(Path.Combine(scratch["snapshot"], file!), Path.Combine("..", "blobs", file!));
+        using var expected = Conversion.Convert(scratch["blobs"]);
+        using var actual = Conversion.Convert(scratch["snapshot"]);
+        Assert.That(File.ReadAllBytes(scratch["snapshot.weft"]), Is.EqualTo(File.ReadAllBytes(scratch["blobs.weft"])));
+    }
+
+    /// <summary>Opening a pipe waits for somebody who writes.</summary>
+    [TestCase("config.json", false)]
+    [TestCase("config.json", true)]
+    [TestCase("model.safetensors", false)]
+    [TestCase("tokenizer.json", false)]
+    [TestCase("tokenizer_config.json", false)]
+    public void A_pipe_is_not_read(string name, bool isLinked)
+    {
+        if (OperatingSystem.IsWindows())
+            Assert.Ignore("there are no pipes in folders here");
+        using var scratch = new ScratchFolder();
+        new TinyCheckpoint().Write(scratch["model"]);
+        var path = Path.Combine(scratch["model"], name);
+        File.Delete(path);
+        using (var make = Process.Start("mkfifo", [isLinked ? scratch["pipe"] : path]))
+            make.WaitForExit();
+        if (isLinked)
+            File.CreateSymbolicLink(path, scratch["pipe"]);
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain(path));
+    }
+
+    [Test]
+    public void A_config_of_many_megabytes_is_refused_by_its_size()
+    {
+        using var scratch = new ScratchFolder();
+        new TinyCheckpoint().Write(scratch["model"]);
+        File.WriteAllText(Path.Combine(scratch["model"], "config.json"), $"{{{new string(' ', 9 << 20)}}}");
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain("config.json").And.Contain("too many"));
+    }
+
     [Test]
     public void A_disk_that_is_full_is_named()
     {

@@ -21,7 +21,9 @@ public sealed class TransformersTests
     [TestCase("Dots1ForCausalLM")]
     [TestCase("Ernie4_5ForCausalLM")]
     [TestCase("Exaone4ForCausalLM")]
+    [TestCase("FalconForCausalLM")] // ALiBi
     [TestCase("FalconMambaForCausalLM")]
+    [TestCase("Gemma3ForConditionalGeneration")] // the text model of one that reads images
     [TestCase("Glm4MoeForCausalLM")]
     [TestCase("GraniteForCausalLM")]
     [TestCase("GraniteMoeForCausalLM")]

@@ -59,11 +59,7 @@ internal sealed record CheckpointSettings(
         };
     }
 
-    private static string ReadText(string path)
-    {
-        using var file = SourceReader.Open(path);
-        return Encoding.UTF8.GetString(file.Read(0, checked((int)file.Length)));
-    }
+    private static string ReadText(string path) => Encoding.UTF8.GetString(SourceReader.ReadAll(path));
 
     /// <summary>
     /// Templates of files of their own, which newer releases of transformers write, go before those of tokenizer_config.json; what processors

@@ -26,4 +26,8 @@ public readonly record struct ConversionProgress(string Tensor, long BytesDone, 
 /// <param name="Tensors">Tensors written.</param>
 /// <param name="SourceBytes">Bytes of weights read.</param>
 /// <param name="OutputBytes">Bytes of the packed file.</param>
-public sealed record ConversionResult(string Output, string Architecture, int Tensors, long SourceBytes, long OutputBytes);
+public sealed record ConversionResult(string Output, string Architecture, int Tensors, long SourceBytes, long OutputBytes)
+{
+    /// <summary>What the packed file cannot do although the checkpoint seems to; a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}

@@ -13,13 +13,15 @@ public static class ConvertCommand
     /// <summary>Converts as <paramref name="options"/> say.</summary>
     /// <param name="options">The parsed arguments.</param>
     /// <param name="output">Where the result is said.</param>
+    /// <param name="warn">Takes sentences about what to look after.</param>
     /// <param name="console">Where a progress bar can be drawn, or null.</param>
     /// <param name="cancellationToken">Stops it; nothing is left behind.</param>
     /// <exception cref="WeftException">It cannot be done.</exception>
-    public static void Run(ConvertOptions options, TextWriter output, IAnsiConsole? console, CancellationToken cancellationToken)
+    public static void Run(ConvertOptions options, TextWriter output, Action<string> warn, IAnsiConsole? console, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(warn);
         DataType? type = null;
         if (options.DataType is not null)
         {
@@ -39,6 +41,8 @@ public static class ConvertCommand
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{result.Output}: {result.Architecture}, {result.Tensors} tensors, {result.OutputBytes / 1e6:f1} MB in {seconds:f1} s ({result.SourceBytes / 1e9 / seconds:f2} GB/s)"));
+        foreach (var warning in result.Warnings)
+            warn(warning);
     }
 
     private static int? GroupSize(ConvertOptions options)

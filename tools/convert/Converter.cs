@@ -69,7 +69,7 @@ public static class Converter
         var provenance = header.Provenance with { Sources = hashes.Finish() };
         cancellationToken.ThrowIfCancellationRequested();
         writer.Complete(header with { Provenance = provenance });
-        return new(options.Output, source.Architecture, plan.Count, total, writer.Length);
+        return new(options.Output, source.Architecture, plan.Count, total, writer.Length) { Warnings = [.. chat.Warnings(), .. checkpoint.Warnings()] };
     }
 
     /// <summary>The tokens that end a generation, as the checkpoint's files name them, or else as its family knows them.</summary>

@@ -12,7 +12,7 @@ using var parser = new Parser(settings => settings.HelpWriter = null);
 string[] arguments = [.. args.Where(argument => argument != "--verbose")];
 if (ArgumentCheck.FindError(arguments) is { } error)
 {
-    Console.Error.WriteLine($"weft-convert: {error}; --help explains the arguments");
+    Console.Error.WriteLine($"weft-convert: {ControlCharacters.Spell(error)}; --help explains the arguments");
     return 2;
 }
 
@@ -45,7 +45,8 @@ using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interr
 try
 {
     var console = Console.IsErrorRedirected ? null : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-    ConvertCommand.Run(options, Console.Out, console, cancellation.Token);
+    ConvertCommand.Run(
+        options, Console.Out, warning => Console.Error.WriteLine($"weft-convert: {ControlCharacters.Spell(warning)}"), console, cancellation.Token);
     return 0;
 }
 catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -55,8 +56,8 @@ catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
 }
 catch (Exception failure) when (failure is WeftException or IOException or UnauthorizedAccessException)
 {
-    Console.Error.WriteLine($"weft-convert: {failure.Message}");
+    Console.Error.WriteLine($"weft-convert: {ControlCharacters.Spell(failure.Message)}");
     if (verbose)
-        Console.Error.WriteLine(failure);
+        Console.Error.WriteLine(ControlCharacters.Spell(failure.ToString()));
     return 1;
 }

@@ -15,7 +15,7 @@ internal sealed class SourceHashes : IDisposable
     private SourceHashes(string[] paths, CancellationToken cancellationToken)
     {
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Unfinished = [.. paths.Select(path => new SourceFile(Path.GetFileName(path), new FileInfo(path).Length, new string('0', 64)))];
+        Unfinished = [.. paths.Select(path => new SourceFile(Path.GetFileName(path), LengthOf(path), new string('0', 64)))];
         task = Task.Run(() => Unfinished.Zip(paths, (file, path) => Hash(file, path, stop.Token)).ToArray());
     }
 
@@ -35,6 +35,13 @@ internal sealed class SourceHashes : IDisposable
         // A conversion that failed leaves nobody to hear of this task's end; it must still have let go of the files.
         ((IAsyncResult)task).AsyncWaitHandle.WaitOne();
         stop.Dispose();
+    }
+
+    // Of what is read: a link's own length, which the file system tells for its path, is another.
+    private static long LengthOf(string path)
+    {
+        using var file = SourceReader.Open(path);
+        return file.Length;
     }
 
     private static SourceFile Hash(SourceFile expected, string path, CancellationToken cancellationToken)

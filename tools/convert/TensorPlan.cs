@@ -222,7 +222,7 @@ internal static class TensorPlan
         {
             try
             {
-                return TensorSchema.Of(family.Describe(config.With(name, value))).FirstOrDefault(other => other.Name == requirement.Name);
+                return TensorSchema.Of(family.Describe(config.With((name, value)))).FirstOrDefault(other => other.Name == requirement.Name);
             }
             catch (WeftException)
             {

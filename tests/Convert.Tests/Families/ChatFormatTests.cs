@@ -60,8 +60,50 @@ public sealed class ChatFormatTests
     [TestCase("stablelm-tuned", "<|SYSTEM|>Be brief.<|USER|>Hi<|ASSISTANT|>")]
     [TestCase("falcon", "System: Be brief.\nUser: Hi\nFalcon:")]
     [TestCase("starchat", "<|system|>\nBe brief.<|end|>\n<|user|>\nHi<|end|>\n<|assistant|>")]
+    [TestCase("alpaca", "Be brief.\n\n### Instruction:\nHi\n\n### Response:")]
+    [TestCase("mpt-instruct", "Be brief.\n### Instruction:\nHi\n### Response:\n")]
+    [TestCase("dolly-1", "Be brief.\n\n### Instruction:\nHi\n\n### Response:\n")]
+    [TestCase("dolly-2", "Be brief.\n\n### Instruction:\nHi\n\n### Response:\n")]
+    [TestCase("redpajama", "Be brief.\n<human>: Hi\n<bot>:")]
+    [TestCase("chatglm-3", "<|system|>\n Be brief.<|user|>\n Hi<|assistant|>")]
     public void A_system_message_has_its_place(string name, string expected) =>
         Assert.That(Render(name, ("system", "Be brief."), ("user", "Hi")), Is.EqualTo(expected));
+
+    [TestCase("belle")]
+    [TestCase("koala")]
+    [TestCase("wizardlm-1.0")]
+    [TestCase("chatglm")]
+    [TestCase("chatglm-2")]
+    [TestCase("phi-2")]
+    [TestCase("persimmon")]
+    public void A_format_without_a_place_for_system_messages_refuses_them(string name) => Assert.That(
+        () => Render(name, ("system", "Be brief."), ("user", "Hi")),
+        Throws.TypeOf<ChatTemplateException>().With.Property("Reason").EqualTo($"the format '{name}' has no place for messages of the role 'system'"));
+
+    [Test]
+    public void No_format_leaves_a_message_out_in_silence()
+    {
+        foreach (var format in FamilyCatalog.ChatFormats)
+        {
+            Shows(format.Name, ("system", "Be brief."), ("user", "Hi"));
+            Shows(format.Name, ("user", "Hi"), ("system", "Be brief."), ("user", "Bye"));
+            Shows(format.Name, ("user", "Hi"), ("assistant", "Hello"), ("tool", "42"));
+        }
+
+        static void Shows(string name, params (string Role, string Content)[] messages)
+        {
+            try
+            {
+                var text = Render(name, messages);
+                foreach (var (_, content) in messages)
+                    Assert.That(text, Does.Contain(content), name);
+            }
+            catch (ChatTemplateException refusal)
+            {
+                Assert.That(refusal.Message, Does.StartWith("The chat template refuses the conversation: "), name);
+            }
+        }
+    }
 
     [Test]
     public void A_released_system_message_keeps_its_lines()

@@ -198,6 +198,11 @@ public sealed class LineageConfigTests
             original is { } length ? new RotaryScaling { Kind = RotaryScalingKind.Dynamic, Factor = 2, OriginalContextLength = length } : null));
     }
 
+    [TestCase("{\"max_position_embeddings\":2147483647}")]
+    [TestCase("{\"max_position_embeddings\":2147483647,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}")]
+    [TestCase("{\"max_position_embeddings\":2048,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":1e30}}")]
+    public void A_context_without_end_is_the_longest_there_is(string members) => Assert.That(ConfigText.Describe("LlamaForCausalLM", members).ContextLength, Is.EqualTo(int.MaxValue));
+
     [Test]
     public void Qwens_first_config_spells_as_Gpt2_does()
     {

@@ -16,6 +16,13 @@ public sealed class RecurrentFamilyTests
 
     private static readonly int[] Tokens = [.. Enumerable.Range(0, 45).Select(i => (i * 37 + i * i) % Vocabulary)];
 
+    [Test]
+    public void The_last_norm_keeps_its_own_epsilon([Values("RwkvForCausalLM", "Rwkv5ForCausalLM", "Rwkv6ForCausalLM")] string architecture)
+    {
+        var model = ConfigText.Describe(architecture, "{\"layer_norm_epsilon\":0.25,\"head_size\":16}");
+        Assert.That((model.Layers[0].AttentionNorm!.Epsilon, model.FinalNorm!.Epsilon), Is.EqualTo((0.25f, 1e-5f)));
+    }
+
     [TestCase(96, 96, 32, 8)]
     [TestCase(64, 128, 16, 1)]
     public void Rwkv5_computes_what_its_paper_defines(int hidden, int width, int size, int divisor)

@@ -31,7 +31,7 @@ internal static class ConfigText
         File.WriteAllText(scratch["config.json"], config.ToJsonString());
         // Where GLM has the tokens that its config does not name.
         File.WriteAllText(scratch["added_tokens.json"], """{"<|startofpiece|>": 1, "<|endofpiece|>": 2, "[MASK]": 3}""");
-        var file = ConfigFile.Open(scratch["config.json"]);
+        var file = FamilyCatalog.OpenConfig(scratch.Root);
         return FamilyCatalog.Find(file).Family.Describe(file);
     }
 }

@@ -7,7 +7,13 @@ namespace Weft.Convert.Checkpoints;
 /// <param name="Files">Paths of the weight files and of the index, in reading order.</param>
 internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tensors, IReadOnlyList<string> Files)
 {
+    /// <summary>Parts of the model that are not converted.</summary>
+    public IReadOnlyList<string> LeftOut { get; init; } = [];
+
     private delegate IEnumerable<StoredTensor> Reader(string path);
+
+    /// <summary>What to look after in what is made of it; a sentence each.</summary>
+    public IEnumerable<string> Warnings() => LeftOut.Count > 0 ? [$"only the text model is converted; left out: {string.Join(", ", LeftOut)}"] : [];
 
     /// <summary>Opens the weights in a folder; safetensors wins over PyTorch when both are there.</summary>
     public static Checkpoint Open(string folder) =>

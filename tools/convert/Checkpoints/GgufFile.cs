@@ -12,14 +12,16 @@ internal sealed class GgufFile
 
     private readonly string path;
     private readonly byte[] bytes;
+    private readonly long fileLength;
     private readonly Dictionary<string, object> metadata = [];
     private readonly List<GgufTensor> tensors = [];
     private int at;
 
-    private GgufFile(string path, byte[] bytes)
+    private GgufFile(string path, byte[] bytes, long fileLength)
     {
         this.path = path;
         this.bytes = bytes;
+        this.fileLength = fileLength;
     }
 
     /// <summary>Its path.</summary>
@@ -37,7 +39,7 @@ internal sealed class GgufFile
     {
         using var source = SourceReader.Open(path);
         // The directory comes first; its length is nowhere said, and those of large vocabularies take a few megabytes.
-        var file = new GgufFile(path, source.Read(0, (int)Math.Min(source.Length, 1 << 28)));
+        var file = new GgufFile(path, source.Read(0, (int)Math.Min(source.Length, 1 << 28)), source.Length);
         file.Read();
         return file;
     }
@@ -89,8 +91,7 @@ internal sealed class GgufFile
             stored = new(name, StoredType.Float32, tensor.Shape, StoredTensor.RowMajorStrides(tensor.Shape), path, 0) { Coded = new GgufBlocks(offset, blocks) };
         }
 
-        var length = new FileInfo(path).Length;
-        if (tensor.Offset < 0 || tensor.Offset > length || stored.ByteLength > length - offset)
+        if (tensor.Offset < 0 || tensor.Offset > fileLength || stored.ByteLength > fileLength - offset)
             throw Error($"tensor '{Printable.Of(tensor.Name)}' lies outside the file, as in one that was not downloaded whole");
         return stored;
     }

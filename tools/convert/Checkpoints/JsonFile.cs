@@ -6,13 +6,20 @@ namespace Weft.Convert.Checkpoints;
 /// <summary>Small JSON files of a checkpoint.</summary>
 internal static class JsonFile
 {
+    // An index of a million tensors has no more.
+    private const int LongestFile = 128 << 20;
+
     /// <summary>Parses a file.</summary>
-    /// <exception cref="WeftException">It does not exist, cannot be read or is not JSON.</exception>
-    public static JsonDocument Parse(string path)
+    /// <param name="path">Its path.</param>
+    /// <param name="longest">Bytes beyond which it is none of its kind.</param>
+    /// <exception cref="WeftException">It does not exist, cannot be read, is too long or not JSON.</exception>
+    public static JsonDocument Parse(string path, int longest = LongestFile)
     {
         using var file = SourceReader.Open(path);
-        if (file.Length > Array.MaxLength)
-            throw new WeftException($"{path}: {file.Length} bytes are too many for a JSON file");
+        if (file.Length == 0)
+            throw new WeftException($"{path}: there is nothing in it to read");
+        if (file.Length > longest)
+            throw new WeftException($"{path}: {file.Length} bytes are too many for such a file, which has {longest} or fewer");
         try
         {
             var json = file.Read(0, (int)file.Length);
@@ -33,6 +40,8 @@ internal static class JsonFile
     /// <summary>Python writes an infinite number as a word that is not JSON; a number too large for any type means the same.</summary>
     private static void SpellInfinity(Span<byte> json)
     {
+        if (json.IndexOf("Infinity"u8) < 0)
+            return;
         var isText = false;
         for (var i = 0; i < json.Length; i++)
         {

@@ -121,9 +121,8 @@ public sealed class SafetensorsFile
 
     private static void CheckPlaces(string path, List<StoredTensor> tensors, long dataStart, long fileLength)
     {
-        tensors.Sort((a, b) => a.Offset != b.Offset ? a.Offset.CompareTo(b.Offset) : a.ByteLength.CompareTo(b.ByteLength));
         var end = dataStart;
-        foreach (var tensor in tensors)
+        foreach (var tensor in tensors.OrderBy(tensor => tensor.Offset).ThenBy(tensor => tensor.ByteLength))
         {
             if (tensor.ByteLength > fileLength - tensor.Offset)
                 throw new WeftException($"{path}: the file has {fileLength} bytes and ends before tensor '{tensor.Name}' does");

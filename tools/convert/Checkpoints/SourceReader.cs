@@ -6,12 +6,12 @@ namespace Weft.Convert.Checkpoints;
 /// <remarks>Reads go into the caller's buffer rather than through a memory map, whose pages would count as this process's memory.</remarks>
 internal sealed class SourceReader : IDisposable
 {
-    private readonly SafeFileHandle handle;
+    private readonly SafeFileHandle? handle; // null where there is nothing to read
 
-    private SourceReader(string path, SafeFileHandle handle)
+    private SourceReader(string path, SafeFileHandle? handle)
     {
         (Path, this.handle) = (path, handle);
-        Length = RandomAccess.GetLength(handle);
+        Length = handle is null ? 0 : RandomAccess.GetLength(handle);
     }
 
     public string Path { get; }
@@ -22,7 +22,7 @@ internal sealed class SourceReader : IDisposable
     {
         try
         {
-            return new SourceReader(path, File.OpenHandle(path));
+            return new SourceReader(path, IsEmpty(path) ? null : File.OpenHandle(path));
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -34,6 +34,21 @@ internal sealed class SourceReader : IDisposable
         }
     }
 
+    /// <summary>Reads a whole file.</summary>
+    public static byte[] ReadAll(string path)
+    {
+        using var file = Open(path);
+        return file.Length <= Array.MaxLength ? file.Read(0, (int)file.Length) : throw new WeftException($"{path}: {file.Length} bytes are too many to be read at once");
+    }
+
+    /// <summary>Reads a file of text, line by line.</summary>
+    public static IEnumerable<string> ReadLines(string path)
+    {
+        using var text = new StreamReader(new MemoryStream(ReadAll(path)));
+        while (text.ReadLine() is { } line)
+            yield return line;
+    }
+
     /// <summary>Fills <paramref name="destination"/> from <paramref name="offset"/> on.</summary>
     public void Read(Span<byte> destination, long offset)
     {
@@ -41,7 +56,7 @@ internal sealed class SourceReader : IDisposable
         {
             while (destination.Length > 0)
             {
-                var read = RandomAccess.Read(handle, destination, offset);
+                var read = handle is null ? 0 : RandomAccess.Read(handle, destination, offset);
                 if (read == 0)
                     throw new WeftException($"{Path}: the file ends at byte {offset}, before its contents do");
                 destination = destination[read..];
@@ -62,5 +77,9 @@ internal sealed class SourceReader : IDisposable
         return bytes;
     }
 
-    public void Dispose() => handle.Dispose();
+    public void Dispose() => handle?.Dispose();
+
+    // A pipe or a device has no length either, and opening a pipe waits until somebody writes.
+    private static bool IsEmpty(string path) =>
+        (File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)) is FileInfo { Exists: true, Length: 0 };
 }

@@ -43,7 +43,7 @@ internal abstract class BartLayout(params IEnumerable<(string Packed, string Sou
         ConfigFile config, bool normsFirst, bool normsEmbedding, bool hasHeadBias, string activation = "gelu", Func<FeedForwardDescription, bool, int, FeedForwardDescription>? feedForward = null)
     {
         var hidden = config.Int("d_model");
-        var context = config.Int("max_position_embeddings", 1024);
+        var context = config.Length("max_position_embeddings", 1024);
         if ((long)context * hidden > Array.MaxLength)
             throw config.Error("'max_position_embeddings' asks for a table of positions that is too large");
         var norm = ConfigParts.LayerNorm(1e-5);

@@ -65,7 +65,7 @@ internal sealed class Bloom : ModuleFamily
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = hidden,
             // Nothing in the model depends on it; the releases were trained with the default.
-            ContextLength = config.Int("seq_length", 2048),
+            ContextLength = config.Length("seq_length", 2048),
             Embedding = new() { Norm = norm },
             Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, ConfigParts.Spelling(config, "n_layer", "num_hidden_layers")))],
             FinalNorm = norm,

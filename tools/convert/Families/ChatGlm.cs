@@ -20,11 +20,11 @@ internal sealed class ChatGlm : DeepNormLayout
         // The release's modeling_chatglm.py, where a first question is the whole prompt. Every released checkpoint is a chat model.
         new("chatglm", """
             {%- set ns = namespace(round=0) %}
-            {%- for m in messages if m.role != 'system' %}
+            {%- for m in messages %}
             {%- if m.role == 'user' %}{{ m.content if loop.length == 1 else '[Round ' ~ ns.round ~ ']\n问：' ~ m.content ~ '\n答：' }}
             {%- else %}{{ m.content ~ '\n' }}{% set ns.round = ns.round + 1 %}{% endif %}
             {%- endfor %}
-            """) { IsCertain = _ => true },
+            """) { Roles = ChatRoles.UserAndAssistant, IsCertain = _ => true },
     ];
 
     /// <summary>The later generations have the same name, and other members.</summary>

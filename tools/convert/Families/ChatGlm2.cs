@@ -24,12 +24,12 @@ internal sealed class ChatGlm2 : ModuleFamily
             {%- if m.role == 'user' %}{{ '[Round ' ~ ns.round ~ ']\n\n问：' ~ m.content ~ '\n\n答：' }}
             {%- elif m.role == 'assistant' %}{{ m.content ~ '\n\n' }}{% set ns.round = ns.round + 1 %}{% endif %}
             {%- endfor %}
-            """),
+            """) { Roles = ChatRoles.UserAndAssistant },
         // ChatGLM3's release.
         new("chatglm-3", """
             {%- for m in messages %}{{ '<|' ~ m.role ~ '|>\n ' ~ m.content }}{% endfor %}
             {%- if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}
-            """) { StopTokens = ["<|user|>", "<|observation|>"] },
+            """) { StopTokens = ["<|user|>", "<|observation|>"], Roles = ChatRoles.All },
     ];
 
     /// <summary>The first generation has the same name, and other members.</summary>
@@ -63,7 +63,7 @@ internal sealed class ChatGlm2 : ModuleFamily
         if (!config.Bool("multi_query_attention", false))
             throw config.Error("'multi_query_attention' false is not supported");
         var size = config.Int("kv_channels", 128);
-        var context = config.Int("seq_length", 2048);
+        var context = config.Length("seq_length", 2048);
         var bias = config.Bool("add_bias_linear", false);
         var epsilon = config.Double("layernorm_epsilon", 1e-5);
         var norm = config.Bool("rmsnorm", true) ? new() { Kind = NormKind.Rms, Epsilon = (float)epsilon } : ConfigParts.LayerNorm(epsilon);

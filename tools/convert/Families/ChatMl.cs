@@ -17,5 +17,6 @@ internal static class ChatMl
         + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
     {
         StopTokens = [End, Start],
+        Roles = ChatRoles.All,
     };
 }

@@ -9,7 +9,7 @@ internal static class ChatTurns
         {%- if m.role == 'user' %}{{ 'Human: ' ~ m.content ~ ' \n\nAssistant:' }}
         {%- elif m.role == 'assistant' %}{{ ' ' ~ m.content ~ '\n' }}{% endif %}
         {%- endfor %}
-        """) { StopStrings = ["\nHuman:"] };
+        """) { StopStrings = ["\nHuman:"], Roles = ChatRoles.UserAndAssistant };
 
     /// <summary>RWKV's World models, as ChatRWKV talks with them.</summary>
     public static ChatFormat Rwkv { get; } = Colon("rwkv", "User", "Assistant", "\n\n", systemEnd: "\n\n") with { StopStrings = ["\n\nUser:"] };
@@ -32,9 +32,15 @@ internal static class ChatTurns
         {%- if add_generation_prompt %}{{ {{{Text(assistant)}}} }}{% endif %}
         """);
 
+    /// <summary>What Alpaca's prompts begin with. A system message takes its place, as FastChat's conversation templates have it.</summary>
+    public static string Task(string gap) => $$$"""
+        {{- messages[0].content if messages and messages[0].role == 'system' else 'Below is an instruction that describes a task. Write a response that appropriately completes the request.' }}
+        {{- {{{Text(gap)}}} }}
+
+        """;
+
     /// <summary>Alpaca's headings as Dolly has them: what is answered follows the heading's line.</summary>
-    public static ChatFormat Instruction(string name, string gap = "\n\n", string end = "") => new(name, $$$"""
-        {{- 'Below is an instruction that describes a task. Write a response that appropriately completes the request.' ~ {{{Text(gap)}}} }}
+    public static ChatFormat Instruction(string name, string gap = "\n\n", string end = "") => new(name, Task(gap) + $$$"""
         {%- for m in messages %}
         {%- if m.role == 'user' %}{{ '### Instruction:\n' ~ m.content ~ {{{Text(gap)}}} }}
         {%- elif m.role == 'assistant' %}{{ '### Response:\n' ~ m.content ~ {{{Text(gap + (end.Length > 0 ? end + gap : ""))}}} }}{% endif %}

@@ -7,13 +7,23 @@ namespace Weft.Convert.Families;
 /// <summary>A config.json: typed members, every complaint a sentence that names the file and the member.</summary>
 internal sealed class ConfigFile
 {
+    // Lists of labels and of modules make some of a few megabytes.
+    private const int LongestFile = 8 << 20;
+
     private readonly string path;
     private readonly JsonElement root;
+    private readonly Dictionary<string, JsonElement> members; // the document itself looks through all of them
     private readonly string prefix;
     private readonly HashSet<string> asked;
+    private readonly HashSet<string>? lacking; // null where what is missing is an error
 
-    private ConfigFile(string path, JsonElement root, string prefix, HashSet<string> asked) =>
-        (this.path, this.root, this.prefix, this.asked) = (path, root, prefix, asked);
+    private ConfigFile(string path, JsonElement root, string prefix, HashSet<string> asked, HashSet<string>? lacking = null)
+        : this(path, root, root.EnumerateObject().ToDictionary(member => member.Name, member => member.Value), prefix, asked, lacking)
+    {
+    }
+
+    private ConfigFile(string path, JsonElement root, Dictionary<string, JsonElement> members, string prefix, HashSet<string> asked, HashSet<string>? lacking) =>
+        (this.path, this.root, this.members, this.prefix, this.asked, this.lacking) = (path, root, members, prefix, asked, lacking);
 
     /// <summary>The file's folder.</summary>
     public string Folder => Path.GetDirectoryName(path) ?? "";
@@ -22,7 +32,13 @@ internal sealed class ConfigFile
     public IReadOnlySet<string> Asked => asked;
 
     /// <summary>The same file, of which nobody has asked for anything.</summary>
-    public ConfigFile Afresh() => new(path, root, prefix, []);
+    public ConfigFile Afresh() => new(path, root, members, prefix, [], null);
+
+    /// <summary>The same, in which a number that is missing is 1, and written down.</summary>
+    public ConfigFile Leniently() => new(path, root, members, prefix, [], []);
+
+    /// <summary>Members that somebody had to have and that are missing, where that is no error.</summary>
+    public IReadOnlyCollection<string> Lacking => lacking ?? [];
 
     /// <summary>All members of this object.</summary>
     public IEnumerable<JsonProperty> Members => root.EnumerateObject();
@@ -30,7 +46,7 @@ internal sealed class ConfigFile
     /// <summary>Reads a file.</summary>
     public static ConfigFile Open(string path)
     {
-        using var document = JsonFile.Parse(path);
+        using var document = JsonFile.Parse(path, LongestFile);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new WeftException($"{path}: this is not a JSON object");
         return new ConfigFile(path, document.RootElement.Clone(), "", []);
@@ -52,8 +68,11 @@ internal sealed class ConfigFile
     /// <summary>Whether a member is there and not null.</summary>
     public bool Has(string name) => Find(name) is not null;
 
+    /// <summary>Whether a member is a list of nothing.</summary>
+    public bool IsEmpty(string name) => Find(name) is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() == 0;
+
     /// <summary>Whether a member is there and null.</summary>
-    public bool IsNull(string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Null;
+    public bool IsNull(string name) => members.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Null;
 
     /// <summary>Whole numbers above zero that were asked for.</summary>
     public IReadOnlyList<(string Name, int Value)> Sizes =>
@@ -65,11 +84,12 @@ internal sealed class ConfigFile
            select (member.Name, value),
     ];
 
-    /// <summary>The same file with another value of a member.</summary>
-    public ConfigFile With(string name, int value)
+    /// <summary>The same file with other values of some members.</summary>
+    public ConfigFile With(params IEnumerable<(string Name, JsonNode? Value)> others)
     {
         var members = JsonObject.Create(root)!;
-        members[name] = value;
+        foreach (var (name, value) in others)
+            members[name] = value;
         using var document = JsonDocument.Parse(members.ToJsonString());
         return new(path, document.RootElement.Clone(), prefix, []);
     }
@@ -79,17 +99,21 @@ internal sealed class ConfigFile
     /// <param name="whenMissing">Its value when the file leaves it out; null makes it required.</param>
     public int Int(string name, int? whenMissing = null) => Find(name) switch
     {
-        null => whenMissing ?? throw Missing(name),
+        null => whenMissing ?? StandIn(name),
         { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out var number) => number,
         // Some writers store 4096 as 4096.0.
         { ValueKind: JsonValueKind.Number } value when value.GetDouble() is var number && number == (int)number => (int)number,
         _ => throw Wrong(name, "a whole number"),
     };
 
+    /// <summary>A number of tokens: what is too large for one, as 1e30, says that there is no end, and is the largest.</summary>
+    public int Length(string name, int? whenMissing = null) =>
+        Find(name) is { ValueKind: JsonValueKind.Number } value && value.GetDouble() >= int.MaxValue ? int.MaxValue : Int(name, whenMissing);
+
     /// <summary>A number.</summary>
     public double Double(string name, double? whenMissing = null) => Find(name) switch
     {
-        null => whenMissing ?? throw Missing(name),
+        null => whenMissing ?? StandIn(name),
         { ValueKind: JsonValueKind.Number } value => value.GetDouble(),
         _ => throw Wrong(name, "a number"),
     };
@@ -142,7 +166,7 @@ internal sealed class ConfigFile
     public ConfigFile? Object(string name) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Object } value => new ConfigFile(path, value, $"{prefix}{name}.", asked),
+        { ValueKind: JsonValueKind.Object } value => new ConfigFile(path, value, $"{prefix}{name}.", asked, lacking),
         _ => throw Wrong(name, "an object"),
     };
 
@@ -152,10 +176,16 @@ internal sealed class ConfigFile
     private JsonElement? Find(string name)
     {
         asked.Add(prefix + name);
-        return root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        return members.TryGetValue(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
     }
 
-    private WeftException Missing(string name) => Error($"'{prefix}{name}' is missing");
+    private int StandIn(string name)
+    {
+        if (lacking is null)
+            throw Error($"'{prefix}{name}' is missing");
+        lacking.Add(prefix + name);
+        return 1;
+    }
 
     private WeftException Wrong(string name, string expected) => Error($"'{prefix}{name}' must be {expected}");
 }

@@ -42,7 +42,7 @@ internal sealed class Dbrx : ModuleFamily
         const double DefaultBase = 10000;
         var hidden = config.Int("d_model", 2048);
         var heads = config.Int("n_heads", 16);
-        var context = config.Int("max_seq_len", 2048);
+        var context = config.Length("max_seq_len", 2048);
         var size = ConfigParts.HeadSize(config, hidden, heads);
         var norm = ConfigParts.LayerNorm(1e-5) with { Bias = false };
         var attention = config.Object("attn_config");

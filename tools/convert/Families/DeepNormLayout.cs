@@ -72,7 +72,7 @@ internal abstract class DeepNormLayout : ModuleFamily
         {
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = hidden,
-            ContextLength = config.Int("max_sequence_length", 2048),
+            ContextLength = config.Length("max_sequence_length", 2048),
             Embedding = new() { Norm = norm },
             Prefix = prefix,
             Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, "num_layers"))],

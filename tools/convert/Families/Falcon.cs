@@ -48,7 +48,7 @@ internal sealed class Falcon : ModuleFamily
         var hidden = config.Int(ConfigParts.Spelling(config, "hidden_size", "n_embed"));
         var heads = config.Int(ConfigParts.Spelling(config, "num_attention_heads", "n_head"));
         var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("max_position_embeddings", 2048);
+        var context = config.Length("max_position_embeddings", 2048);
         var norm = ConfigParts.LayerNorm(config, "layer_norm_epsilon");
         var bias = config.Bool("bias", false);
         var isParallel = config.Bool("parallel_attn", true);

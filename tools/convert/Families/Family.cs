@@ -11,8 +11,14 @@ internal abstract class Family
     /// <summary>Values of <c>architectures</c> in config.json that this family covers.</summary>
     public abstract IReadOnlyList<string> Architectures { get; }
 
+    /// <summary>Others are variants of it: where several have all that a checkpoint asks for, it is the one to name.</summary>
+    public virtual bool IsOrigin => false;
+
     /// <summary>Whether a config of one of these architectures is of this family: different models share a name.</summary>
     public virtual bool Covers(ConfigFile config) => true;
+
+    /// <summary>Whether a config that names neither architecture nor model type is this family's all the same.</summary>
+    public virtual bool Owns(ConfigFile config) => false;
 
     /// <summary>The config of a release that has none, or null for another checkpoint.</summary>
     public virtual string? ConfigOf(string folder) => null;

@@ -3,7 +3,7 @@ using Weft.Models;
 namespace Weft.Convert.Families;
 
 /// <summary>
-/// Gemma 3, text only: norms of each query and key head instead of caps, and a window with a rotary base of its own in all layers but
+/// Gemma 3, of which the larger ones read images too and are converted without: norms of each query and key head instead of caps, and a window with a rotary base of its own in all layers but
 /// every sixth (Gemma team 2025, arXiv 2503.19786).
 /// </summary>
 internal sealed class Gemma3() : GemmaLayout(
@@ -12,10 +12,10 @@ internal sealed class Gemma3() : GemmaLayout(
     ("feed_forward_output_norm", "model.layers.#.post_feedforward_layernorm"))
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Architectures => ["Gemma3ForCausalLM"];
+    public override IReadOnlyList<string> Architectures => ["Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"];
 
     /// <inheritdoc/>
-    public override FamilyCard Card => new("Gemma 3, text (arXiv 2503.19786)", "SentencePiece BPE");
+    public override FamilyCard Card => new("Gemma 3, without its images (arXiv 2503.19786)", "SentencePiece BPE");
 
     /// <inheritdoc/>
     public override GgufForm Gguf { get; } = GgufOf("gemma3", evenLayers: 62, ("sliding_window_pattern", 6), ("rope_local_base_freq", 10000));
@@ -29,7 +29,7 @@ internal sealed class Gemma3() : GemmaLayout(
             throw config.Error("'sliding_window_pattern' must be positive");
         bool Rule(int layer) => (layer + 1) % pattern != 0;
         const double GlobalBase = 1_000_000;
-        var model = DescribeGemma(config, new(ContextLength: 131072, KeyValueHeads: 4, GlobalBase), LayerWindows.Mixed(config, Rule));
+        var model = DescribeGemma(config, new(ContextLength: 131072, KeyValueHeads: 4, GlobalBase) { QueryHeads = 8, Vocabulary = 262_208 }, LayerWindows.Mixed(config, Rule));
 
         var byType = config.Object("rope_parameters");
         RotaryDescription Rotary(string type, RotaryDescription otherwise) =>

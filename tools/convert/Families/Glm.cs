@@ -46,7 +46,7 @@ internal sealed class Glm : ModuleFamily
         var heads = config.Int("num_attention_heads");
         var size = ConfigParts.HeadSize(config, hidden, heads);
         var norm = ConfigParts.LayerNorm(config, "layernorm_epsilon");
-        var context = config.Int("max_sequence_length", 1024);
+        var context = config.Length("max_sequence_length", 1024);
         var layer = new LayerDescription
         {
             AttentionNorm = norm,

@@ -36,7 +36,7 @@ internal sealed class GptNeo : ModuleFamily
     {
         var hidden = config.Int("hidden_size");
         var heads = config.Int(ConfigParts.Spelling(config, "num_heads", "num_attention_heads"));
-        var context = config.Int("max_position_embeddings", 2048);
+        var context = config.Length("max_position_embeddings", 2048);
         var norm = ConfigParts.LayerNorm(config, "layer_norm_epsilon");
         var attention = new AttentionDescription
         {

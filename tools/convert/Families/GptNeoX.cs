@@ -35,7 +35,7 @@ internal sealed class GptNeoX : ModuleFamily
 
             """) with { StopTokens = ["<|USER|>", "<|ASSISTANT|>", "<|SYSTEM|>"] },
         // RedPajama-INCITE-Chat's model card.
-        ChatTurns.Colon("redpajama", "<human>", "<bot>", "\n") with { StopStrings = ["<human>"] },
+        ChatTurns.Colon("redpajama", "<human>", "<bot>", "\n", systemEnd: "\n") with { StopStrings = ["<human>"] },
     ];
 
     /// <inheritdoc/>
@@ -65,7 +65,7 @@ internal sealed class GptNeoX : ModuleFamily
         var hidden = config.Int("hidden_size");
         var heads = config.Int("num_attention_heads");
         var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("max_position_embeddings", 2048);
+        var context = config.Length("max_position_embeddings", 2048);
         var norm = ConfigParts.LayerNorm(config, "layer_norm_eps");
         var bias = config.Bool("attention_bias", true);
         var layer = new LayerDescription

@@ -22,7 +22,7 @@ internal sealed class InternLm : LlamaLayout
             {%- elif m.role == 'assistant' %}{{ '<|Bot|>:' ~ m.content ~ '<eoa>\n' }}{% endif %}
             {%- endfor %}
             {%- if add_generation_prompt %}{{ '<|Bot|>:' }}{% endif %}
-            """) { SpecialTokens = false, StopTokens = ["<eoa>"] },
+            """) { SpecialTokens = false, StopTokens = ["<eoa>"], Roles = ChatRoles.SystemAnywhere },
     ];
 
     /// <inheritdoc/>

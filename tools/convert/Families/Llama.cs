@@ -12,6 +12,9 @@ internal sealed class Llama : LlamaLayout
     public override IReadOnlyList<string> Architectures => ["LlamaForCausalLM", "LLaMAForCausalLM"];
 
     /// <inheritdoc/>
+    public override bool IsOrigin => true;
+
+    /// <inheritdoc/>
     public override FamilyCard Card => new(
         "LLaMA (arXiv 2302.13971), Llama 2 (arXiv 2307.09288), Llama 3 (arXiv 2407.21783), Code Llama (arXiv 2308.12950), " +
         "TinyLlama (arXiv 2401.02385), OpenLLaMA, Alpaca, Vicuna, Koala, BELLE, WizardLM (arXiv 2304.12244), Linly, OpenBuddy, Panda, " +
@@ -33,8 +36,7 @@ internal sealed class Llama : LlamaLayout
             {%- endfor %}
             """) { SpecialTokens = false },
         // Stanford Alpaca's train.py, which goes on right after the heading; WizardCoder, Panda and Chinese-Alpaca took it over.
-        new("alpaca", """
-            {{- 'Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n' }}
+        new("alpaca", ChatTurns.Task("\n\n") + """
             {%- for m in messages %}
             {%- if m.role == 'user' %}{{ '### Instruction:\n' ~ m.content ~ '\n\n' }}
             {%- elif m.role == 'assistant' %}{{ '### Response:' ~ m.content ~ eos_token ~ '\n\n' }}{% endif %}
@@ -53,8 +55,8 @@ internal sealed class Llama : LlamaLayout
             {%- elif m.role == 'assistant' %}{{ 'ASSISTANT: ' ~ m.content ~ eos_token }}{% endif %}
             {%- endfor %}
             {%- if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}
-            """),
-        // FastChat's koala_v1, after EasyLM's serving code.
+            """) { Roles = ChatRoles.SystemAnywhere },
+        // FastChat's koala_v1, after EasyLM's serving code. What it begins with is a mark, no instruction: a system message cannot take its place.
         new("koala", """
             {{- 'BEGINNING OF CONVERSATION: ' }}
             {%- for m in messages %}
@@ -62,14 +64,14 @@ internal sealed class Llama : LlamaLayout
             {%- elif m.role == 'assistant' %}{{ 'GPT: ' ~ m.content ~ eos_token }}{% endif %}
             {%- endfor %}
             {%- if add_generation_prompt %}{{ 'GPT:' }}{% endif %}
-            """),
+            """) { Roles = ChatRoles.UserAndAssistant },
         // WizardLM's first release: its model card.
         new("wizardlm-1.0", """
             {%- for m in messages %}
             {%- if m.role == 'user' %}{{ m.content ~ '\n\n### Response:' }}
             {%- elif m.role == 'assistant' %}{{ m.content ~ eos_token }}{% endif %}
             {%- endfor %}
-            """),
+            """) { Roles = ChatRoles.UserAndAssistant },
         ChatTurns.Belle,
         // OpenBuddy's released system prompt is long and changes with each model: it is the user's to give.
         ChatTurns.Colon("openbuddy", "User", "Assistant", "\n", systemEnd: "\n\n") with { StopStrings = ["\nUser:"] },

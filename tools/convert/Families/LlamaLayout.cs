@@ -15,6 +15,12 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
     /// <param name="RotaryBase">rope_theta.</param>
     protected sealed record Defaults(int ContextLength, int? KeyValueHeads, double RotaryBase = 10000)
     {
+        /// <summary>num_attention_heads; null where it must be there.</summary>
+        public int? QueryHeads { get; init; }
+
+        /// <summary>vocab_size; null where it must be there.</summary>
+        public int? Vocabulary { get; init; }
+
         /// <summary>head_dim; null for the hidden size shared evenly.</summary>
         public int? HeadSize { get; init; }
 
@@ -43,7 +49,7 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
     /// <summary>Describes a model whose layers are all alike.</summary>
     protected static ModelDescription Describe(ConfigFile config, Defaults defaults, bool inputBias, bool outputBias, Func<int, int?> window)
     {
-        var heads = config.Int("num_attention_heads");
+        var heads = config.Int("num_attention_heads", defaults.QueryHeads);
         var hidden = config.Int("hidden_size");
         if (heads < 1)
             throw config.Error($"{heads} attention heads do not divide a hidden size of {hidden}");
@@ -51,7 +57,7 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
             ? config.Int("head_dim", defaults.HeadSize)
             : ConfigParts.HeadSize(config, hidden, heads);
         var layers = ConfigParts.Layers(config, "num_hidden_layers");
-        var context = config.Int("max_position_embeddings", defaults.ContextLength);
+        var context = config.Length("max_position_embeddings", defaults.ContextLength);
         var norm = defaults.Norm ?? new() { Kind = NormKind.Rms, Epsilon = (float)config.Double("rms_norm_eps", defaults.Epsilon) };
         var rotary = defaults.Rotary ?? RotaryConfig.Read(config, context, defaults.RotaryBase);
         var attention = new AttentionDescription
@@ -72,11 +78,11 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         };
         return new ModelDescription
         {
-            VocabularySize = config.Int("vocab_size"),
+            VocabularySize = config.Int("vocab_size", defaults.Vocabulary),
             HiddenSize = hidden,
             // The factor says how far the base is meant to grow.
             ContextLength = rotary.Scaling is { Kind: RotaryScalingKind.Dynamic } scaling
-                ? (int)Math.Clamp(scaling.Factor * scaling.OriginalContextLength, context, int.MaxValue / 2)
+                ? (int)Math.Clamp(scaling.Factor * scaling.OriginalContextLength, context, int.MaxValue)
                 : context,
             Layers = [.. Enumerable.Range(0, layers).Select(i => new LayerDescription
             {

@@ -12,5 +12,8 @@ internal sealed class Mamba : SelectiveLayout
     public override FamilyCard Card => new("Mamba 130M to 2.8B (arXiv 2312.00752)", "byte-level BPE (GPT-NeoX)");
 
     /// <inheritdoc/>
+    protected override string Layer => "Mamba1";
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config) => Describe(config, inputNorm: null);
 }

@@ -13,10 +13,13 @@ internal sealed class Mamba2 : StateSpaceLayout
     public override FamilyCard Card => new("Mamba-2 (arXiv 2405.21060), Codestral Mamba (release, 2024)", "byte-level BPE (GPT-NeoX); SentencePiece BPE (Codestral)");
 
     /// <inheritdoc/>
+    protected override string Layer => "Mamba2";
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
-        var (heads, width) = (config.Int("num_heads", 128), Width(config));
-        var size = config.Int("head_dim", heads > 0 ? width / heads : 0);
+        var width = Width(config);
+        var (heads, size) = Heads(config, width);
         if ((long)heads * size != width)
             throw config.Error($"{heads} heads of {size} channels are not the {width} that 'expand' and 'hidden_size' ask for");
         var (min, max) = Limits(config);
@@ -24,10 +27,10 @@ internal sealed class Mamba2 : StateSpaceLayout
         {
             Kind = StateSpaceKind.Dual,
             Width = width,
-            StateSize = config.Int("state_size", 128),
-            Convolution = config.Int("conv_kernel", 4),
+            StateSize = Size(config, "state_size", "d_state", 128),
+            Convolution = Size(config, "conv_kernel", "d_conv", 4),
             Heads = heads,
-            Groups = config.Int("n_groups", 8),
+            Groups = Size(config, "n_groups", "ngroups", IsRelease(config) ? 1 : 8),
             // Of each group by itself, as in the release: the ports norm all channels together, which is the same with one group.
             Norm = new() { Kind = NormKind.Rms, Epsilon = (float)config.Double("layer_norm_epsilon", 1e-5) },
             StepMin = min,
@@ -49,7 +52,7 @@ internal sealed class Mamba2 : StateSpaceLayout
     {
         var name = InLayer(requirement.Name);
         if (!name.StartsWith("state_space.", StringComparison.Ordinal))
-            return new(shelf.Take(SourceName(requirement.Name)));
+            return new(Take(requirement, shelf));
         var space = model.Layers[int.Parse(requirement.Name.Split('.')[1], System.Globalization.CultureInfo.InvariantCulture)].StateSpace!;
         var (i, n, heads) = (space.Width, space.Groups * space.StateSize, space.Heads);
         // A head's step has a bias of its own, beside that of the projection, if it has one.
@@ -79,15 +82,26 @@ internal sealed class Mamba2 : StateSpaceLayout
         };
     }
 
+    /// <summary>Transformers' configs say how many heads there are, the release's how large they are.</summary>
+    private static (int Count, int Size) Heads(ConfigFile config, int width)
+    {
+        if (IsRelease(config))
+            return Size(config, "head_dim", "headdim", 64) is var released and > 0 ? (width / released, released) : throw config.Error("'ssm_cfg.headdim' must be positive");
+        var heads = config.Int("num_heads", 128);
+        return (heads, config.Int("head_dim", heads > 0 ? width / heads : 0));
+    }
+
     private static string Named(string packedName, string name) => Mixer.Replace("#", packedName.Split('.')[1], StringComparison.Ordinal) + name;
 
     /// <summary>Limits of steps, those that limit nothing left out: 0, and infinity, which writers of configs spell in several ways.</summary>
     private static (float? Min, float? Max) Limits(ConfigFile config)
     {
-        if (config.Json("time_step_limit") is not { } limits)
+        var space = SpaceOf(config);
+        var name = ConfigParts.Spelling(space, "time_step_limit", "dt_limit");
+        if (space.Json(name) is not { } limits)
             return (null, null);
         if (limits.ValueKind != JsonValueKind.Array || limits.GetArrayLength() != 2)
-            throw config.Error("'time_step_limit' must be a list of two numbers");
+            throw config.Error($"'{name}' must be a list of two numbers");
         float? Limit(int index) => limits[index] is { ValueKind: JsonValueKind.Number } number && number.GetSingle() is var limit && float.IsFinite(limit) ? limit : null;
         return (Limit(0) is > 0 and var min ? min : null, Limit(1));
     }

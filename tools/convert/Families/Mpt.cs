@@ -130,7 +130,7 @@ internal sealed class Mpt : ModuleFamily
         {
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = hidden,
-            ContextLength = config.Int("max_seq_len", 2048),
+            ContextLength = config.Length("max_seq_len", 2048),
             Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, ConfigParts.Spelling(config, "n_layers", "num_hidden_layers")))],
             FinalNorm = norm,
             Head = new() { Tied = config.Bool("tie_word_embeddings", true) },

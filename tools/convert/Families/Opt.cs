@@ -41,7 +41,7 @@ internal sealed class Opt : ModuleFamily
         var hidden = config.Int("hidden_size");
         var heads = config.Int("num_attention_heads");
         var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("max_position_embeddings", 2048);
+        var context = config.Length("max_position_embeddings", 2048);
         var width = config.Int("word_embed_proj_dim", hidden);
         var bias = config.Bool("enable_bias", true);
         var norm = config.Bool("layer_norm_elementwise_affine", true)

@@ -65,7 +65,7 @@ internal sealed class Palm : ModuleFamily
     {
         var hidden = config.Int("dim");
         var size = config.Int("dim_head", 64);
-        var context = config.Int("max_seq_len", 8192);
+        var context = config.Length("max_seq_len", 8192);
         var norm = new NormDescription { Kind = NormKind.Layer, Epsilon = 1e-5f };
         var layer = new LayerDescription
         {

@@ -40,7 +40,7 @@ internal sealed class PanguAlpha : ModuleFamily
         var hidden = config.Int("hidden_size");
         var heads = config.Int("num_heads");
         var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("max_position_embeddings", 1024);
+        var context = config.Length("max_position_embeddings", 1024);
         var layers = ConfigParts.Layers(config, "num_layers");
         if (layers < 2)
             throw config.Error("'num_layers' must be at least 2: the last is the query layer");

@@ -30,7 +30,7 @@ internal sealed class Persimmon() : LlamaLayout(
             {%- elif m.role == 'assistant' %}{{ 'adept: ' ~ m.content ~ '\n\n' }}{% endif %}
             {%- endfor %}
             {%- if add_generation_prompt %}{{ 'adept:' }}{% endif %}
-            """) { StopStrings = ["\n\nhuman:"] },
+            """) { StopStrings = ["\n\nhuman:"], Roles = ChatRoles.UserAndAssistant },
     ];
 
     /// <inheritdoc/>

@@ -21,7 +21,7 @@ internal sealed class Phi : ModuleFamily
             {%- elif m.role == 'assistant' %}{{ 'Output: ' ~ m.content ~ '\n' }}{% endif %}
             {%- endfor %}
             {%- if add_generation_prompt %}{{ 'Output:' }}{% endif %}
-            """) { StopStrings = ["\nInstruct:"] },
+            """) { StopStrings = ["\nInstruct:"], Roles = ChatRoles.UserAndAssistant },
     ];
 
     /// <inheritdoc/>
@@ -46,7 +46,7 @@ internal sealed class Phi : ModuleFamily
         var hidden = config.Int("hidden_size");
         var heads = config.Int("num_attention_heads");
         var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("max_position_embeddings", 2048);
+        var context = config.Length("max_position_embeddings", 2048);
         var norm = ConfigParts.LayerNorm(config, "layer_norm_eps");
         var layer = new LayerDescription
         {

@@ -28,7 +28,7 @@ internal sealed class Phi3() : LlamaLayout(
     {
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;
         // Earlier files of the release have other names for the one scaling that there is.
-        var context = config.Int("max_position_embeddings", Context);
+        var context = config.Length("max_position_embeddings", Context);
         RotaryDescription? rotary = RotaryConfig.Parameters(config) is { } parameters && RotaryConfig.Kind(parameters) is "longrope" or "su" or "yarn"
             ? new() { Theta = parameters.Double("rope_theta", config.Double("rope_theta", 10000)), Scaling = RotaryConfig.LongRope(config, parameters, context, Context) }
             : null;

@@ -33,7 +33,7 @@ internal sealed class PhiMoe() : ExpertLayout(
         int? window = config.Has("sliding_window") ? config.Int("sliding_window") : null;
         var defaults = new Defaults(Context, KeyValueHeads: 8)
         {
-            Norm = ConfigParts.LayerNorm(config, "rms_norm_eps"), Rotary = Rotary(config, config.Int("max_position_embeddings", Context)),
+            Norm = ConfigParts.LayerNorm(config, "rms_norm_eps"), Rotary = Rotary(config, config.Length("max_position_embeddings", Context)),
         };
         var model = Describe(config, defaults, bias, bias, _ => window);
         var experts = new ExpertsDescription { Count = config.Int("num_local_experts", 16), Active = Active, Margin = (float)(2 * config.Double("router_jitter_noise", 0.01)) };

@@ -49,7 +49,7 @@ internal sealed class Qwen : ModuleFamily
         var size = config.Int("kv_channels", 128);
         var turned = (int)(size * config.Double("rotary_pct", 1));
         var bias = !config.Bool("no_bias", true);
-        var trained = config.Int("seq_length", config.Int("max_position_embeddings", 8192));
+        var trained = config.Length("seq_length", config.Length("max_position_embeddings", 8192));
         var isDynamic = config.Bool("use_dynamic_ntk", true);
         var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = (float)config.Double("layer_norm_epsilon", 1e-6) };
         var layer = new LayerDescription
@@ -84,7 +84,7 @@ internal sealed class Qwen : ModuleFamily
         {
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = config.Int(Name("hidden_size", "n_embd")),
-            ContextLength = isDynamic ? Math.Max(trained, config.Int(Name("max_position_embeddings", "n_positions"), trained)) : trained,
+            ContextLength = isDynamic ? Math.Max(trained, config.Length(Name("max_position_embeddings", "n_positions"), trained)) : trained,
             Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, Name("num_hidden_layers", "n_layer")))],
             FinalNorm = norm,
             Head = new() { Tied = config.Bool("tie_word_embeddings", false) },

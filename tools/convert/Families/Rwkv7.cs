@@ -91,7 +91,7 @@ internal sealed class Rwkv7 : RecurrentLayout
         {
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = hidden,
-            ContextLength = Math.Max(config.Int("max_position_embeddings", 2048), LongContext),
+            ContextLength = Math.Max(config.Length("max_position_embeddings", 2048), LongContext),
             Embedding = config.Bool("norm_first", true) ? new() { Norm = norm } : null,
             Layers = [.. Enumerable.Range(0, ConfigParts.Layers(config, "num_hidden_layers")).Select(i => new LayerDescription
             {

@@ -74,7 +74,7 @@ internal abstract class RwkvLayout(string first, string mix, bool shorten) : Rec
         {
             VocabularySize = config.Int("vocab_size"),
             HiddenSize = config.Int("hidden_size"),
-            ContextLength = Math.Max(config.Int("context_length", 1024), LongContext),
+            ContextLength = Math.Max(config.Length("context_length", 1024), LongContext),
             Embedding = new() { Norm = norm },
             Layers = [.. Enumerable.Repeat(
                 new LayerDescription
@@ -92,10 +92,13 @@ internal abstract class RwkvLayout(string first, string mix, bool shorten) : Rec
                     },
                 },
                 ConfigParts.Layers(config, "num_hidden_layers"))],
-            FinalNorm = norm,
+            FinalNorm = FinalNorm,
             Head = new() { Tied = config.Bool("tie_word_embeddings", false) },
         };
     }
+
+    /// <summary>The ports make it without naming ε, whatever the config says of the others.</summary>
+    private static NormDescription FinalNorm => ConfigParts.LayerNorm(1e-5);
 
     /// <summary>The norm of what heads give: the release divides by a number before a LayerNorm with ε = 1e-5.</summary>
     protected static NormDescription HeadNorm(ConfigFile config) => ConfigParts.LayerNorm(1e-5 * Math.Pow(config.Double("head_size_divisor", 8), 2));

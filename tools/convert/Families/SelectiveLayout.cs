@@ -17,15 +17,16 @@ internal abstract class SelectiveLayout : StateSpaceLayout
     /// <param name="inputNorm">Norm of steps, B and C, or null.</param>
     protected static ModelDescription Describe(ConfigFile config, NormDescription? inputNorm)
     {
-        var hidden = config.Int("hidden_size");
-        var isAutomatic = config.Json("time_step_rank") is null or { ValueKind: System.Text.Json.JsonValueKind.String };
+        var space = SpaceOf(config);
+        var rank = ConfigParts.Spelling(space, "time_step_rank", "dt_rank");
+        var isAutomatic = space.Json(rank) is null or { ValueKind: System.Text.Json.JsonValueKind.String };
         return Describe(config, new()
         {
             Kind = StateSpaceKind.Selective,
             Width = Width(config),
-            StateSize = config.Int("state_size", 16),
-            Convolution = config.Int("conv_kernel", 4),
-            StepRank = isAutomatic ? (hidden + 15) / 16 : config.Int("time_step_rank"),
+            StateSize = Size(config, "state_size", "d_state", 16),
+            Convolution = Size(config, "conv_kernel", "d_conv", 4),
+            StepRank = isAutomatic ? (Hidden(config) + 15) / 16 : space.Int(rank),
             InputNorm = inputNorm,
         }, isTied: true);
     }
@@ -42,7 +43,7 @@ internal abstract class SelectiveLayout : StateSpaceLayout
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
-        var stored = shelf.Take(SourceName(requirement.Name));
+        var stored = Take(requirement, shelf);
         if (requirement.Name.Split('.') is not ["layers", var layer, "state_space", var part, .. var kind])
             return new(stored);
         var space = model.Layers[int.Parse(layer, System.Globalization.CultureInfo.InvariantCulture)].StateSpace!;

@@ -32,7 +32,7 @@ internal sealed class Starcoder2 : ModuleFamily
         var hidden = config.Int("hidden_size");
         var heads = config.Int("num_attention_heads");
         var size = config.Has("head_dim") ? config.Int("head_dim") : ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("max_position_embeddings", 4096);
+        var context = config.Length("max_position_embeddings", 4096);
         var norm = ConfigParts.LayerNorm(config, "norm_epsilon");
         var bias = config.Bool("use_bias", true);
         var layer = new LayerDescription

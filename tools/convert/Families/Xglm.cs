@@ -39,7 +39,7 @@ internal sealed class Xglm : ModuleFamily
         var hidden = config.Int(ConfigParts.Spelling(config, "d_model", "hidden_size"));
         var heads = config.Int(ConfigParts.Spelling(config, "attention_heads", "num_attention_heads"));
         var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Int("max_position_embeddings", 2048);
+        var context = config.Length("max_position_embeddings", 2048);
         if ((long)context * hidden > Array.MaxLength)
             throw config.Error("'max_position_embeddings' asks for a table of positions that is too large");
         var norm = ConfigParts.LayerNorm(1e-5);

@@ -19,6 +19,13 @@ internal sealed class FolderSource : CheckpointSource
         (Family, Architecture) = FamilyCatalog.Find(Config);
     }
 
+    /// <summary>The same, taken for one of a family.</summary>
+    public FolderSource(string folder, Family family)
+    {
+        this.folder = folder;
+        (Config, Family, Architecture) = (FamilyCatalog.OpenConfig(folder), family, family.Architectures[0]);
+    }
+
     /// <inheritdoc/>
     public override ConfigFile Config { get; }
 
@@ -32,7 +39,7 @@ internal sealed class FolderSource : CheckpointSource
     public override QuantizationConfig? Quantization => QuantizationConfig.Read(Config, folder);
 
     /// <inheritdoc/>
-    public override Checkpoint OpenWeights() => FourBitWeights.Attach(Float8Weights.Attach(Checkpoint.Open(folder), Config));
+    public override Checkpoint OpenWeights() => FourBitWeights.Attach(Float8Weights.Attach(TextPart.IsIn(Config) ? TextPart.Unwrap(Checkpoint.Open(folder)) : Checkpoint.Open(folder), Config));
 
     /// <inheritdoc/>
     public override CheckpointSettings ReadSettings() => CheckpointSettings.Read(folder);
