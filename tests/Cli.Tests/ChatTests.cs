@@ -128,7 +128,7 @@ public sealed class ChatTests
             Assert.Ignore("there is no 'script', which gives a program a terminal");
         var program = Path.Combine(TestContext.CurrentContext.TestDirectory, "weft.dll");
         using var process = WeftProcess.StartCommand(
-            "/usr/bin/script", ["-qec", $"dotnet {program} chat {Packed} --greedy -n 12", "/dev/null"], ("XDG_CACHE_HOME", TestModels.CacheRoot), ("TERM", "xterm"));
+            "/usr/bin/script", ["-qec", $"exec dotnet {program} chat {Packed} --greedy -n 12", "/dev/null"], ("XDG_CACHE_HOME", TestModels.CacheRoot), ("TERM", "xterm"));
         var screen = new System.Text.StringBuilder();
         await Shows("> ", 1);
         await Type("half");
