@@ -31,6 +31,7 @@ internal static class ProcessorDescription
             (string Name, bool Supported)[] known =
             [
                 (InstructionSet.Amx.Name(), Backends.Cpu.InstructionSets.IsSupported(InstructionSet.Amx)),
+                (InstructionSet.Vnni.Name(), Backends.Cpu.InstructionSets.IsSupported(InstructionSet.Vnni)),
                 ("AVX-512", Avx512F.IsSupported), ("AVX2", Avx2.IsSupported), ("FMA", Fma.IsSupported), ("AdvSimd", AdvSimd.IsSupported),
                 ("dot product", Dp.IsSupported),
             ];

@@ -77,7 +77,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
     {
         DataType.Float16 => model.MagnifiesRounding || RoundsWeights(model) ? BFloat16Tolerance : Float16Tolerance,
         DataType.BFloat16 => BFloat16Tolerance,
-        _ when ActivationType != DataType.Float32 && InstructionSets.Best != InstructionSet.Amx && model.Header.Tensors.Any(tensor => tensor.Quantization is not null) => QuantizedTolerance,
+        _ when ActivationType != DataType.Float32 && !InstructionSets.Best.HasWords() && model.Header.Tensors.Any(tensor => tensor.Quantization is not null) => QuantizedTolerance,
         // Where nobody asked for a cache of f32 it may have been too small to be anything else; what is stored in fewer bits was rounded to 16 on the way in.
         _ => (CacheType ?? StoredType(model)) == DataType.Float32 && !model.MagnifiesRounding ? ExactTolerance : HalfCacheTolerance,
     };

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Weft.Backends.Cpu;
-using Weft.Backends.Cpu.Amx;
+using Weft.Backends.Cpu.Words;
 using Weft.Backends.Cpu.MatMul;
 using Weft.Backends.Cpu.Quantized;
 using Weft.Reference;
@@ -12,7 +12,7 @@ using Weft.Weights;
 namespace Weft.Runtime.Tests.Backends;
 
 /// <summary>
-/// The product with quantized weights against its definition: activations rounded to 8 bits by sixteens, or in the matrix unit to 16 bits by chunks, exact sums, the weights that the codes stand
+/// The product with quantized weights against its definition: activations rounded to 8 bits by sixteens, or to 16 bits by chunks, exact sums, the weights that the codes stand
 /// for. On every instruction set of this machine, at odd sizes, over poisoned output.
 /// </summary>
 [TestFixture]
@@ -20,6 +20,7 @@ public sealed unsafe class QuantizedMatMulTests
 {
     private const int UsualTokens = 32;
     private const string Amx = "AMX";
+    private const string Vnni = "AVX-512 VNNI";
 
     private static readonly int[] TokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31];
 
@@ -30,6 +31,7 @@ public sealed unsafe class QuantizedMatMulTests
     private static readonly (string Name, bool IsSupported, Func<QuantizedLayout, QuantizedInput, MatMulKernel> Create)[] Kernels =
     [
         (Amx, InstructionSets.IsSupported(InstructionSet.Amx), (layout, input) => QuantizedMatMul.Create(layout, input, InstructionSet.Amx)),
+        (Vnni, InstructionSets.IsSupported(InstructionSet.Vnni), (layout, input) => QuantizedMatMul.Create(layout, input, InstructionSet.Vnni)),
         ("AVX-512", Avx512BW.IsSupported, (layout, input) => QuantizedMatMul.Create(layout, input, InstructionSet.Vector512)),
         ("AVX-VNNI", AvxVnni.IsSupported, Create<ByteDotVnni>),
         ("AVX2", Avx2.IsSupported, Create<ByteDot256>),
@@ -153,7 +155,7 @@ public sealed unsafe class QuantizedMatMulTests
     {
         var create = Creator(kernel);
         var order = matrix.Order?.ToArray();
-        QuantizedInput input = kernel == Amx ? new WordInput(matrix.Layout, order) : new ByteInput(matrix.Layout, order);
+        QuantizedInput input = kernel is Amx or Vnni ? new WordInput(matrix.Layout, order) : new ByteInput(matrix.Layout, order);
         var rows = (byte*)NativeMemory.AlignedAlloc((nuint)(input.Bytes * n), 64);
         var scratch = (float*)NativeMemory.AlignedAlloc((nuint)QuantizedMatMul.ScratchFloats(matrix.Layout) * sizeof(float), 64);
         try
@@ -188,7 +190,7 @@ public sealed unsafe class QuantizedMatMulTests
     private static double[] Reference(string kernel, QuantizedMatrix matrix, float[] x, int n)
     {
         var group = matrix.Layout.Quantization.GroupSize;
-        var (size, most) = kernel != Amx ? (16, 127) : (matrix.Layout.Groups == 1 || group % 128 == 0 ? 128 : group % 64 == 0 ? 64 : 32, 32639);
+        var (size, most) = kernel is not (Amx or Vnni) ? (16, 127) : (matrix.Layout.Groups == 1 || group % 128 == 0 ? 128 : group % 64 == 0 ? 64 : 32, 32639);
         var (columns, order) = (matrix.Layout.Columns, matrix.Order ?? [.. Enumerable.Range(0, matrix.Layout.Columns)]);
         var rounded = new double[n * columns];
         for (var token = 0; token < n; token++)

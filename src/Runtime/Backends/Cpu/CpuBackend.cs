@@ -25,7 +25,7 @@ internal static class CpuBackend
     public static StepProgram Compile(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options) =>
         options.Instructions switch
         {
-            InstructionSet.Vector512 or InstructionSet.Amx => Compile<Simd512, Vector512<float>>(graph, file, batch, options),
+            InstructionSet.Vector512 or InstructionSet.Vnni or InstructionSet.Amx => Compile<Simd512, Vector512<float>>(graph, file, batch, options),
             InstructionSet.Vector256 => Compile<Simd256, Vector256<float>>(graph, file, batch, options),
             InstructionSet.Vector128 => Compile<Simd128, Vector128<float>>(graph, file, batch, options),
             _ => Compile<SimdScalar, float>(graph, file, batch, options),

@@ -1,5 +1,5 @@
 using System.Runtime.Intrinsics.X86;
-using Weft.Backends.Cpu.Amx;
+using Weft.Backends.Cpu.Words;
 using Weft.Backends.Cpu.MatMul;
 using Weft.Weights;
 
@@ -12,7 +12,7 @@ internal static unsafe class QuantizedMatMul
     public static QuantizedInput Input(WeftFile file, TensorEntry tensor, InstructionSet instructions)
     {
         var order = Order(file, tensor);
-        return instructions == InstructionSet.Amx ? new WordInput(tensor.Tiles, order) : new ByteInput(tensor.Tiles, order);
+        return instructions.HasWords() ? new WordInput(tensor.Tiles, order) : new ByteInput(tensor.Tiles, order);
     }
 
     /// <summary>The input column of each stored column; null where they are the same.</summary>
@@ -31,13 +31,14 @@ internal static unsafe class QuantizedMatMul
     /// <summary>The product.</summary>
     public static MatMulKernel Create(QuantizedLayout layout, QuantizedInput input, InstructionSet instructions) => input switch
     {
-        WordInput words => new TileMatMulKernel(layout, words),
+        WordInput words when instructions == InstructionSet.Amx => new WordMatMulKernel<TileProducts>(layout, words),
+        WordInput words => new WordMatMulKernel<DotProducts>(layout, words),
         ByteInput bytes => Create(layout, bytes, instructions),
         _ => throw new NotSupportedException($"there is no product for a {input.GetType().Name}"),
     };
 
     /// <summary>Floats that a thread needs.</summary>
-    public static int ScratchFloats(QuantizedLayout layout) => Math.Max(ByteMatMulKernel.ScratchFloats(layout), TileMatMulKernel.ScratchFloats);
+    public static int ScratchFloats(QuantizedLayout layout) => Math.Max(ByteMatMulKernel.ScratchFloats(layout), WordMatMulKernel<DotProducts>.ScratchFloats);
 
     private static MatMulKernel Create(QuantizedLayout layout, ByteInput input, InstructionSet instructions) => instructions switch
     {

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Weft.Backends.Cpu.Amx;
+namespace Weft.Backends.Cpu.Words;
 
 /// <summary>Instructions that .NET has no intrinsics for, in memory that can be executed. Linux.</summary>
 internal static unsafe partial class MachineCode

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
-namespace Weft.Backends.Cpu.Amx;
+namespace Weft.Backends.Cpu.Words;
 
 /// <summary>
 /// The matrix unit of Intel's processors since 2023 (AMX): eight registers, called tiles, of 16 rows of 64 bytes, and an instruction that adds the product of two to a third. .NET has no

@@ -6,21 +6,23 @@ using Weft.Backends.Cpu.Quantized;
 using Weft.Backends.Cpu.Simd;
 using Weft.Weights;
 
-namespace Weft.Backends.Cpu.Amx;
+namespace Weft.Backends.Cpu.Words;
 
 /// <summary>
-/// The product with 16-bit activations in the matrix unit, 32 rows of weights at a time. A chunk of their codes is spread once, one to a byte, and meets all tokens, eight to a tile; sums over a
+/// The product with 16-bit activations, 32 rows of weights at a time. A chunk of their codes is spread once, one to a byte, and meets all tokens, eight at a time; sums over a
 /// chunk are exact integers, which get the activations' and the weights' scales in the order of the chunks. So a token's numbers do not depend on how many there are.
 /// </summary>
-internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput input) : QuantizedMatMulKernel(layout)
+internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, WordInput input) : QuantizedMatMulKernel(layout)
+    where TUnit : struct, IProductUnit
 {
     /// <summary>Floats that a thread needs: codes of a chunk, its sums, and sums over chunks.</summary>
-    public const int ScratchFloats = (2 * MostUnits * TileSums) + (2 * TileSums) + (MostTokens * StripRows);
+    public const int ScratchFloats = (2 * MostUnits * UnitSums) + (2 * UnitSums) + (MostTokens * StripRows);
 
     private const int BlockRows = QuantizedLayout.TileRows;
     private const int StripRows = 2 * BlockRows;
-    private const int TileTokens = TileUnit.TileRows / 2;
-    private const int TileSums = TileUnit.TileBytes / sizeof(int);
+    private const int UnitTokens = 8;
+    private const int UnitCodes = BlockRows * WordInput.UnitColumns;
+    private const int UnitSums = UnitCodes / sizeof(int);
 
     // Tokens whose sums, with 32 rows each, stay in L1.
     private const int MostTokens = 128;
@@ -37,17 +39,18 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
     [MethodImpl(Hot.Path)]
     public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
     {
-        TileUnit.Configure(2 * Math.Min(TileTokens, arguments.N), Math.Min(input.ChunkColumns, WordInput.UnitColumns));
+        var unit = default(TUnit);
+        unit.Begin(Math.Min(UnitTokens, arguments.N), input.ChunkColumns);
         for (var block = firstRow / BlockRows; block * BlockRows < endRow; block += 2)
         {
             var blocks = Math.Min(2, (endRow - (block * BlockRows) + BlockRows - 1) / BlockRows);
             var strip = new Strip(arguments.W, block, blocks, scratch);
             for (int token = 0, end; token < arguments.N; token = end)
             {
-                // Enough are left for a full tile.
+                // Enough are left for another eight.
                 var left = arguments.N - token;
-                end = token + (left <= MostTokens ? left : Math.Min(MostTokens, left - TileTokens));
-                Multiply(strip, new(input, arguments, token, end - token));
+                end = token + (left <= MostTokens ? left : Math.Min(MostTokens, left - UnitTokens));
+                Multiply(ref unit, strip, new(input, arguments, token, end - token));
                 for (var i = 0; i < blocks; i++)
                 {
                     var row = Math.Max((block + i) * BlockRows, firstRow);
@@ -58,26 +61,26 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
             }
         }
 
-        TileUnit.Release();
+        unit.End();
     }
 
     /// <summary>A strip with some tokens.</summary>
     [MethodImpl(Hot.Path)]
-    private void Multiply(in Strip strip, in Activations x)
+    private void Multiply(ref TUnit unit, in Strip strip, in Activations x)
     {
         new Span<float>(strip.Sums, x.Tokens * StripRows).Clear();
         byte* tiles = strip.Weights + Layout.Tile(strip.Block, 0), otherTiles = strip.Weights + Layout.Tile(strip.OtherBlock, 0);
         for (var column = 0; column < Layout.Columns; column += spreadColumns)
         {
             var units = Math.Min(spreadColumns, Layout.Columns - column + WordInput.UnitColumns - 1) / WordInput.UnitColumns;
-            for (var unit = 0; unit < units; unit++)
+            for (var i = 0; i < units; i++)
             {
-                SpreadUnit(tiles, column + (unit * WordInput.UnitColumns), strip.Codes + (unit * 2 * TileUnit.TileBytes));
-                SpreadUnit(otherTiles, column + (unit * WordInput.UnitColumns), strip.Codes + (((unit * 2) + 1) * TileUnit.TileBytes));
+                SpreadUnit(tiles, column + (i * WordInput.UnitColumns), strip.Codes + (i * 2 * UnitCodes));
+                SpreadUnit(otherTiles, column + (i * WordInput.UnitColumns), strip.Codes + (((i * 2) + 1) * UnitCodes));
             }
 
             for (var inUnit = 0; inUnit < spreadColumns && column + inUnit < Layout.Columns; inUnit += input.ChunkColumns)
-                MultiplyChunk(strip, column + inUnit, strip.Codes + (inUnit * BlockRows), units, x);
+                MultiplyChunk(ref unit, strip, column + inUnit, strip.Codes + (inUnit * BlockRows), Math.Min(input.ChunkColumns, units * WordInput.UnitColumns), x);
         }
     }
 
@@ -96,7 +99,7 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
 
         SpreadBytes(tile, codes);
         if (column + Layout.TileColumns < Layout.Columns)
-            SpreadBytes(tile + QuantizedLayout.TileBytes, codes + (TileUnit.TileBytes / 2));
+            SpreadBytes(tile + QuantizedLayout.TileBytes, codes + (UnitCodes / 2));
     }
 
     /// <summary>A tile of int8 codes: a row pair is [four columns of a step, step, row of the pair, column].</summary>
@@ -104,7 +107,7 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
     private static void SpreadBytes(byte* tile, byte* codes)
     {
         var pairs = (long*)tile;
-        for (var step = 0; step < 2; step++, codes += TileUnit.TileBytes / 4)
+        for (var step = 0; step < 2; step++, codes += UnitCodes / 4)
         {
             // Of two pairs each, in the four lanes of a vector, four columns of the step.
             var (a, b) = (Step(pairs, step), Step(pairs + 16, step));
@@ -112,9 +115,9 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
             var (evenLow, evenHigh) = (Avx512F.Shuffle4x128(a, b, Even), Avx512F.Shuffle4x128(c, d, Even));
             var (oddLow, oddHigh) = (Avx512F.Shuffle4x128(a, b, Odd), Avx512F.Shuffle4x128(c, d, Odd));
             StoreRows(Avx512F.Shuffle4x128(evenLow, evenHigh, Even), codes);
-            StoreRows(Avx512F.Shuffle4x128(oddLow, oddHigh, Even), codes + TileUnit.RowBytes);
-            StoreRows(Avx512F.Shuffle4x128(evenLow, evenHigh, Odd), codes + (2 * TileUnit.RowBytes));
-            StoreRows(Avx512F.Shuffle4x128(oddLow, oddHigh, Odd), codes + (3 * TileUnit.RowBytes));
+            StoreRows(Avx512F.Shuffle4x128(oddLow, oddHigh, Even), codes + WordInput.UnitColumns);
+            StoreRows(Avx512F.Shuffle4x128(evenLow, evenHigh, Odd), codes + (2 * WordInput.UnitColumns));
+            StoreRows(Avx512F.Shuffle4x128(oddLow, oddHigh, Odd), codes + (3 * WordInput.UnitColumns));
         }
     }
 
@@ -130,34 +133,26 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
 
     /// <summary>Adds what a chunk's columns give to the sums.</summary>
     [MethodImpl(Hot.Path)]
-    private void MultiplyChunk(in Strip strip, int column, byte* codes, int units, in Activations x)
+    private void MultiplyChunk(ref TUnit unit, in Strip strip, int column, byte* codes, int columns, in Activations x)
     {
-        if (units == 1)
-            TileUnit.Load(codes);
-        else
-            TileUnit.LoadTwo(codes);
+        unit.Load(codes, columns);
         var (chunk, group) = (column / input.ChunkColumns, Layout.Groups == 1 ? 0 : column / Layout.Quantization.GroupSize);
         var (scale, zero) = Group(strip.Weights, strip.Block, group);
         var (otherScale, otherZero) = Group(strip.Weights, strip.OtherBlock, group);
         var sums = strip.Sums;
         var values = x.Values + ((nint)column / WordInput.UnitColumns * x.UnitBytes) + (column % WordInput.UnitColumns);
         float* xScales = x.Scales + ((nint)chunk * x.Rows), xSums = x.Sums + ((nint)chunk * x.Rows);
-        for (var token = 0; token < x.Tokens; token += TileTokens)
+        for (var token = 0; token < x.Tokens; token += UnitTokens)
         {
-            // The last tile begins early enough to be full; what it has twice is not added again.
-            var start = Math.Max(0, Math.Min(token, x.Tokens - TileTokens));
-            var tile = values + ((nint)start * WordInput.UnitBytes);
-            if (units == 1)
-                TileUnit.Multiply(tile, strip.ChunkSums);
-            else
-                TileUnit.MultiplyTwo(tile, tile + x.UnitBytes, strip.ChunkSums);
-            var chunkSums = strip.ChunkSums + ((token - start) * 2 * TileUnit.TileRows);
-            var end = Math.Min(token + TileTokens, x.Tokens);
-            for (var t = token; t < end; t++, chunkSums += 2 * TileUnit.TileRows, sums += StripRows)
+            // The last eight begin early enough to be eight; those that they have twice are not added again.
+            var start = Math.Max(0, Math.Min(token, x.Tokens - UnitTokens));
+            unit.Multiply(values + ((nint)start * WordInput.UnitBytes), x.UnitBytes, strip.ChunkSums);
+            var end = Math.Min(token + UnitTokens, x.Tokens);
+            for (var t = token; t < end; t++, sums += StripRows)
             {
                 var (s, sum) = (Vector512.Create(xScales[t]), Vector512.Create(xSums[t]));
-                Add(sums, chunkSums, s, sum, scale, zero);
-                Add(sums + BlockRows, chunkSums + TileSums, s, sum, otherScale, otherZero);
+                Add(sums, TUnit.Sum(strip.ChunkSums, t - start, 0), s, sum, scale, zero);
+                Add(sums + BlockRows, TUnit.Sum(strip.ChunkSums, t - start, 1), s, sum, otherScale, otherZero);
             }
         }
     }
@@ -174,9 +169,8 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(float* sums, int* chunkSums, Vector512<float> xScale, Vector512<float> xSum, Vector512<float> scale, Vector512<float> zero)
+    private static void Add(float* sums, Vector512<int> exact, Vector512<float> xScale, Vector512<float> xSum, Vector512<float> scale, Vector512<float> zero)
     {
-        var exact = (Vector512.Load(chunkSums) << 8) + Vector512.Load(chunkSums + TileUnit.TileRows);
         var value = Vector512.FusedMultiplyAdd(zero, xSum, Vector512.ConvertToSingle(exact) * xScale);
         Vector512.FusedMultiplyAdd(value, scale, Vector512.Load(sums)).Store(sums);
     }
@@ -193,11 +187,11 @@ internal sealed unsafe class TileMatMulKernel(QuantizedLayout layout, WordInput 
         /// <summary>[units, 2, 1024].</summary>
         public readonly byte* Codes = (byte*)scratch;
 
-        /// <summary>[2, token, (high, low), 16].</summary>
-        public readonly int* ChunkSums = (int*)scratch + (2 * MostUnits * TileSums);
+        /// <summary>As the unit leaves them, 2 KiB.</summary>
+        public readonly int* ChunkSums = (int*)scratch + (2 * MostUnits * UnitSums);
 
         /// <summary>[token, 32].</summary>
-        public readonly float* Sums = scratch + (2 * MostUnits * TileSums) + (2 * TileSums);
+        public readonly float* Sums = scratch + (2 * MostUnits * UnitSums) + (2 * UnitSums);
     }
 
     /// <summary>Some tokens.</summary>

@@ -4,10 +4,10 @@ using System.Runtime.Intrinsics.X86;
 using Weft.Backends.Cpu.Quantized;
 using Weft.Weights;
 
-namespace Weft.Backends.Cpu.Amx;
+namespace Weft.Backends.Cpu.Words;
 
 /// <summary>
-/// Rows of activations [K] as 16-bit numbers in two bytes, 256 · high + low, both signed, which tiles multiply as two rows. Columns of one chunk share a scale. What a product reads one after
+/// Rows of activations [K] as 16-bit numbers in two bytes, 256 · high + low, both signed, for instructions that multiply bytes. Columns of one chunk share a scale. What a product reads one after
 /// the other lies one after the other:
 /// <code>
 ///   values [units, rows, (high, low), 64] sbyte     scales [chunks, rows] float     sums [chunks, rows] float: Σ value · scale, for the zero points
@@ -15,7 +15,7 @@ namespace Weft.Backends.Cpu.Amx;
 /// </summary>
 internal sealed unsafe class WordInput : QuantizedInput
 {
-    /// <summary>Columns that a tile multiplies at a time.</summary>
+    /// <summary>Columns whose bytes lie together: a row of a tile of the matrix unit.</summary>
     public const int UnitColumns = TileUnit.RowBytes;
 
     /// <summary>Bytes of a row's columns of a unit.</summary>
