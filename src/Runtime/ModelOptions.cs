@@ -14,7 +14,7 @@ public sealed record ModelOptions
 
     /// <summary>
     /// 16-bit type of weights and activations on a GPU; null takes the weights' own where the GPU can, f16 for f32. The CPU computes in float32, but rounds what it multiplies with int4 and int8
-    /// to 8 bits, or to 16 where it has AMX, unless this is f32.
+    /// to 8 bits, or to 16 where it has AVX-512 VNNI or AMX, unless this is f32.
     /// </summary>
     public DataType? ActivationType { get; init; }
 

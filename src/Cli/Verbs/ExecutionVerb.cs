@@ -22,7 +22,7 @@ internal abstract class ExecutionVerb : ModelVerb
     public string? Cache { get; set; }
 
     /// <summary>16-bit type on a GPU.</summary>
-    [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given, f16 for f32. On the CPU f32: what meets int4 and int8 weights is not rounded to 8 bits (16 with AMX), which is slower.")]
+    [Option("activations", MetaValue = "TYPE", HelpText = "Type of weights and activations on a GPU: bf16 or f16; the weights' own when not given, f16 for f32. On the CPU f32: what meets int4 and int8 weights is not rounded to 8 bits (16 with AVX-512 VNNI or AMX), which is slower.")]
     public string? Activations { get; set; }
 
     /// <summary>Results may vary with the batch.</summary>

@@ -17,7 +17,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
 {
     private const double ExactTolerance = 1e-5;
     private const double HalfCacheTolerance = 2e-3;
-    private const double QuantizedTolerance = 2e-2; // a CPU without a matrix unit rounds activations to 8 bits for quantized weights
+    private const double QuantizedTolerance = 2e-2; // a CPU without AVX-512 VNNI or AMX rounds activations to 8 bits for quantized weights
     private const double Float16Tolerance = 3e-3;
     private const double BFloat16Tolerance = 2e-2;
 
@@ -26,7 +26,7 @@ internal sealed class VerifyVerb : ExecutionVerb, IVerb
     public string? Expected { get; set; }
 
     /// <summary>Largest relative RMS that passes.</summary>
-    [Option("tolerance", MetaValue = "T", HelpText = "Largest relative RMS that passes. When not given: CPU 2e-3, 1e-5 with --cache f32 or weights of f32, 2e-2 with quantized weights unless it has AMX or --activations is f32; GPU 2e-2 in bf16, 3e-3 in f16. Where the model magnifies rounding (unscaled scores, state spaces) f32 counts as 16 bits and f16 as bf16.")]
+    [Option("tolerance", MetaValue = "T", HelpText = "Largest relative RMS that passes. When not given: CPU 2e-3, 1e-5 with --cache f32 or weights of f32, 2e-2 with quantized weights unless it has AVX-512 VNNI or AMX, or --activations is f32; GPU 2e-2 in bf16, 3e-3 in f16. Where the model magnifies rounding (unscaled scores, state spaces) f32 counts as 16 bits and f16 as bf16.")]
     public double? Tolerance { get; set; }
 
     /// <summary>Machine-readable output.</summary>

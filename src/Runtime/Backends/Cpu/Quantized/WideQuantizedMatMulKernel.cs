@@ -61,8 +61,9 @@ internal sealed unsafe class WideQuantizedMatMulKernel<TCode>(QuantizedLayout la
         SpreadPart(t3, u3, codes, 3);
     }
 
+    /// <summary>Four row pairs of [four columns of a step, part of the tile] by parts: of each [four columns, pair].</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector512<int> A, Vector512<int> B, Vector512<int> C, Vector512<int> D) Turn(int* pairs)
+    public static (Vector512<int> A, Vector512<int> B, Vector512<int> C, Vector512<int> D) Turn(int* pairs)
     {
         var (p0, p1, p2, p3) = (Vector512.Load(pairs), Vector512.Load(pairs + 16), Vector512.Load(pairs + 32), Vector512.Load(pairs + 48));
         var (a, b) = (Avx512F.UnpackLow(p0, p1).AsInt64(), Avx512F.UnpackLow(p2, p3).AsInt64());

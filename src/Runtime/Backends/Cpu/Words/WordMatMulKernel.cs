@@ -39,6 +39,12 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
     [MethodImpl(Hot.Path)]
     public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
     {
+        if (arguments.N == 1 && Layout.Bits == 4)
+        {
+            RunOne(arguments, firstRow, endRow, scratch);
+            return;
+        }
+
         var unit = default(TUnit);
         unit.Begin(Math.Min(UnitTokens, arguments.N), input.ChunkColumns);
         for (var block = firstRow / BlockRows; block * BlockRows < endRow; block += 2)
@@ -62,6 +68,68 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
         }
 
         unit.End();
+    }
+
+    /// <summary>One token with int4, sixteen rows at a time and tile by tile, as memory has them.</summary>
+    [MethodImpl(Hot.Path)]
+    private void RunOne(in MatMulArguments arguments, int firstRow, int endRow, float* sums)
+    {
+        var x = new Activations(input, arguments, 0, 1);
+        for (var row = firstRow; row < endRow;)
+        {
+            var block = row / BlockRows;
+            var end = Math.Min((block + 1) * BlockRows, endRow);
+            MultiplyOne(arguments.W, block, x).Store(sums);
+            Write(arguments, 0, row, end, sums);
+            row = end;
+        }
+    }
+
+    [MethodImpl(Hot.Path)]
+    private Vector512<float> MultiplyOne(byte* weights, int block, in Activations x)
+    {
+        byte* tile = weights + Layout.Tile(block, 0), values = x.Values;
+        var (tiles, ofUnit, ofChunk) = (Layout.ColumnTiles, x.UnitBytes, input.ChunkColumns);
+        var (sums, pending) = (Vector512<float>.Zero, Vector512<int>.Zero);
+        for (var (t, chunk) = (0, 0); t < tiles; t++)
+        {
+            Prefetch(tile + Ahead);
+            var (first, last) = Int4Tile.Multiply(tile, values);
+            if (ofChunk == WordInput.UnitColumns / 2)
+            {
+                sums = Add(sums, weights, block, chunk++, first, x);
+                if (chunk < input.Chunks)
+                    sums = Add(sums, weights, block, chunk++, last, x);
+            }
+            else
+            {
+                pending += first + last;
+                if (ofChunk == WordInput.UnitColumns || t % 2 == 1 || t == tiles - 1)
+                {
+                    sums = Add(sums, weights, block, chunk++, pending, x);
+                    pending = default;
+                }
+            }
+
+            tile += QuantizedLayout.TileBytes;
+            values += ofUnit;
+        }
+
+        return sums;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector512<float> Add(Vector512<float> sums, byte* weights, int block, int chunk, Vector512<int> exact, in Activations x)
+    {
+        var (scale, zero) = Group(weights, block, Layout.Groups == 1 ? 0 : chunk * input.ChunkColumns / Layout.Quantization.GroupSize);
+        return Add(sums, exact, Vector512.Create(x.Scales[(nint)chunk * x.Rows]), Vector512.Create(x.Sums[(nint)chunk * x.Rows]), scale, zero);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* tile)
+    {
+        for (var line = 0; line < QuantizedLayout.TileBytes; line += 64)
+            Sse.Prefetch0(tile + line);
     }
 
     /// <summary>A strip with some tokens.</summary>
@@ -89,8 +157,8 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
     private void SpreadUnit(byte* tiles, int column, byte* codes)
     {
         var tile = tiles + ((nint)column / Layout.TileColumns * QuantizedLayout.TileBytes);
-        for (var line = 0; line < WordInput.UnitColumns / Layout.TileColumns * QuantizedLayout.TileBytes; line += 64)
-            Sse.Prefetch0(tile + Ahead + line);
+        for (var i = 0; i < WordInput.UnitColumns / Layout.TileColumns; i++)
+            Prefetch(tile + Ahead + (i * QuantizedLayout.TileBytes));
         if (Layout.Bits == 4)
         {
             WideQuantizedMatMulKernel<WideInt4Code>.Spread(tile, codes);
@@ -151,8 +219,8 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
             for (var t = token; t < end; t++, sums += StripRows)
             {
                 var (s, sum) = (Vector512.Create(xScales[t]), Vector512.Create(xSums[t]));
-                Add(sums, TUnit.Sum(strip.ChunkSums, t - start, 0), s, sum, scale, zero);
-                Add(sums + BlockRows, TUnit.Sum(strip.ChunkSums, t - start, 1), s, sum, otherScale, otherZero);
+                Add(Vector512.Load(sums), TUnit.Sum(strip.ChunkSums, t - start, 0), s, sum, scale, zero).Store(sums);
+                Add(Vector512.Load(sums + BlockRows), TUnit.Sum(strip.ChunkSums, t - start, 1), s, sum, otherScale, otherZero).Store(sums + BlockRows);
             }
         }
     }
@@ -169,11 +237,8 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(float* sums, Vector512<int> exact, Vector512<float> xScale, Vector512<float> xSum, Vector512<float> scale, Vector512<float> zero)
-    {
-        var value = Vector512.FusedMultiplyAdd(zero, xSum, Vector512.ConvertToSingle(exact) * xScale);
-        Vector512.FusedMultiplyAdd(value, scale, Vector512.Load(sums)).Store(sums);
-    }
+    private static Vector512<float> Add(Vector512<float> sums, Vector512<int> exact, Vector512<float> xScale, Vector512<float> xSum, Vector512<float> scale, Vector512<float> zero) =>
+        Vector512.FusedMultiplyAdd(Vector512.FusedMultiplyAdd(zero, xSum, Vector512.ConvertToSingle(exact) * xScale), scale, sums);
 
     /// <summary>One or two rows of tiles, and a thread's memory.</summary>
     private readonly struct Strip(byte* weights, int block, int blocks, float* scratch)
