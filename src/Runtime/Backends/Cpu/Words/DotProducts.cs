@@ -24,17 +24,12 @@ internal unsafe struct DotProducts : IProductUnit
 
     private static readonly int[] ChunkSizes = [32, 64, 128];
 
-    // [chunk size, tokens − 1]; empty on other processors and systems.
-    private static readonly nint[] Functions = CanRun
-        ? MachineCode.Load([.. from columns in ChunkSizes from tokens in Enumerable.Range(1, MostTokens) select Function(tokens, columns)])
-        : [];
-
     private int tokens;
     private nint function;
     private byte* codes;
 
     /// <summary>Whether this processor and this system have it.</summary>
-    public static bool IsSupported => Functions.Length > 0;
+    public static bool IsSupported { get; } = CanRun && MachineCode.Load([0xC3]).Length > 0; // ret
 
     private static bool CanRun => OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && Avx512BW.IsSupported && HasDotProduct;
 
@@ -59,7 +54,7 @@ internal unsafe struct DotProducts : IProductUnit
     public void Load(byte* codes, int columns)
     {
         this.codes = codes;
-        function = Functions[(columns / WordInput.UnitColumns * MostTokens) + tokens - 1]; // 32, 64 and 128 are at 0, 1 and 2
+        function = Written.Functions[(columns / WordInput.UnitColumns * MostTokens) + tokens - 1]; // 32, 64 and 128 are at 0, 1 and 2
     }
 
     /// <inheritdoc/>
@@ -139,5 +134,12 @@ internal unsafe struct DotProducts : IProductUnit
 
         code.Return();
         return code.Code;
+    }
+
+    /// <summary>Takes 20 ms, which a model without such weights need not wait for.</summary>
+    private static class Written
+    {
+        /// <summary>[chunk size, tokens − 1].</summary>
+        public static readonly nint[] Functions = MachineCode.Load([.. from columns in ChunkSizes from tokens in Enumerable.Range(1, MostTokens) select Function(tokens, columns)]);
     }
 }
