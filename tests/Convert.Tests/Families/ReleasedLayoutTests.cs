@@ -1,11 +1,10 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weft.Convert.Checkpoints;
 using Weft.Convert.Families;
 using Weft.Convert.Tests.Support;
 using Weft.Models;
 using Weft.Reference;
-using Weft.Weights;
+using static Weft.Convert.Tests.Support.TwoLayouts;
 
 namespace Weft.Convert.Tests.Families;
 
@@ -162,17 +161,6 @@ public sealed class ReleasedLayoutTests
 
     private static TinyTensor InRelease(TinyTensor tensor) => tensor with { Name = tensor.Name.Replace("backbone.embeddings.", "backbone.embedding.", StringComparison.Ordinal) };
 
-    private static TinyTensor Random(string name, params int[] shape) => TinyTensor.Random(name, shape, name.Sum(letter => letter));
-
-    private static void AreAlike(string portedConfig, IEnumerable<TinyTensor> ported, string releasedConfig, IEnumerable<TinyTensor> released)
-    {
-        using var scratch = new ScratchFolder();
-        using var port = Written(scratch["port"], (JsonObject)JsonNode.Parse(portedConfig)!, ported);
-        using var release = Written(scratch["release"], (JsonObject)JsonNode.Parse(releasedConfig)!, released);
-        Assert.That(Rows(release), Is.EqualTo(Rows(port)));
-        Assert.That(JsonSerializer.Serialize(release.Header.Model), Is.EqualTo(JsonSerializer.Serialize(port.Header.Model)));
-    }
-
     private static List<TinyTensor> Stored(string path)
     {
         var bytes = File.ReadAllBytes(path);
@@ -181,19 +169,4 @@ public sealed class ReleasedLayoutTests
     }
 
     private static JsonObject Config(string folder) => (JsonObject)JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
-
-    private static WeftFile Written(string folder, JsonObject config, IEnumerable<TinyTensor> tensors)
-    {
-        var checkpoint = new TinyCheckpoint();
-        checkpoint.Config.Clear();
-        foreach (var (name, value) in config)
-            checkpoint.Config[name] = value?.DeepClone();
-        checkpoint.Tensors.Clear();
-        checkpoint.Tensors.AddRange(tensors);
-        checkpoint.Write(folder);
-        return Conversion.Convert(folder);
-    }
-
-    private static IEnumerable<(string Name, string Shape, uint Checksum)> Rows(WeftFile file) =>
-        file.Header.Tensors.Select(tensor => (tensor.Name, string.Join(",", tensor.Shape), tensor.Checksum));
 }

@@ -125,5 +125,23 @@ internal sealed record TinyTensor(string Name, string Type, int[] Shape, byte[] 
         return this with { Bytes = bytes };
     }
 
+    /// <summary>Some of its rows.</summary>
+    public TinyTensor Part(string name, int first, int count)
+    {
+        var row = Bytes.Length / Shape[0];
+        return new(name, Type, [count, .. Shape[1..]], Bytes[(first * row)..((first + count) * row)]);
+    }
+
+    /// <summary>All rows of one after all rows of the other.</summary>
+    public static TinyTensor Joined(string name, params IReadOnlyList<TinyTensor> parts) =>
+        new(name, parts[0].Type, [parts.Sum(part => part.Shape[0]), .. parts[0].Shape[1..]], [.. parts.SelectMany(part => part.Bytes)]);
+
+    /// <summary>A matrix [out, in] of bf16 as [in, out]; a vector as it is.</summary>
+    public TinyTensor Transposed() => Shape is not [var rows, var columns] ? this : this with
+    {
+        Shape = [columns, rows],
+        Bytes = [.. Enumerable.Range(0, columns).SelectMany(column => Enumerable.Range(0, rows).SelectMany(row => Bytes[(2 * ((row * columns) + column))..((2 * ((row * columns) + column)) + 2)]))],
+    };
+
     private static byte[] BFloat16(float value) => BitConverter.GetBytes((ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
 }

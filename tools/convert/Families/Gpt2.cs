@@ -34,7 +34,13 @@ internal sealed class Gpt2 : ModuleFamily
     protected override IReadOnlyDictionary<string, string> Modules => Names;
 
     /// <inheritdoc/>
-    public override ModelDescription Describe(ConfigFile config)
+    public override ModelDescription Describe(ConfigFile config) => DescribePositioned(config);
+
+    /// <inheritdoc/>
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => FromColumns(requirement, model, shelf, InSequence);
+
+    /// <summary>The model, which SantaCoder shares.</summary>
+    internal static ModelDescription DescribePositioned(ConfigFile config)
     {
         ConfigParts.RefuseTrue(config, "add_cross_attention");
         var hidden = config.Int(ConfigParts.Spelling(config, "n_embd", "hidden_size"));
@@ -67,7 +73,4 @@ internal sealed class Gpt2 : ModuleFamily
             Head = new() { Tied = config.Bool("tie_word_embeddings", true) },
         };
     }
-
-    /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => FromColumns(requirement, model, shelf);
 }

@@ -9,7 +9,7 @@ internal sealed class GptBigCode : ModuleFamily
     public override IReadOnlyList<string> Architectures => ["GPTBigCodeForCausalLM"];
 
     /// <inheritdoc/>
-    public override FamilyCard Card => new("SantaCoder (arXiv 2301.03988), StarCoder (arXiv 2305.06161)", "byte-level BPE");
+    public override FamilyCard Card => new("SantaCoder in transformers' layout (arXiv 2301.03988), StarCoder (arXiv 2305.06161)", "byte-level BPE");
 
     /// <inheritdoc/>
     public override IReadOnlyList<ChatFormat> ChatFormats { get; } =

@@ -105,14 +105,15 @@ internal abstract partial class ModuleFamily : Family
         return new(PartOf(requirement.Name) is >= 0 and var part ? rows(stored, model.Layers[LayerOf(requirement.Name)].Attention!, part) : stored);
     }
 
-    /// <summary>Like <see cref="FromFused"/> with [q; k; v] in sequence, where the matrices of layers are stored [in, out].</summary>
-    protected TensorSource FromColumns(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
+    /// <summary>Like <see cref="FromFused"/>, where the matrices of layers are stored [in, out].</summary>
+    protected TensorSource FromColumns(
+        TensorRequirement requirement, ModelDescription model, TensorShelf shelf, Func<StoredTensor, AttentionDescription, int, StoredTensor> fusedRows)
     {
         var stored = shelf.Take(SourceName(requirement.Name));
         if (!requirement.Name.StartsWith("layers.", StringComparison.Ordinal) || stored.Shape.Count > 2)
             return new(stored);
         var rows = stored.Shape.Count == 2 ? stored.Transpose(0, 1) : stored;
-        return new(PartOf(requirement.Name) is >= 0 and var part ? InSequence(rows, model.Layers[LayerOf(requirement.Name)].Attention!, part) : rows);
+        return new(PartOf(requirement.Name) is >= 0 and var part ? fusedRows(rows, model.Layers[LayerOf(requirement.Name)].Attention!, part) : rows);
     }
 
     /// <summary>The tensor, if it has so many rows: parts of a longer one would be of the wrong places.</summary>

@@ -56,7 +56,7 @@ internal sealed class OpenAiGpt : ModuleFamily
     }
 
     /// <inheritdoc/>
-    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => FromColumns(requirement, model, shelf);
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) => FromColumns(requirement, model, shelf, InSequence);
 
     /// <summary>The family names few activations, and its 'gelu' is what later ones call 'gelu_new'.</summary>
     private static Activation ReadActivation(ConfigFile config) => config.String("afn") switch
