@@ -14,11 +14,12 @@ public sealed class ModelsPageTests
 {
     private const string Rewrite = "WEFT_REWRITE=1 dotnet test tests/Convert.Tests -c Release --filter FullyQualifiedName~ModelsPage";
 
-    // Spellings that one family or another has of sizes every model needs, for families without a reference checkpoint.
+    // Spellings that one family or another has of sizes every model needs, and of blocks that all its models have, for families without a reference checkpoint.
     private const string Sizes = """
         {"n_embd": 64, "n_head": 4, "n_layer": 2, "d_model": 64, "n_heads": 4, "n_layers": 2, "num_heads": 4, "num_layers": 2, "ffn_dim": 96, "d_ff": 96,
          "encoder_attention_heads": 4, "encoder_ffn_dim": 96, "encoder_layers": 4, "decoder_attention_heads": 4, "decoder_ffn_dim": 96, "decoder_layers": 4, "decoder_start_token_id": 2,
-         "num_tokens": 320, "dim": 64, "depth": 2}
+         "num_tokens": 320, "dim": 64, "depth": 2,
+         "rope": true, "include_bias": false, "layer_norm_with_affine": false}
         """;
 
     private static readonly string Page = Path.Combine(SharedData.Repository, "docs", "models.md");
