@@ -1,0 +1,118 @@
+using System.Text.Json.Nodes;
+using Weft.Convert.Tests.Support;
+using Weft.Reference;
+using Weft.Tensors;
+using static Weft.Convert.Tests.Support.TwoLayouts;
+
+namespace Weft.Convert.Tests.Families;
+
+/// <summary>LLaMA's relatives as their authors released them, with code of their own: the packed weights are those of a layout that is proven, or what they give is.</summary>
+[TestFixture]
+public sealed class FirstLlamaReleaseTests
+{
+    private const int Hidden = 16;
+    private const int Inner = 24;
+    private const int Vocabulary = 12;
+    private const int Layers = 2;
+
+    private const string Sizes = "\"hidden_size\": 16, \"intermediate_size\": 24, \"num_attention_heads\": 4, \"num_key_value_heads\": 2, \"num_hidden_layers\": 2, \"vocab_size\": 12";
+
+    [Test]
+    public void DeepSeekMoE_is_Mixtral_where_every_layer_has_experts_and_none_is_shared()
+    {
+        const string Layer = "model.layers.#.mlp.";
+        List<TinyTensor> ported = [.. Decoder(feedForward: false), .. Experts(Layer + "gate", Layer + "experts.*.{0}_proj")];
+        (string, string)[] names = [("mlp.", "block_sparse_moe."), ("gate_proj", "w1"), ("up_proj", "w3"), ("down_proj", "w2")];
+        AreAlike(
+            $$"""{"architectures": ["MixtralForCausalLM"], {{Sizes}}, "rms_norm_eps": 1e-6, "rope_theta": 10000, "max_position_embeddings": 64, "num_local_experts": 4, "num_experts_per_tok": 2}""",
+            Renamed(ported, names),
+            $$"""
+            {"architectures": ["DeepseekForCausalLM"], {{Sizes}}, "moe_intermediate_size": 24, "max_position_embeddings": 64, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": null,
+             "norm_topk_prob": true, "moe_layer_freq": 1, "first_k_dense_replace": 0, "scoring_func": "softmax"}
+            """,
+            ported);
+    }
+
+    [Test]
+    public void DeepSeekMoE_computes_what_Qwens_mixtures_do_whose_shared_expert_is_always_half_on()
+    {
+        const string Layer = "model.layers.#.mlp.";
+        List<TinyTensor> common =
+        [
+            .. Decoder(feedForward: false), .. Gated("model.layers.0.mlp.{0}_proj", Inner),
+            .. Experts(Layer + "gate", Layer + "experts.*.{0}_proj", size: 8).Where(tensor => !tensor.Name.StartsWith("model.layers.0.", StringComparison.Ordinal)),
+        ];
+        var shared = Gated("model.layers.1.mlp.shared_experts.{0}_proj", 16).ToList();
+        using var scratch = new ScratchFolder();
+        using var qwen = Written(scratch["qwen"], (JsonObject)JsonNode.Parse($$"""
+            {"architectures": ["Qwen2MoeForCausalLM"], {{Sizes}}, "rms_norm_eps": 1e-6, "qkv_bias": false, "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": false,
+             "moe_intermediate_size": 8, "shared_expert_intermediate_size": 16, "mlp_only_layers": [0]}
+            """)!, [
+            .. common, TinyTensor.Of("model.layers.1.mlp.shared_expert_gate.weight", [1, Hidden], () => 0),
+            .. shared.Select(tensor => (tensor.Name.Contains("down", StringComparison.Ordinal) ? Doubled(tensor) : tensor) with { Name = tensor.Name.Replace("experts", "expert", StringComparison.Ordinal) }),
+        ]);
+        using var deepSeek = Written(scratch["deepseek"], (JsonObject)JsonNode.Parse($$"""
+            {"architectures": ["DeepseekForCausalLM"], "model_type": "deepseek", {{Sizes}}, "rms_norm_eps": 1e-6, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 2,
+             "moe_intermediate_size": 8, "norm_topk_prob": false, "first_k_dense_replace": 1, "moe_layer_freq": 1, "scoring_func": "softmax", "aux_loss_alpha": 0.001, "seq_aux": true}
+            """)!, [.. common, .. shared]);
+        Assert.That(ErrorMeasure.RelativeRms(Logits(scratch["deepseek.weft"]), Array.ConvertAll(Logits(scratch["qwen.weft"]), x => (double)x)), Is.LessThan(1e-6));
+    }
+
+    [TestCase("\"scoring_func\": \"sigmoid\"", "'scoring_func' must be softmax")]
+    [TestCase("\"n_routed_experts\": 4", "'num_experts_per_tok' is missing")]
+    public void What_DeepSeekMoE_does_not_ask_for_is_refused(string members, string sentence) => Assert.That(
+        Conversion.Sentence(() => ConfigText.DescribeAlone((JsonObject)JsonNode.Parse($$"""{"architectures": ["DeepseekForCausalLM"], {{Sizes}}, {{members}} }""")!)), Does.Contain(sentence));
+
+    /// <summary>LLaMA's tensors.</summary>
+    private static IEnumerable<TinyTensor> Decoder(bool feedForward = true)
+    {
+        yield return Random("model.embed_tokens.weight", Vocabulary, Hidden);
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            var prefix = $"model.layers.{layer}.";
+            yield return Random(prefix + "input_layernorm.weight", Hidden);
+            yield return Random(prefix + "self_attn.q_proj.weight", Hidden, Hidden);
+            yield return Random(prefix + "self_attn.k_proj.weight", Hidden / 2, Hidden);
+            yield return Random(prefix + "self_attn.v_proj.weight", Hidden / 2, Hidden);
+            yield return Random(prefix + "self_attn.o_proj.weight", Hidden, Hidden);
+            yield return Random(prefix + "post_attention_layernorm.weight", Hidden);
+            foreach (var tensor in feedForward ? Gated(prefix + "mlp.{0}_proj", Inner) : [])
+                yield return tensor;
+        }
+
+        yield return Random("model.norm.weight", Hidden);
+        yield return Random("lm_head.weight", Vocabulary, Hidden);
+    }
+
+    /// <summary>A feed-forward block's matrices.</summary>
+    private static IEnumerable<TinyTensor> Gated(string module, int size) =>
+    [
+        Random(module.Replace("{0}", "gate", StringComparison.Ordinal) + ".weight", size, Hidden), Random(module.Replace("{0}", "up", StringComparison.Ordinal) + ".weight", size, Hidden),
+        Random(module.Replace("{0}", "down", StringComparison.Ordinal) + ".weight", Hidden, size),
+    ];
+
+    /// <summary>A router and four experts in each layer.</summary>
+    private static IEnumerable<TinyTensor> Experts(string router, string module, int size = Inner)
+    {
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            string Of(string name) => name.Replace("#", $"{layer}", StringComparison.Ordinal);
+            yield return Random(Of(router) + ".weight", 4, Hidden);
+            foreach (var tensor in Enumerable.Range(0, 4).SelectMany(expert => Gated(Of(module).Replace("*", $"{expert}", StringComparison.Ordinal), size)))
+                yield return tensor;
+        }
+    }
+
+    /// <summary>Twice the numbers of a tensor of bf16, none of which is 0.</summary>
+    private static TinyTensor Doubled(TinyTensor tensor) => tensor with { Bytes = [.. tensor.Bytes.Chunk(2).SelectMany(pair => BitConverter.GetBytes((ushort)(BitConverter.ToUInt16(pair) + 0x80)))] };
+
+    private static float[] Logits(string path)
+    {
+        int[] tokens = [3, 7, 1, 9, 9, 4, 11, 0, 2];
+        using var model = Model.Load(path, new() { CacheType = DataType.Float32 });
+        using var sequence = model.CreateSequence();
+        var logits = new float[tokens.Length * Vocabulary];
+        sequence.Forward(tokens, LogitRows.All, logits);
+        return logits;
+    }
+}
