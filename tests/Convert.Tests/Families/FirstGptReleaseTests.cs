@@ -48,4 +48,57 @@ public sealed class FirstGptReleaseTests
     public void SantaCoders_class_with_heads_of_their_own_is_refused() => Assert.That(
         Conversion.Sentence(() => ConfigText.DescribeAlone((JsonObject)JsonNode.Parse("""{"architectures": ["GPT2LMHeadCustomModel"], "attention_head_type": "multihead"}""")!)),
         Does.Contain("'attention_head_type' multihead"));
+
+    [TestCase("\"model_type\": \"mixformer-sequential\", \"architecture\": {\"block_cls\": \"parallel\", \"mixer\": {}, \"mlp\": {\"mlp_cls\": \"mlp\"}}", "MixFormerSequentialForCausalLM")]
+    [TestCase("\"model_type\": \"phi-msft\", \"n_head_kv\": null, \"flash_attn\": false", "PhiForCausalLM")]
+    public void Phis_first_layouts_have_one_matrix_for_queries_keys_and_values(string members, string architecture)
+    {
+        const int Inner = 4 * Hidden;
+        List<TinyTensor> ported = [Random("model.embed_tokens.weight", Vocabulary, Hidden), .. Norm("model.final_layernorm", Hidden), .. Linear("lm_head", Vocabulary, Hidden)];
+        foreach (var prefix in Enumerable.Range(0, 3).Select(layer => $"model.layers.{layer}."))
+        {
+            ported.AddRange([.. Norm(prefix + "input_layernorm", Hidden), .. Linear(prefix + "mlp.fc1", Inner, Hidden), .. Linear(prefix + "mlp.fc2", Hidden, Inner)]);
+            foreach (var name in new[] { "q_proj", "k_proj", "v_proj", "dense" })
+                ported.AddRange(Linear($"{prefix}self_attn.{name}", Hidden, Hidden));
+        }
+
+        var isFirst = architecture != "PhiForCausalLM";
+        List<TinyTensor> released = [.. ported.Where(tensor => !tensor.Name.Contains("_proj.", StringComparison.Ordinal)).Select(tensor => tensor with { Name = InRelease(tensor.Name, isFirst) })];
+        foreach (var layer in Enumerable.Range(0, 3))
+        {
+            foreach (var kind in new[] { "weight", "bias" })
+            {
+                TinyTensor Part(string name) => ported.Single(tensor => tensor.Name == $"model.layers.{layer}.self_attn.{name}_proj.{kind}");
+                released.Add(TinyTensor.Joined(InRelease($"model.layers.{layer}.mixer.Wqkv.{kind}", isFirst), Part("q"), Part("k"), Part("v")));
+            }
+
+            released.Add(Random(InRelease($"model.layers.{layer}.mixer.rotary_emb.inv_freq", isFirst), 1));
+        }
+
+        AreAlike(
+            """
+            {"architectures": ["PhiForCausalLM"], "hidden_size": 16, "intermediate_size": 64, "num_attention_heads": 4, "num_hidden_layers": 3, "vocab_size": 10, "max_position_embeddings": 48,
+             "partial_rotary_factor": 0.5, "hidden_act": "gelu_new", "layer_norm_eps": 1e-4}
+            """,
+            ported,
+            $$"""
+            {"architectures": ["{{architecture}}"], {{members}}, "n_embd": 16, "n_inner": null, "n_head": 4, "n_layer": 3, "vocab_size": 10, "n_positions": 48, "rotary_dim": 2,
+             "activation_function": "gelu_new", "layer_norm_epsilon": 1e-4}
+            """,
+            released);
+    }
+
+    /// <summary>A name of transformers' layout in one of Phi's earlier ones, of which the first counts the embedding and the head among the layers.</summary>
+    private static string InRelease(string name, bool isFirst)
+    {
+        (string Ported, string Released)[] names =
+        [
+            ("input_layernorm", "ln"), ("self_attn.dense", "mixer.out_proj"), ("model.embed_tokens", isFirst ? "layers.0.wte" : "transformer.embd.wte"),
+            ("model.final_layernorm", isFirst ? "layers.4.ln" : "lm_head.ln"),
+        ];
+        if (name.StartsWith("lm_head.", StringComparison.Ordinal))
+            return name.Replace("lm_head.", isFirst ? "layers.4.linear." : "lm_head.linear.", StringComparison.Ordinal);
+        name = names.Aggregate(name, (known, pair) => known.Replace(pair.Ported, pair.Released, StringComparison.Ordinal));
+        return name.Split('.', 4) is ["model", "layers", var layer, var rest] ? isFirst ? $"layers.{int.Parse(layer) + 1}.{rest}" : $"transformer.h.{layer}.{rest}" : name;
+    }
 }

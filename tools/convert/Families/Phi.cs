@@ -2,11 +2,14 @@ using Weft.Models;
 
 namespace Weft.Convert.Families;
 
-/// <summary>Phi-1, 1.5 and 2: branches that share a norm, part of a head turning, a head with a bias (Gunasekar et al. 2023, arXiv 2306.11644).</summary>
-internal sealed class Phi : ModuleFamily
+/// <summary>Phi-1, 1.5 and 2 in transformers' layout (Gunasekar et al. 2023, arXiv 2306.11644).</summary>
+internal sealed class Phi : PhiLayout
 {
     /// <inheritdoc/>
     public override IReadOnlyList<string> Architectures => ["PhiForCausalLM"];
+
+    /// <inheritdoc/>
+    public override bool Covers(ConfigFile config) => !PhiMsft.IsRelease(config);
 
     /// <inheritdoc/>
     public override FamilyCard Card => new("Phi-1 (arXiv 2306.11644), Phi-1.5 (arXiv 2309.05463), Phi-2 (release, 2023)", "byte-level BPE");
@@ -39,48 +42,6 @@ internal sealed class Phi : ModuleFamily
         ["feed_forward.down"] = "model.layers.#.mlp.fc2",
         ["final_norm"] = "model.final_layernorm",
     };
-
-    /// <inheritdoc/>
-    public override ModelDescription Describe(ConfigFile config)
-    {
-        var hidden = config.Int("hidden_size");
-        var heads = config.Int("num_attention_heads");
-        var size = ConfigParts.HeadSize(config, hidden, heads);
-        var context = config.Length("max_position_embeddings", 2048);
-        var norm = ConfigParts.LayerNorm(config, "layer_norm_eps");
-        var layer = new LayerDescription
-        {
-            AttentionNorm = norm,
-            Attention = new()
-            {
-                QueryHeads = heads,
-                KeyValueHeads = config.Int("num_key_value_heads", heads),
-                HeadSize = size,
-                Scale = ConfigParts.Scale(size),
-                InputBias = true,
-                OutputBias = true,
-                QueryKeyNorm = config.Bool("qk_layernorm", false) ? new() { Norm = norm } : null,
-                Rotary = RotaryConfig.ReadPartial(config, context, size, defaultPart: 0.5),
-            },
-            Parallel = true,
-            FeedForward = new()
-            {
-                Plain = true,
-                IntermediateSize = config.Int("intermediate_size"),
-                Activation = ConfigParts.Activation(config, "hidden_act", "gelu_new"),
-                Bias = true,
-            },
-        };
-        return new()
-        {
-            VocabularySize = config.Int("vocab_size"),
-            HiddenSize = hidden,
-            ContextLength = context,
-            Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, "num_hidden_layers"))],
-            FinalNorm = norm,
-            Head = new() { Tied = config.Bool("tie_word_embeddings", false), Bias = true },
-        };
-    }
 
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
