@@ -88,6 +88,32 @@ public sealed class FirstGptReleaseTests
             released);
     }
 
+    [Test]
+    public void CodeGen2_was_trained_on_twice_as_many_cores_where_its_config_names_the_head_size()
+    {
+        const string Sizes = "\"architectures\": [\"CodeGenForCausalLM\"], \"n_embd\": 16, \"n_head\": 8, \"n_layer\": 2, \"n_positions\": 32, \"rotary_dim\": 2, \"vocab_size\": 10";
+        AreAlike($"{{{Sizes}}}", CodeGen(4), $"{{{Sizes}, \"head_dim\": 2}}", CodeGen(8));
+        Assert.That(Conversion.Sentence(() => ConfigText.DescribeAlone((JsonObject)JsonNode.Parse($"{{{Sizes.Replace("\"n_head\": 8", "\"n_head\": 4", StringComparison.Ordinal)}, \"head_dim\": 4}}")!)), Does.Contain("multiple of 8"));
+    }
+
+    /// <summary>CodeGen's tensors, with queries, values and keys in so many blocks.</summary>
+    private static List<TinyTensor> CodeGen(int blocks)
+    {
+        List<TinyTensor> tensors = [Random("transformer.wte.weight", Vocabulary, Hidden), .. Norm("transformer.ln_f", Hidden), .. Linear("lm_head", Vocabulary, Hidden)];
+        foreach (var prefix in Enumerable.Range(0, 2).Select(layer => $"transformer.h.{layer}."))
+        {
+            TinyTensor[] parts = [Random(prefix + "query", Hidden, Hidden), Random(prefix + "value", Hidden, Hidden), Random(prefix + "key", Hidden, Hidden)];
+            var rows = Hidden / blocks;
+            tensors.AddRange(
+            [
+                .. Norm(prefix + "ln_1", Hidden), Random(prefix + "attn.out_proj.weight", Hidden, Hidden), .. Linear(prefix + "mlp.fc_in", 4 * Hidden, Hidden), .. Linear(prefix + "mlp.fc_out", Hidden, 4 * Hidden),
+                TinyTensor.Joined(prefix + "attn.qkv_proj.weight", [.. Enumerable.Range(0, blocks).SelectMany(block => parts.Select(part => part.Part(part.Name, block * rows, rows)))]),
+            ]);
+        }
+
+        return tensors;
+    }
+
     /// <summary>A name of transformers' layout in one of Phi's earlier ones, of which the first counts the embedding and the head among the layers.</summary>
     private static string InRelease(string name, bool isFirst)
     {
