@@ -63,6 +63,25 @@ public sealed class FirstLlamaReleaseTests
     public void What_DeepSeekMoE_does_not_ask_for_is_refused(string members, string sentence) => Assert.That(
         Conversion.Sentence(() => ConfigText.DescribeAlone((JsonObject)JsonNode.Parse($$"""{"architectures": ["DeepseekForCausalLM"], {{Sizes}}, {{members}} }""")!)), Does.Contain(sentence));
 
+    [Test]
+    public void Exaone_is_Llama_under_other_names()
+    {
+        const string Rope = "\"rope_theta\": 500000.0, \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"original_max_position_embeddings\": 32, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0}";
+        (string, string)[] names =
+        [
+            ("model.layers", "transformer.h"), ("model.embed_tokens", "transformer.wte"), ("model.norm", "transformer.ln_f"), ("input_layernorm", "ln_1"), ("post_attention_layernorm", "ln_2"),
+            ("self_attn.o_proj", "attn.attention.out_proj"), ("self_attn", "attn.attention"), ("gate_proj", "c_fc_0"), ("up_proj", "c_fc_1"), ("down_proj", "c_proj"),
+        ];
+        AreAlike(
+            $$"""{"architectures": ["LlamaForCausalLM"], {{Sizes}}, "rms_norm_eps": 1e-5, "max_position_embeddings": 64, {{Rope}} }""",
+            Decoder(),
+            $$"""
+            {"architectures": ["ExaoneForCausalLM"], "model_type": "exaone", {{Sizes.Replace("num_hidden_layers", "num_layers", StringComparison.Ordinal)}}, "layer_norm_epsilon": 1e-5,
+             "activation_function": "silu", "max_position_embeddings": 64, {{Rope}} }
+            """,
+            Renamed(Decoder(), names));
+    }
+
     /// <summary>LLaMA's tensors.</summary>
     private static IEnumerable<TinyTensor> Decoder(bool feedForward = true)
     {

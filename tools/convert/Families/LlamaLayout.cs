@@ -56,9 +56,9 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         var headSize = config.Has("head_dim") || defaults.HeadSize is not null
             ? config.Int("head_dim", defaults.HeadSize)
             : ConfigParts.HeadSize(config, hidden, heads);
-        var layers = ConfigParts.Layers(config, "num_hidden_layers");
+        var layers = ConfigParts.Layers(config, ConfigParts.Spelling(config, "num_hidden_layers", "num_layers"));
         var context = config.Length("max_position_embeddings", defaults.ContextLength);
-        var norm = defaults.Norm ?? new() { Kind = NormKind.Rms, Epsilon = (float)config.Double("rms_norm_eps", defaults.Epsilon) };
+        var norm = defaults.Norm ?? new() { Kind = NormKind.Rms, Epsilon = (float)Epsilon(config, defaults.Epsilon) };
         var rotary = defaults.Rotary ?? RotaryConfig.Read(config, context, defaults.RotaryBase);
         var attention = new AttentionDescription
         {
@@ -73,7 +73,7 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         var feedForward = new FeedForwardDescription
         {
             IntermediateSize = config.Int("intermediate_size"),
-            Activation = ConfigParts.Activation(config, "hidden_act", defaults.Activation),
+            Activation = ConfigParts.Activation(config, ConfigParts.Spelling(config, "hidden_act", "activation_function"), defaults.Activation),
             Bias = config.Bool("mlp_bias", false),
         };
         return new ModelDescription
@@ -109,6 +109,8 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         FeedForwardNorm = null,
         FeedForwardOutputNorm = layer.FeedForwardNorm,
     });
+
+    private static double Epsilon(ConfigFile config, double whenMissing) => config.Double(ConfigParts.Spelling(config, "rms_norm_eps", "layer_norm_epsilon"), whenMissing);
 
     private static Dictionary<string, string> Join(IEnumerable<(string Packed, string Source)> others)
     {
