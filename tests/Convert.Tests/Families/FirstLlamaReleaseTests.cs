@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Weft.Convert.Tests.Support;
 using Weft.Reference;
@@ -81,6 +82,54 @@ public sealed class FirstLlamaReleaseTests
             """,
             Renamed(Decoder(), names));
     }
+
+    [TestCase("\"scale_depth\": 1.4, \"scale_emb\": 12, \"dim_model_base\": 4", 1.4, 12, 4)]
+    [TestCase("\"dim_model_base\": 32", 1, 1, 32)]
+    public void MiniCpm_is_Granite_with_other_words_for_its_factors(string members, double depth, double embedding, double width)
+    {
+        var tensors = Decoder().Where(tensor => tensor.Name != "lm_head.weight").ToList();
+        AreAlike(Granite("GraniteForCausalLM", depth, embedding, width), tensors, MiniCpm(members), [.. tensors, tensors[0] with { Name = "lm_head.weight" }]);
+    }
+
+    [Test]
+    public void MiniCpms_mixture_is_Granites()
+    {
+        var tensors = Decoder(feedForward: false).Where(tensor => tensor.Name != "lm_head.weight").ToList();
+        const string Layer = "model.layers.#.mlp.";
+        List<TinyTensor> experts = [.. Experts(Layer + "gate", Layer + "experts.*.{0}_proj")];
+        List<TinyTensor> ported = [.. tensors];
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            var (released, prefix) = ($"model.layers.{layer}.mlp.", $"model.layers.{layer}.block_sparse_moe.");
+            TinyTensor Of(int expert, string name) => experts.Single(tensor => tensor.Name == $"{released}experts.{expert}.{name}_proj.weight");
+            ported.AddRange(
+            [
+                experts.Single(tensor => tensor.Name == released + "gate.weight") with { Name = prefix + "router.layer.weight" },
+                TinyTensor.Joined(prefix + "input_linear.weight", [.. Enumerable.Range(0, 4).SelectMany(expert => new[] { Of(expert, "gate"), Of(expert, "up") })]) with { Shape = [4, 2 * Inner, Hidden] },
+                TinyTensor.Joined(prefix + "output_linear.weight", [.. Enumerable.Range(0, 4).Select(expert => Of(expert, "down"))]) with { Shape = [4, Hidden, Inner] },
+            ]);
+        }
+
+        AreAlike(
+            Granite("GraniteMoeForCausalLM", 1.4, 12, 4, ", \"num_local_experts\": 4, \"num_experts_per_tok\": 2"), ported,
+            MiniCpm("\"scale_depth\": 1.4, \"scale_emb\": 12, \"dim_model_base\": 4, \"num_experts\": 4, \"num_experts_per_tok\": 2"),
+            [.. tensors, .. Renamed(experts, ("gate_proj", "w1"), ("up_proj", "w3"), ("down_proj", "w2"))]);
+    }
+
+    [TestCase("\"sparse_config\": {\"dense_len\": 8192}", "'sparse_config'")]
+    [TestCase("\"scale_depth\": 0", "'scale_depth' must be positive")]
+    public void What_no_block_of_MiniCpm_does_is_named(string members, string sentence) =>
+        Assert.That(Conversion.Sentence(() => ConfigText.DescribeAlone((JsonObject)JsonNode.Parse(MiniCpm(members))!)), Does.Contain(sentence));
+
+    private static string Granite(string architecture, double depth, double embedding, double width, string members = "") => $$"""
+        {"architectures": ["{{architecture}}"], {{Sizes}}, "residual_multiplier": {{Text(depth / Math.Sqrt(Layers))}}, "embedding_multiplier": {{Text(embedding)}}, "attention_multiplier": 0.5,
+         "logits_scaling": {{Text(Hidden / width)}}, "rms_norm_eps": 1e-5, "max_position_embeddings": 64, "tie_word_embeddings": true{{members}} }
+        """;
+
+    private static string MiniCpm(string members) =>
+        $$"""{"architectures": ["MiniCPMForCausalLM"], "model_type": "minicpm", {{Sizes}}, "rms_norm_eps": 1e-5, "max_position_embeddings": 64, {{members}} }""";
+
+    private static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
 
     /// <summary>LLaMA's tensors.</summary>
     private static IEnumerable<TinyTensor> Decoder(bool feedForward = true)

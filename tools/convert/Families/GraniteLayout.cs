@@ -2,26 +2,18 @@ using Weft.Models;
 
 namespace Weft.Convert.Families;
 
-/// <summary>
-/// What Granite's generations share: LLaMA with factors, m on what branches add, others on embeddings, scores and logits. With x / m in place of x no branch needs its factor: norms, which
-/// alone read x, give the same with ε / m².
-/// </summary>
+/// <summary>What Granite's generations share: LLaMA with factors on what branches add, on embeddings, scores and logits.</summary>
 /// <param name="others">Modules that have another name than LLaMA's.</param>
 internal abstract class GraniteLayout(params IEnumerable<(string Packed, string Source)> others) : LlamaLayout(others)
 {
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
-        var bias = config.Bool("attention_bias", false);
-        var factor = Positive(config, "residual_multiplier");
-        var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = (float)(config.Double("rms_norm_eps", 1e-6) / (factor * factor)) };
-        var model = Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { Norm = norm }, bias, bias, _ => null);
+        var model = DescribeScaled(
+            config, new(ContextLength: 2048, KeyValueHeads: null), config.Bool("attention_bias", false),
+            Positive(config, "residual_multiplier"), Positive(config, "embedding_multiplier"), 1 / Positive(config, "logits_scaling"));
         var scale = (float)Positive(config, "attention_multiplier");
-        return WithLayers(model, (layer, _) => layer with { Attention = layer.Attention! with { Scale = scale } }) with
-        {
-            Embedding = new() { Scale = (float)(Positive(config, "embedding_multiplier") / factor) },
-            Head = model.Head with { Scale = (float)(1 / Positive(config, "logits_scaling")) },
-        };
+        return WithLayers(model, (layer, _) => layer with { Attention = layer.Attention! with { Scale = scale } });
     }
 
     private static double Positive(ConfigFile config, string name) =>

@@ -96,6 +96,23 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
         };
     }
 
+    /// <summary>
+    /// Describes a model with factors: m on what branches add, others on embeddings and logits. With x / m in place of x no branch needs its factor: norms, which alone read x, give the
+    /// same with ε / m².
+    /// </summary>
+    /// <param name="config">The config.</param>
+    /// <param name="defaults">What is missing.</param>
+    /// <param name="bias">Attention's projections have one.</param>
+    /// <param name="branches">m.</param>
+    /// <param name="embedding">Factor on embeddings.</param>
+    /// <param name="logits">Factor on logits.</param>
+    protected static ModelDescription DescribeScaled(ConfigFile config, Defaults defaults, bool bias, double branches, double embedding, double logits)
+    {
+        var norm = new NormDescription { Kind = NormKind.Rms, Epsilon = (float)(Epsilon(config, defaults.Epsilon) / (branches * branches)) };
+        var model = Describe(config, defaults with { Norm = norm }, bias, bias, _ => null);
+        return model with { Embedding = new() { Scale = (float)(embedding / branches) }, Head = model.Head with { Scale = (float)logits } };
+    }
+
     /// <summary>The model with every layer changed.</summary>
     protected static ModelDescription WithLayers(ModelDescription model, Func<LayerDescription, int, LayerDescription> change) =>
         model with { Layers = [.. model.Layers.Select(change)] };
