@@ -121,6 +121,52 @@ public sealed class FirstLlamaReleaseTests
     public void What_no_block_of_MiniCpm_does_is_named(string members, string sentence) =>
         Assert.That(Conversion.Sentence(() => ConfigText.DescribeAlone((JsonObject)JsonNode.Parse(MiniCpm(members))!)), Does.Contain(sentence));
 
+    [Test]
+    public void OpenElm_is_Qwen_3_with_fused_matrices_where_its_layers_are_alike()
+    {
+        List<TinyTensor> tensors = [.. Decoder().Where(tensor => tensor.Name != "lm_head.weight")];
+        foreach (var prefix in Enumerable.Range(0, Layers).Select(layer => $"model.layers.{layer}.self_attn."))
+            tensors.AddRange([Random(prefix + "q_norm.weight", 4), Random(prefix + "k_norm.weight", 4)]);
+        AreAlike(
+            $$"""{"architectures": ["Qwen3ForCausalLM"], {{Sizes}}, "head_dim": 4, "max_position_embeddings": 64, "tie_word_embeddings": true}""",
+            tensors,
+            """
+            {"architectures": ["OpenELMForCausalLM"], "model_type": "openelm", "model_dim": 16, "head_dim": 4, "num_transformer_layers": 2, "num_query_heads": [4, 4], "num_kv_heads": [2, 2],
+             "ffn_multipliers": [1.5, 1.5], "ffn_dim_divisor": 8, "ffn_with_glu": true, "activation_fn_name": "swish", "normalization_layer_name": "rms_norm", "normalize_qk_projections": true,
+             "share_input_output_layers": true, "rope_freq_constant": 10000, "rope_max_length": 128, "max_context_length": 64, "vocab_size": 12}
+            """,
+            FusedElm(tensors));
+    }
+
+    [Test]
+    public void OpenElms_layers_have_as_many_heads_as_the_config_lists()
+    {
+        List<TinyTensor> tensors = [.. Decoder().Where(tensor => tensor.Name != "lm_head.weight").Select(tensor => tensor.Name.StartsWith("model.layers.1.self_attn.k", StringComparison.Ordinal)
+            || tensor.Name.StartsWith("model.layers.1.self_attn.v", StringComparison.Ordinal) ? tensor.Part(tensor.Name, 0, 4) : tensor)];
+        AreAlike(
+            $$"""
+            {"architectures": ["DeciLMForCausalLM"], {{Sizes}}, "num_key_value_heads_per_layer": [2, 1], "rms_norm_eps": 1e-6, "max_position_embeddings": 64, "tie_word_embeddings": true}
+            """,
+            tensors,
+            """
+            {"architectures": ["OpenELMForCausalLM"], "model_dim": 16, "head_dim": 4, "num_transformer_layers": 2, "num_query_heads": [4, 4], "num_kv_heads": [2, 1], "ffn_multipliers": [1.5, 1.5],
+             "ffn_dim_divisor": 8, "normalize_qk_projections": false, "max_context_length": 64, "vocab_size": 12}
+            """,
+            FusedElm(tensors));
+    }
+
+    [Test]
+    public void OpenElms_layers_become_wider()
+    {
+        // Those of the smallest one that is released, and a width that would be more than a tenth too small.
+        var model = ConfigText.Describe("OpenELMForCausalLM", """
+            {"model_dim": 1280, "head_dim": 64, "num_transformer_layers": 4, "num_query_heads": [12, 12, 16, 20], "num_kv_heads": [3, 3, 4, 5], "ffn_multipliers": [0.5, 0.73, 4.0, 0.28]}
+            """);
+        Assert.That(model.Layers.Select(layer => layer.FeedForward!.IntermediateSize), Is.EqualTo(new[] { 768, 1024, 5120, 512 }));
+        Assert.That(model.Layers.Select(layer => (layer.Attention!.QueryHeads, layer.Attention.KeyValueHeads)), Is.EqualTo(new[] { (12, 3), (12, 3), (16, 4), (20, 5) }));
+        Assert.That(Conversion.Sentence(() => ConfigText.Describe("OpenELMForCausalLM", """{"model_dim": 1280, "num_transformer_layers": 2, "num_query_heads": [12]}""")), Does.Contain("'num_query_heads' must be a list of 2"));
+    }
+
     private static string Granite(string architecture, double depth, double embedding, double width, string members = "") => $$"""
         {"architectures": ["{{architecture}}"], {{Sizes}}, "residual_multiplier": {{Text(depth / Math.Sqrt(Layers))}}, "embedding_multiplier": {{Text(embedding)}}, "attention_multiplier": 0.5,
          "logits_scaling": {{Text(Hidden / width)}}, "rms_norm_eps": 1e-5, "max_position_embeddings": 64, "tie_word_embeddings": true{{members}} }
@@ -130,6 +176,25 @@ public sealed class FirstLlamaReleaseTests
         $$"""{"architectures": ["MiniCPMForCausalLM"], "model_type": "minicpm", {{Sizes}}, "rms_norm_eps": 1e-5, "max_position_embeddings": 64, {{members}} }""";
 
     private static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
+
+    /// <summary>LLaMA's tensors under OpenELM's names.</summary>
+    private static IEnumerable<TinyTensor> FusedElm(IReadOnlyList<TinyTensor> tensors)
+    {
+        (string, string)[] names =
+        [
+            ("model.layers", "transformer.layers"), ("model.embed_tokens", "transformer.token_embeddings"), ("model.norm", "transformer.norm"), ("input_layernorm", "attn_norm"),
+            ("post_attention_layernorm", "ffn_norm"), ("self_attn.o_proj", "attn.out_proj"), ("self_attn", "attn"), ("mlp.down_proj", "ffn.proj_2"),
+        ];
+        string[] parts = ["q_proj", "k_proj", "v_proj", "gate_proj", "up_proj"];
+        foreach (var tensor in Renamed(tensors.Where(tensor => !parts.Any(tensor.Name.Contains)), names))
+            yield return tensor;
+        for (var layer = 0; layer < Layers; layer++)
+        {
+            TinyTensor Part(string name) => tensors.Single(tensor => tensor.Name == $"model.layers.{layer}.{name}_proj.weight");
+            yield return TinyTensor.Joined($"transformer.layers.{layer}.attn.qkv_proj.weight", Part("self_attn.q"), Part("self_attn.k"), Part("self_attn.v"));
+            yield return TinyTensor.Joined($"transformer.layers.{layer}.ffn.proj_1.weight", Part("mlp.gate"), Part("mlp.up"));
+        }
+    }
 
     /// <summary>LLaMA's tensors.</summary>
     private static IEnumerable<TinyTensor> Decoder(bool feedForward = true)

@@ -19,6 +19,7 @@ public sealed class ModelsPageTests
         {"n_embd": 64, "n_head": 4, "n_layer": 2, "d_model": 64, "n_heads": 4, "n_layers": 2, "num_heads": 4, "num_layers": 2, "ffn_dim": 96, "d_ff": 96,
          "encoder_attention_heads": 4, "encoder_ffn_dim": 96, "encoder_layers": 4, "decoder_attention_heads": 4, "decoder_ffn_dim": 96, "decoder_layers": 4, "decoder_start_token_id": 2,
          "num_tokens": 320, "dim": 64, "depth": 2,
+         "model_dim": 64, "num_transformer_layers": 2, "num_query_heads": [4, 6], "num_kv_heads": [2, 3], "ffn_multipliers": [1.5, 2.0],
          "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "rope": true, "include_bias": false, "layer_norm_with_affine": false}
         """;
 
