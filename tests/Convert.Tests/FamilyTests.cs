@@ -90,8 +90,12 @@ public sealed class FamilyTests
     }
 
     [Test]
-    public void The_oldest_spelling_of_Llama_is_known() =>
-        Assert.That(Header(new TinyCheckpoint(), "LLaMAForCausalLM", "{}").Provenance.Architecture, Is.EqualTo("LLaMAForCausalLM"));
+    public void Llama_has_other_names([Values("LLaMAForCausalLM", "AquilaForCausalLM", "AquilaModel", "XverseForCausalLM")] string architecture)
+    {
+        var (other, llama) = (Header(new TinyCheckpoint(), architecture, "{}"), Conversion.Header(new TinyCheckpoint()));
+        Assert.That(other.Tensors.Select(tensor => (tensor.Name, tensor.Checksum)), Is.EqualTo(llama.Tensors.Select(tensor => (tensor.Name, tensor.Checksum))));
+        Assert.That(other.Provenance.Architecture, Is.EqualTo(architecture));
+    }
 
     private static TinyCheckpoint WithBiases(bool output)
     {

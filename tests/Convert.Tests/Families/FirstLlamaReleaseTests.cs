@@ -83,6 +83,25 @@ public sealed class FirstLlamaReleaseTests
             Renamed(Decoder(), names));
     }
 
+    [TestCase("\"rope_theta\": 80000.0", "\"rope_theta\": 10000.0, \"rope_scaling\": {\"type\": \"ntk\", \"factor\": 8.0}")]
+    [TestCase("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}", "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}")]
+    public void Skywork_is_Llama_whose_base_may_have_a_factor(string ported, string released) => AreAlike(
+        $$"""{"architectures": ["LlamaForCausalLM"], {{Sizes}}, "max_position_embeddings": 64, {{ported}} }""",
+        Decoder(),
+        $$"""{"architectures": ["SkyworkForCausalLM"], "model_type": "skywork", {{Sizes}}, "max_position_embeddings": 64, {{released}} }""",
+        Decoder());
+
+    [Test]
+    public void Orion_is_StableLM_whose_heads_turn_whole()
+    {
+        var tensors = Decoder().SelectMany(tensor => (IEnumerable<TinyTensor>)(tensor.Shape.Length == 1 ? Norm(tensor.Name[..^".weight".Length], Hidden) : [tensor])).ToList();
+        AreAlike(
+            $$"""{"architectures": ["StableLmForCausalLM"], {{Sizes}}, "max_position_embeddings": 64, "partial_rotary_factor": 1.0, "layer_norm_eps": 1e-4}""",
+            tensors,
+            $$"""{"architectures": ["OrionForCausalLM"], "model_type": "orion", {{Sizes}}, "max_position_embeddings": 64, "rms_norm_eps": 1e-4}""",
+            tensors);
+    }
+
     [TestCase("\"scale_depth\": 1.4, \"scale_emb\": 12, \"dim_model_base\": 4", 1.4, 12, 4)]
     [TestCase("\"dim_model_base\": 32", 1, 1, 32)]
     public void MiniCpm_is_Granite_with_other_words_for_its_factors(string members, double depth, double embedding, double width)

@@ -9,7 +9,7 @@ namespace Weft.Convert.Families;
 internal sealed class Llama : LlamaLayout
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Architectures => ["LlamaForCausalLM", "LLaMAForCausalLM"];
+    public override IReadOnlyList<string> Architectures => ["LlamaForCausalLM", "LLaMAForCausalLM", "AquilaForCausalLM", "AquilaModel", "XverseForCausalLM"];
 
     /// <inheritdoc/>
     public override bool IsOrigin => true;
@@ -19,8 +19,8 @@ internal sealed class Llama : LlamaLayout
         "LLaMA (arXiv 2302.13971), Llama 2 (arXiv 2307.09288), Llama 3 (arXiv 2407.21783), Code Llama (arXiv 2308.12950), " +
         "TinyLlama (arXiv 2401.02385), OpenLLaMA, Alpaca, Vicuna, Koala, BELLE, WizardLM (arXiv 2304.12244), Linly, OpenBuddy, Panda, " +
         "Taiwan-LLaMA, XGen (arXiv 2309.03450), Yi (arXiv 2403.04652), SOLAR (arXiv 2312.15166), " +
-        "DeepSeek LLM (arXiv 2401.02954) and Coder (arXiv 2401.14196)",
-        "SentencePiece BPE; byte-level BPE (Llama 3, DeepSeek, XGen)");
+        "DeepSeek LLM (arXiv 2401.02954) and Coder (arXiv 2401.14196), Aquila, Aquila 2 (arXiv 2408.07410), XVERSE (releases, 2023)",
+        "SentencePiece BPE; byte-level BPE (Llama 3, DeepSeek, XGen, Aquila)");
 
     /// <inheritdoc/>
     public override IReadOnlyList<ChatFormat> ChatFormats { get; } =
