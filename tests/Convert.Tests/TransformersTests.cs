@@ -30,6 +30,7 @@ public sealed class TransformersTests
     [TestCase("GraniteMoeSharedForCausalLM")]
     [TestCase("HeliumForCausalLM")]
     [TestCase("HunYuanDenseV1ForCausalLM")]
+    [TestCase("JambaForCausalLM")] // state spaces, attention and mixtures in turn
     [TestCase("MiniMaxM2ForCausalLM")]
     [TestCase("MinistralForCausalLM")]
     [TestCase("NemotronForCausalLM")]

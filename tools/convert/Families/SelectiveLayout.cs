@@ -44,21 +44,26 @@ internal abstract class SelectiveLayout : StateSpaceLayout
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
         var stored = Take(requirement, shelf);
-        if (requirement.Name.Split('.') is not ["layers", var layer, "state_space", var part, .. var kind])
-            return new(stored);
-        var space = model.Layers[int.Parse(layer, System.Globalization.CultureInfo.InvariantCulture)].StateSpace!;
+        return requirement.Name.Split('.') is ["layers", var layer, "state_space", ..]
+            ? SourceOf(requirement.Name, model.Layers[int.Parse(layer, System.Globalization.CultureInfo.InvariantCulture)].StateSpace!, stored)
+            : new(stored);
+    }
+
+    /// <summary>What a packed tensor of a state space is made of, of the tensor that has it.</summary>
+    internal static TensorSource SourceOf(string packedName, StateSpaceDescription space, StoredTensor stored)
+    {
         var (i, n, rank) = (space.Width, space.StateSize, space.StepRank);
-        return part switch
+        return InLayer(packedName).Split('.') switch
         {
-            "input" => new(OfRows(stored, 2 * i).Narrow(0, 0, i)),
-            "gate" => new(OfRows(stored, 2 * i).Narrow(0, i, i)),
-            "input_convolution" => Convolution(OfRows(stored, i), 0, i),
-            "step_in" => new(OfRows(stored, rank + (2 * n)).Narrow(0, 0, rank)),
-            "b" => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank, n)),
-            // A norm of C would undo the factor.
-            "c" => Times(space.InputNorm is null ? 1 / Headroom : 1, OfRows(stored, rank + (2 * n)).Narrow(0, rank + n, n)),
-            "skip" => Times(1 / Headroom, stored),
-            "output" when kind is ["weight"] => Times(Headroom, stored),
+            [_, "input", ..] => new(OfRows(stored, 2 * i).Narrow(0, 0, i)),
+            [_, "gate", ..] => new(OfRows(stored, 2 * i).Narrow(0, i, i)),
+            [_, "input_convolution", ..] => Convolution(OfRows(stored, i), 0, i),
+            [_, "step_in", ..] => new(OfRows(stored, rank + (2 * n)).Narrow(0, 0, rank)),
+            [_, "b", ..] => new(OfRows(stored, rank + (2 * n)).Narrow(0, rank, n)),
+            // A norm of C would undo the factor, and has it in its weight.
+            [_, "c", ..] => Times(space.InputNorm is null ? 1 / Headroom : 1, OfRows(stored, rank + (2 * n)).Narrow(0, rank + n, n)),
+            [_, "c_norm", ..] or [_, "skip"] => Times(1 / Headroom, stored),
+            [_, "output", "weight"] => Times(Headroom, stored),
             _ => new(stored),
         };
     }
