@@ -53,7 +53,10 @@ public sealed class UnknownArchitectureTests
             config["warp_drive"] = 7;
             config["router_aux_loss_coef"] = 0.01;
             config["attn_soft_cap"] = null;
+            config["output_multiplier_scale"] = 0.5;
+            config["output_attentions"] = false;
         });
+        Assert.That(message, Does.Contain("scaled activations (output_multiplier_scale)").And.Not.Contain("output_attentions"));
         Assert.That(message, Does.Contain("lacks").And.Contain("state space (ssm_state_size)").And.Contain("mixture of experts (num_experts)").And.Contain("does not know warp_drive"));
         Assert.That(message, Does.Not.Contain("router_aux_loss_coef").And.Not.Contain("capped"));
     }

@@ -134,7 +134,7 @@ internal static partial class UnknownArchitecture
 
     [GeneratedRegex(
         "^(architectures|auto_map|model_type|torch_dtype|dtype|transformers_version|use_cache|_.*|.*token_id.*|.*token_ids|.*dropout.*|.*drop|.*layerdrop|.*pdrop|initializer.*|pretraining_tp"
-        + "|task_specific_params|id2label|label2id|problem_type|gradient_checkpointing|output_.*|return_dict.*|is_decoder|tokenizer_class|quantization_config|summary_.*|finetuning_task"
+        + "|task_specific_params|id2label|label2id|problem_type|gradient_checkpointing|output_attentions|output_hidden_states|output_scores|output_router_logits|output_past|return_dict.*|is_decoder|tokenizer_class|quantization_config|summary_.*|finetuning_task"
         + "|temperature|top_[kp]|do_sample|max_length|min_length|num_beams.*|repetition_penalty|use_return_dict|torchscript|.*init_range|init_.*|.*eps|.*epsilon|.*fp32|pruned_heads|chunk_size_feed_forward"
         + "|.*_loss.*|.*jitter.*|time_step_(floor|max|min|init_scheme|scale)|rescale_prenorm_residual|use_mambapy|use_associative_scan|max_window_layers)$",
         RegexOptions.IgnoreCase)]
