@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weft.Convert.Tokenizers;
 using Weft.Reference;
 
@@ -34,7 +35,7 @@ public sealed class BadTokenizerTests
     [TestCase("""{"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":"(["}},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "not a regular expression")]
     [TestCase("""{"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":false,"pattern":{"Regex":null}},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "an expression that is null")]
     [TestCase("""{"model":{"type":"Unigram","unk_id":7,"vocab":[["a",0]]}}""", "a special token that it does not have")]
-    [TestCase("""{"added_tokens":[{"id":-1,"content":"x"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""", "out of range")]
+    [TestCase("""{"added_tokens":[{"id":-1,"content":"x"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""", "wrong type")]
     [TestCase("""{"normalizer":{"type":"Precompiled","precompiled_charsmap":"////fwAA"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "character map is damaged")]
     [TestCase("""{"post_processor":{"type":"TemplateProcessing","special_tokens":{},"single":[]},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "the text 0 times")]
     public void A_tokenizer_that_cannot_be_used_is_said(string json, string expected)
@@ -42,6 +43,37 @@ public sealed class BadTokenizerTests
         var path = Path.Combine(folder, "tokenizer.json");
         File.WriteAllText(path, json);
         Assert.That(() => TokenizerReader.Read(folder), Throws.TypeOf<WeftException>().With.Message.StartsWith(path).And.Message.Contains(expected));
+    }
+
+    [TestCase(@"\X", "clusters of characters (\\X)")]
+    [TestCase(@"a\yb", "boundaries of clusters of characters (\\y)")]
+    [TestCase(@"a\Kb", "what stands before a match and is not part of it (\\K)")]
+    [TestCase("(?~ab)", "what is absent, (?~…)")]
+    [TestCase("(a)?(?(1)b|c)", "conditions, (?(…)…)")]
+    [TestCase("(?{a})", "callouts")]
+    [TestCase("(*FAIL)", "callouts")]
+    [TestCase(@"(?<n>a|\g<n>b)", "calls of groups (\\g)")]
+    [TestCase(@"(a)\k<-1>", "back-references that count from where they stand")]
+    [TestCase(@"(a)\2", "it refers to group 2, which it does not have")]
+    [TestCase(@"\xE4\xBD\xA0", "bytes that are no character of their own")]
+    [TestCase(@"\M-a", "\\M is not supported")]
+    [TestCase(@"\u12", "a character that there is not")]
+    [TestCase(@"\x{110000}", "a character that there is not")]
+    [TestCase("(?P<n>a)", "the option 'P' is not supported")]
+    [TestCase("(?s:a.b)", "the option 's' is not supported")]
+    [TestCase("(?<1>a)", "a group cannot have the name '1'")]
+    [TestCase(@"\p{Grapheme_Base}", "the property 'Grapheme_Base' is not known")]
+    [TestCase("[[:letters:]]", "the set 'letters' is not known")]
+    [TestCase("a|{2}", "a quantifier has nothing to repeat")]
+    [TestCase("a{1,100001}", "more than 100000 repeats")]
+    [TestCase("a)", "a group is closed that was not opened")]
+    [TestCase("(?#a", "a comment has no end")]
+    public void An_expression_that_is_not_understood_is_named(string pattern, string expected)
+    {
+        var path = Path.Combine(folder, "tokenizer.json");
+        var json = JsonSerializer.Serialize(new { pre_tokenizer = new { type = "Split", behavior = "Isolated", invert = false, pattern = new { Regex = pattern } }, model = new { type = "BPE", vocab = new { }, merges = Array.Empty<string>() } });
+        File.WriteAllText(path, json);
+        Assert.That(() => TokenizerReader.Read(folder), Throws.TypeOf<WeftException>().With.Message.StartsWith($"{path}: the tokenizer splits by '{pattern}', which is not a regular expression that is understood: ").And.Message.Contains(expected));
     }
 
     [Test]

@@ -49,7 +49,7 @@ internal static class PreTokenizerJson
                 break;
             case "Whitespace":
                 // Rust's \w, unlike Oniguruma's, has the joiners.
-                const string Word = Oniguruma.UnicodeWords + @"\u200C\u200D";
+                const string Word = PatternClasses.UnicodeWords + @"\u200C\u200D";
                 steps.Add(Split($"[{Word}]+|[^{Word}\\s]+", SplitBehavior.Removed, invert: true));
                 break;
             case "WhitespaceSplit":

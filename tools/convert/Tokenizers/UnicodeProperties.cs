@@ -43,7 +43,7 @@ internal static class UnicodeProperties
         ["Graph"] = Visible,
         ["Print"] = Visible + @"\p{Zs}",
         ["XDigit"] = "0-9A-Fa-f",
-        ["Word"] = Oniguruma.UnicodeWords,
+        ["Word"] = PatternClasses.UnicodeWords,
         ["ASCII"] = @"\x00-\x7F",
         ["Any"] = @"\s\S",
         ["Assigned"] = Visible + @"\p{Z}\p{Cc}",

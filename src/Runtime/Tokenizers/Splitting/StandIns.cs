@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
+using Weft.Tokenizers.Unicode;
 
 namespace Weft.Tokenizers.Splitting;
 
@@ -7,8 +9,9 @@ namespace Weft.Tokenizers.Splitting;
 /// Makes expressions over code points out of .NET's, which see UTF-16 units. Each code point beyond U+FFFF is matched through one unit that
 /// stands for it: a surrogate, which no text holds alone. There is one for each general category, and in every stretch of code points
 /// between two that the expression names there are others, so that what it cannot tell apart has one stand-in and nothing else has it.
+/// Where case does not matter, letters get those of their other forms that .NET does not take for them.
 /// </summary>
-internal sealed class StandIns
+internal sealed partial class StandIns
 {
     private const int FirstAstral = 0x10000;
     private const int FirstUnit = 0xD800;
@@ -31,8 +34,10 @@ internal sealed class StandIns
     private readonly Dictionary<(string Name, bool Negated), string> members = [];
     private readonly string pattern;
     private readonly StringBuilder result = new();
+    private readonly Stack<bool> outer = []; // whether case matters not in the groups around
     private int at;
     private bool isReading = true;
+    private bool anyCase;
 
     /// <summary>Rewrites an expression.</summary>
     /// <exception cref="WeftException">It names too many characters.</exception>
@@ -68,6 +73,8 @@ internal sealed class StandIns
     {
         at = 0;
         result.Clear();
+        outer.Clear();
+        anyCase = false;
         Rewrite();
         return result.ToString();
     }
@@ -120,12 +127,41 @@ internal sealed class StandIns
                 throw TooMany();
             if (pattern[at] == '[')
                 Set();
+            else if (pattern[at] == '(')
+                Open();
+            else if (pattern[at] == ')')
+                Close();
             else if (Category() is { } category)
                 result.Append('[').Append(category).Append(']');
             else
                 Append(Next(), inSet: false);
         }
     }
+
+    /// <summary>Goes over what opens a group, or sets options for what is left of one.</summary>
+    private void Open()
+    {
+        var flags = Options().Match(pattern, at);
+        outer.Push(anyCase);
+        if (flags.Success)
+        {
+            anyCase = !flags.Groups["off"].ValueSpan.Contains('i') && (anyCase || flags.Groups["on"].ValueSpan.Contains('i'));
+            if (flags.ValueSpan[^1] == ')')
+                outer.Pop();
+        }
+
+        result.Append(flags.Success ? flags.ValueSpan : "(");
+        at += flags.Success ? flags.Length : 1;
+    }
+
+    private void Close()
+    {
+        anyCase = outer.TryPop(out var before) && before;
+        result.Append(pattern[at++]);
+    }
+
+    [GeneratedRegex(@"\G\(\?(?<on>[a-z]*)(?:-(?<off>[a-z]*))?[:)]", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    private static partial Regex Options();
 
     private void Set()
     {
@@ -161,7 +197,9 @@ internal sealed class StandIns
 
     private void Append(Member member, bool inSet)
     {
-        if (member.Value < FirstAstral)
+        if (anyCase && member.Value >= 0 && CaseForms.Of(member.Value, member.Value) is { Length: > 0 } forms)
+            result.Append(inSet ? $"{member.Text}{forms}" : $"[{member.Text}{forms}]");
+        else if (member.Value < FirstAstral)
             result.Append(member.Text);
         else if (inSet)
             AppendRange(member, member);
@@ -173,6 +211,8 @@ internal sealed class StandIns
     private void AppendRange(Member from, Member to, string opening = "", string closing = "")
     {
         result.Append(opening);
+        if (anyCase)
+            result.Append(CaseForms.Of(from.Value, to.Value));
         if (from.Value > to.Value || to.Value < FirstUnit || (from.Value > LastUnit && to.Value < FirstAstral))
         {
             result.Append(from.Text).Append('-').Append(to.Text);
