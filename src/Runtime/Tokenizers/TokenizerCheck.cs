@@ -26,11 +26,11 @@ internal static class TokenizerCheck
         if (description.AddedTokens.Any(token => token.Id is < 0 or > HighestId))
             return "the tokenizer has an added token with an id out of range";
         bool IsToken(int id) => (uint)id < (uint)count && model.Tokens[id] is not null;
-        if (model.ControlTokens.Concat(model.WholeTokens).Any(id => !IsToken(id)) || (model.Unknown is { } unknown && !IsToken(unknown)))
+        if (model.ControlTokens.Concat(model.WholeTokens).Concat(model.UnusedTokens).Any(id => !IsToken(id)) || (model.Unknown is { } unknown && !IsToken(unknown)))
             return "the tokenizer names a special token that it does not have";
         if (model.Scores is { } scores && scores.Count != count)
             return $"the tokenizer has {count} tokens and {scores.Count} scores";
-        if (model.Scores?.Any(score => !float.IsFinite(score)) == true)
+        if (model.Scores?.Any(score => !double.IsFinite(score)) == true)
             return "the tokenizer has a score that is no number";
         return null;
     }
@@ -45,7 +45,7 @@ internal static class TokenizerCheck
                 return $"the tokenizer has {count} {name}; at most {MostSteps} are possible";
         }
 
-        var expensive = description.Normalizers.Count(step => step.Kind is not (NormalizerKind.Replace or NormalizerKind.Prepend))
+        var expensive = description.Normalizers.Count(step => step.Kind is not (NormalizerKind.Replace or NormalizerKind.Prepend or NormalizerKind.Append))
             + description.PreTokenizers.Count + description.Decoders.Count(step => step.Kind != DecoderKind.Replace);
         if (expensive > MostExpensiveSteps)
             return $"the tokenizer has {expensive} steps; at most {MostExpensiveSteps} are possible that do more than replace a text";
@@ -56,7 +56,7 @@ internal static class TokenizerCheck
         if (description.AddedTokens.Count(token => token.Normalized) is > MostNormalized and var normalized)
             return $"the tokenizer has {normalized} added tokens that are normalized; at most {MostNormalized} are possible";
         var texts = model.Tokens.Concat(description.AddedTokens.Select(token => token.Content))
-            .Concat(description.Normalizers.Where(step => step.Kind is NormalizerKind.Replace or NormalizerKind.ReplaceExpression or NormalizerKind.Prepend).Select(step => step.Content))
+            .Concat(description.Normalizers.Where(step => step.Kind is NormalizerKind.Replace or NormalizerKind.ReplaceExpression or NormalizerKind.Prepend or NormalizerKind.Append).Select(step => step.Content))
             .Concat(description.PreTokenizers.Where(step => step.Kind == PreTokenizerKind.Metaspace).Select(step => step.Pattern))
             .Concat(description.Decoders.Select(step => step.Content));
         return texts.Any(text => IsLong(text, LongestText)) ? $"the tokenizer has a text of more than {LongestText} characters" : null;

@@ -62,6 +62,9 @@ public enum NormalizerKind
     /// <summary>Puts <see cref="NormalizerStep.Content"/> before text that is not empty.</summary>
     Prepend,
 
+    /// <summary>Puts <see cref="NormalizerStep.Content"/> after text that is not empty.</summary>
+    Append,
+
     /// <summary>Replaces every <see cref="NormalizerStep.Pattern"/> by <see cref="NormalizerStep.Content"/>.</summary>
     Replace,
 
@@ -95,7 +98,10 @@ public enum NormalizerKind
     /// <summary>No marks without a width (general category Mn): what BERT takes off letters.</summary>
     StripNonSpacingMarks,
 
-    /// <summary>SentencePiece's remove_extra_whitespaces: none at the ends, one between words; at the end <see cref="NormalizerStep.Pattern"/> is a space as well.</summary>
+    /// <summary>
+    /// SentencePiece's remove_extra_whitespaces: none at the ends, one between words; at the end <see cref="NormalizerStep.Pattern"/> is a space as well.
+    /// <see cref="NormalizerStep.Content"/> is its compiled table of replacements, if it has one.
+    /// </summary>
     CollapseSpaces,
 
     /// <summary>SentencePiece's nmt rules: control characters disappear, rare spaces become a space.</summary>
@@ -126,7 +132,7 @@ public sealed record NormalizerStep
     /// <summary>Text or expression to replace.</summary>
     public string? Pattern { get; init; }
 
-    /// <summary>Text to put; of the character maps the table in Base64 (SentencePiece's precompiled_charsmap).</summary>
+    /// <summary>Text to put; of the character maps, and where spaces collapse, the table in Base64 (SentencePiece's precompiled_charsmap).</summary>
     public string? Content { get; init; }
 }
 
@@ -232,18 +238,21 @@ public sealed record TokenModelDescription
     /// BPE: pairs of ids in falling priority: left, right, left, right, … Without them a pair merges when its joint text is a token, the
     /// highest of <see cref="Scores"/> first (SentencePiece) or, without scores, the lowest id (tiktoken).
     /// </summary>
-    [JsonConverter(typeof(PackedNumbersConverter<int>))]
+    [JsonConverter(typeof(PackedIdsConverter))]
     public IReadOnlyList<int>? Merges { get; init; }
 
     /// <summary>Scores of the tokens by id: the order of BPE's merges, or what a unigram model adds up.</summary>
-    [JsonConverter(typeof(PackedNumbersConverter<float>))]
-    public IReadOnlyList<float>? Scores { get; init; }
+    [JsonConverter(typeof(PackedScoresConverter))]
+    public IReadOnlyList<double>? Scores { get; init; }
 
     /// <summary>Unigram: scores add up in single precision, as SentencePiece does it.</summary>
     public bool SingleSums { get; init; }
 
-    /// <summary>Tokens that are never made of characters (control, unknown, unused); they decode to nothing.</summary>
+    /// <summary>Tokens that are never made of characters (control, unknown); they decode to nothing.</summary>
     public IReadOnlyList<int> ControlTokens { get; init; } = [];
+
+    /// <summary>SentencePiece: tokens that no text ends in; BPE makes others through them, and takes them apart again.</summary>
+    public IReadOnlyList<int> UnusedTokens { get; init; } = [];
 
     /// <summary>SentencePiece: tokens that are matched whole, the longest first, before anything else is done to the text.</summary>
     public IReadOnlyList<int> WholeTokens { get; init; } = [];
@@ -311,7 +320,7 @@ public enum DecoderKind
 
     /// <summary>
     /// SentencePiece: <see cref="DecoderStep.Pattern"/> becomes a space; at the beginning of the text one is dropped with
-    /// <see cref="DecoderStep.Prefixed"/>, with <see cref="DecoderStep.Cleanup"/> one of every token until there is text. The unknown token becomes <see cref="DecoderStep.Content"/>.
+    /// <see cref="DecoderStep.Prefixed"/>, with <see cref="DecoderStep.Cleanup"/> one of every token until there is text. The unknown token becomes <see cref="DecoderStep.Content"/>, as it stands.
     /// </summary>
     Pieces,
 

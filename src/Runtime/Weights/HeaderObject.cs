@@ -102,10 +102,13 @@ internal sealed class HeaderObject
     /// <summary>A list of texts, some of which may be null, as <see cref="PackedLists"/> packs them.</summary>
     public string?[] PackedTexts(string member) => PackedLists.UnpackTexts(Bytes(Get(member), member)) ?? throw Wrong(member, "list of texts in Base64");
 
-    /// <summary>A list of numbers, as <see cref="PackedLists"/> packs them.</summary>
-    public T[]? PackedOrNull<T>(string member)
-        where T : unmanaged =>
-        Find(member) is { } value ? PackedLists.Unpack<T>(Bytes(value, member)) ?? throw Wrong(member, "list of numbers in Base64") : null;
+    /// <summary>A list of ids, as <see cref="PackedLists"/> packs them.</summary>
+    public int[]? PackedIdsOrNull(string member) =>
+        Find(member) is { } value ? PackedLists.Unpack<int>(Bytes(value, member)) ?? throw Wrong(member, "list of ids in Base64") : null;
+
+    /// <summary>Scores of so many tokens, as <see cref="PackedLists"/> packs them.</summary>
+    public double[]? PackedScoresOrNull(string member, int count) =>
+        Find(member) is { } value ? PackedLists.UnpackScores(Bytes(value, member), count) ?? throw Wrong(member, "list of scores in Base64") : null;
 
     /// <summary>Texts by names that the format does not know.</summary>
     public Dictionary<string, string>? TextsByNameOrNull(string member)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -10,11 +11,10 @@ namespace Weft.Weights;
 
 /// <summary>
 /// The long lists of a tokenizer as bytes, which the header's JSON holds in Base64: hundreds of thousands of JSON values would take a program
-/// that has just started a third of a second to read. Numbers are 4 bytes each; a text is a u16, its length in UTF-8 plus one, and its bytes, a null the u16 0.
+/// that has just started a third of a second to read. Numbers are 4 bytes each, scores 8 where 4 do not hold them; a text is a u16, its length in UTF-8 plus one, and its bytes, a null the u16 0.
 /// </summary>
 internal static class PackedLists
 {
-    private const int NumberSize = 4;
     private const int LengthSize = 2;
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -73,7 +73,16 @@ internal static class PackedLists
     /// <returns>Null where the bytes are no such list.</returns>
     public static T[]? Unpack<T>(ReadOnlySpan<byte> bytes)
         where T : unmanaged =>
-        bytes.Length % NumberSize == 0 ? MemoryMarshal.Cast<byte, T>(bytes).ToArray() : null;
+        bytes.Length % Unsafe.SizeOf<T>() == 0 ? MemoryMarshal.Cast<byte, T>(bytes).ToArray() : null;
+
+    /// <summary>Packs scores: SentencePiece has them in single precision, only those of other trainers need double.</summary>
+    public static ReadOnlySpan<byte> PackScores(IReadOnlyList<double> scores) =>
+        scores.All(score => (float)score == score) ? Pack([.. scores.Select(score => (float)score)]) : Pack(scores);
+
+    /// <summary>Unpacks the scores of so many tokens.</summary>
+    /// <returns>Null where the bytes are no such list.</returns>
+    public static double[]? UnpackScores(ReadOnlySpan<byte> bytes, int count) =>
+        bytes.Length == (long)count * sizeof(double) ? Unpack<double>(bytes) : Unpack<float>(bytes) is { } singles ? Array.ConvertAll(singles, score => (double)score) : null;
 }
 
 /// <summary>Writes texts packed.</summary>
@@ -88,15 +97,26 @@ internal sealed class PackedTextsConverter : JsonConverter<IReadOnlyList<string?
         writer.WriteBase64StringValue(PackedLists.Pack(value));
 }
 
-/// <summary>Writes numbers packed.</summary>
-internal sealed class PackedNumbersConverter<T> : JsonConverter<IReadOnlyList<T>>
-    where T : unmanaged
+/// <summary>Writes ids packed.</summary>
+internal sealed class PackedIdsConverter : JsonConverter<IReadOnlyList<int>>
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+    public override IReadOnlyList<int> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         throw new NotSupportedException(WeftJson.OneWay);
 
     /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, IReadOnlyList<T> value, JsonSerializerOptions options) =>
+    public override void Write(Utf8JsonWriter writer, IReadOnlyList<int> value, JsonSerializerOptions options) =>
         writer.WriteBase64StringValue(PackedLists.Pack(value));
+}
+
+/// <summary>Writes scores packed.</summary>
+internal sealed class PackedScoresConverter : JsonConverter<IReadOnlyList<double>>
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<double> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        throw new NotSupportedException(WeftJson.OneWay);
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, IReadOnlyList<double> value, JsonSerializerOptions options) =>
+        writer.WriteBase64StringValue(PackedLists.PackScores(value));
 }

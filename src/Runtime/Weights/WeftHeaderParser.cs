@@ -304,14 +304,17 @@ internal static class WeftHeaderParser
         SplitWords = o.FlagOrFalse("split_words"),
     };
 
-    private static TokenModelDescription TokenModel(HeaderObject o) => new()
+    private static TokenModelDescription TokenModel(HeaderObject o) => TokenModel(o, o.PackedTexts("tokens"));
+
+    private static TokenModelDescription TokenModel(HeaderObject o, string?[] tokens) => new()
     {
         Kind = o.WordOrDefault<TokenModelKind>("kind"),
-        Tokens = o.PackedTexts("tokens"),
-        Merges = o.PackedOrNull<int>("merges"),
-        Scores = o.PackedOrNull<float>("scores"),
+        Tokens = tokens,
+        Merges = o.PackedIdsOrNull("merges"),
+        Scores = o.PackedScoresOrNull("scores", tokens.Length),
         SingleSums = o.FlagOrFalse("single_sums"),
         ControlTokens = o.Int32sOrNull("control_tokens") ?? [],
+        UnusedTokens = o.Int32sOrNull("unused_tokens") ?? [],
         WholeTokens = o.Int32sOrNull("whole_tokens") ?? [],
         ByteLevel = o.FlagOrFalse("byte_level"),
         ByteFallback = o.FlagOrFalse("byte_fallback"),

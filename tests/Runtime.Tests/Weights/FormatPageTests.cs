@@ -53,7 +53,7 @@ public sealed class FormatPageTests
         {
             Assert.That(weft.Header.Model.VocabularySize, Is.EqualTo(3));
             Assert.That(weft.Header.Tokenizer!.Model.Tokens, Is.EqualTo(new[] { "a", null, "é" }));
-            Assert.That(weft.Header.Tokenizer!.Model.Scores, Is.EqualTo(new[] { 0f, 0f, -1f }));
+            Assert.That(weft.Header.Tokenizer!.Model.Scores, Is.EqualTo(new[] { 0.0, 0.0, -1.0 }));
             Assert.That(weft.Bytes(weft.Find("final_norm.weight"), 0, 8).ToArray(), Is.EqualTo(data[1]));
             Assert.That(weft.Bytes(weft.Find("head.weight"), 20, 4).ToArray(), Is.EqualTo(BitConverter.GetBytes(14f)));
         });

@@ -52,7 +52,7 @@ public sealed class WeftFileTests
                 AddedTokens = [new() { Id = 2, Content = "<é🙂>", Special = true, StripLeft = true, StripRight = true, Normalized = true, SingleWord = true }],
                 Normalizers = [new() { Kind = NormalizerKind.Replace, Pattern = " ", Content = "\u2581" }, new() { Kind = NormalizerKind.Nfc }],
                 PreTokenizers = [new() { Kind = PreTokenizerKind.Split, Pattern = @"\p{L}+|""'\\" }, new() { Kind = PreTokenizerKind.Metaspace, Pattern = "_", OnlyFirst = true }],
-                Model = new TokenModelDescription { Kind = TokenModelKind.Unigram, Scores = [1, 2, 0.5f], Tokens = ["a", null, "ab"], Merges = [0, 0], ByteFallback = true, Unknown = 0, FuseUnknown = true, ControlTokens = [1] },
+                Model = new TokenModelDescription { Kind = TokenModelKind.Unigram, Scores = [1, 2, 0.1], Tokens = ["a", null, "ab"], Merges = [0, 0], ByteFallback = true, Unknown = 0, FuseUnknown = true, ControlTokens = [1], UnusedTokens = [2], WholeTokens = [0] },
                 Prefix = [1],
                 Suffix = [2],
                 Decoders = [new() { Kind = DecoderKind.Strip, Content = " ", Start = 1, Stop = 2 }, new() { Kind = DecoderKind.Pieces, Pattern = "\u2581", Content = " ⁇ ", Prefixed = true, Cleanup = true }],

@@ -121,10 +121,11 @@ internal static class GgufVocabulary
         var collapses = file.FindFlag(Key + "remove_extra_whitespaces", whenMissing: false);
         var fallsBack = of([GgufTokenType.Byte]).Count > 0;
         var normalizers = new List<NormalizerStep>();
-        if (file.Find<List<long>>(Key + "precompiled_charsmap") is { } map)
-            normalizers.Add(new() { Kind = NormalizerKind.CharacterMap, Content = System.Convert.ToBase64String([.. map.Select(value => (byte)value)]) });
+        var map = file.Find<List<long>>(Key + "precompiled_charsmap") is { } values ? System.Convert.ToBase64String([.. values.Select(value => (byte)value)]) : null;
         if (collapses)
-            normalizers.Add(new() { Kind = NormalizerKind.CollapseSpaces, Pattern = Space });
+            normalizers.Add(new() { Kind = NormalizerKind.CollapseSpaces, Pattern = Space, Content = map });
+        else if (map is not null)
+            normalizers.Add(new() { Kind = NormalizerKind.CharacterMap, Content = map });
         if (prefixes)
             normalizers.Add(new() { Kind = NormalizerKind.Prepend, Content = " " });
         normalizers.Add(new() { Kind = NormalizerKind.Replace, Pattern = " ", Content = Space });
@@ -135,7 +136,7 @@ internal static class GgufVocabulary
             {
                 Kind = unigram ? TokenModelKind.Unigram : TokenModelKind.Bpe,
                 Tokens = [.. tokens],
-                Scores = [.. (file.Find<List<double>>(Key + "scores") ?? throw new WeftException("the vocabulary has no scores")).Select(score => (float)score)],
+                Scores = file.Find<List<double>>(Key + "scores") ?? throw new WeftException("the vocabulary has no scores"),
                 SingleSums = unigram,
                 ControlTokens = of([GgufTokenType.Unknown, GgufTokenType.Control, GgufTokenType.Unused]),
                 WholeTokens = of([GgufTokenType.UserDefined]),
@@ -143,7 +144,7 @@ internal static class GgufVocabulary
                 Unknown = of([GgufTokenType.Unknown]).Cast<int?>().FirstOrDefault(),
                 FuseUnknown = true,
             },
-            Decoders = SentencePieceFile.Decoders(fallsBack, " \u2047 ", escapes: true, prefixes, collapses),
+            Decoders = SentencePieceFile.Decoders(fallsBack, " \u2047 ", prefixes, collapses),
         };
     }
 

@@ -75,6 +75,7 @@ internal static class SentencePieceClasses
                 Tokens = [.. FairseqTokens, .. pieces.Tokens.Skip(3)],
                 Scores = [0, 0, 0, 0, .. pieces.Scores!.Skip(3)],
                 ControlTokens = [0, 1, 2, 3, .. pieces.ControlTokens.Where(id => id > 2).Select(id => id + 1)],
+                UnusedTokens = [.. pieces.UnusedTokens.Where(id => id > 2).Select(id => id + 1)],
                 WholeTokens = [.. pieces.WholeTokens.Where(id => id > 2).Select(id => id + 1)],
                 Unknown = 3,
             },
@@ -93,9 +94,9 @@ internal static class SentencePieceClasses
         var ids = TokenModelJson.ReadIds(document.RootElement);
         var pieces = tokenizer.Model;
         var tokens = TokenModelJson.ByIds(ids);
-        var scores = new float[tokens.Length];
+        var scores = new double[tokens.Length];
         var made = new bool[tokens.Length];
-        var apart = pieces.ControlTokens.ToHashSet();
+        var apart = pieces.ControlTokens.Concat(pieces.UnusedTokens).ToHashSet();
         for (var i = 0; i < pieces.Tokens.Count; i++)
         {
             if (!apart.Contains(i) && ids.TryGetValue(pieces.Tokens[i]!, out var id))
@@ -112,6 +113,7 @@ internal static class SentencePieceClasses
                 Tokens = tokens,
                 Scores = scores,
                 ControlTokens = [.. Enumerable.Range(0, tokens.Length).Where(id => tokens[id] is not null && !made[id])],
+                UnusedTokens = [],
                 WholeTokens = [.. pieces.WholeTokens.Where(id => ids.ContainsKey(pieces.Tokens[id]!)).Select(id => ids[pieces.Tokens[id]!])],
                 Unknown = ids.TryGetValue(names[3], out var unknown) ? unknown : null,
             },
@@ -153,8 +155,9 @@ internal static class SentencePieceClasses
             Model = pieces with
             {
                 Tokens = [.. Enumerable.Repeat<string?>(null, shift), .. pieces.Tokens],
-                Scores = [.. Enumerable.Repeat(0f, shift), .. pieces.Scores!],
+                Scores = [.. Enumerable.Repeat(0.0, shift), .. pieces.Scores!],
                 ControlTokens = Moved(pieces.ControlTokens),
+                UnusedTokens = Moved(pieces.UnusedTokens),
                 WholeTokens = Moved(pieces.WholeTokens),
                 Unknown = pieces.Unknown + shift,
             },
@@ -178,7 +181,7 @@ internal static class SentencePieceClasses
             Model = tokenizer.Model with
             {
                 Tokens = [.. tokenizer.Model.Tokens, .. names],
-                Scores = [.. tokenizer.Model.Scores!, .. names.Select(_ => 0f)],
+                Scores = [.. tokenizer.Model.Scores!, .. names.Select(_ => 0.0)],
                 ControlTokens = [.. tokenizer.Model.ControlTokens, .. names.Select((_, i) => first + i)],
             },
             Prefix = [first + 1, first + 3],

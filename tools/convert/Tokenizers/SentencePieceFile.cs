@@ -19,8 +19,8 @@ internal static class SentencePieceFile
     {
         if (model.ModelType is not (1 or 2))
             throw TokenizerJson.Unsupported("SentencePiece model type", $"{model.ModelType}", "unigram (1) and BPE (2)");
-        if (model.SpacesAreSuffixes)
-            throw new WeftException("the SentencePiece model puts spaces after words, which is not supported");
+        if (model.HasDenormalizer)
+            throw new WeftException("the SentencePiece model has rules for texts that are decoded, which is not supported");
         var fallsBack = model.IdsOf(PieceType.Byte).Count > 0;
         return new TokenizerDescription
         {
@@ -29,25 +29,26 @@ internal static class SentencePieceFile
             {
                 Kind = model.ModelType == 1 ? TokenModelKind.Unigram : TokenModelKind.Bpe,
                 Tokens = [.. model.Pieces.Select(piece => piece.Text)],
-                Scores = [.. model.Pieces.Select(piece => piece.Score)],
+                Scores = [.. model.Pieces.Select(piece => (double)piece.Score)],
                 SingleSums = model.ModelType == 1,
-                ControlTokens = model.IdsOf(PieceType.Control, PieceType.Unknown, PieceType.Unused),
+                ControlTokens = model.IdsOf(PieceType.Control, PieceType.Unknown),
+                UnusedTokens = model.IdsOf(PieceType.Unused),
                 WholeTokens = model.IdsOf(PieceType.UserDefined),
                 ByteFallback = fallsBack,
                 Unknown = model.IdsOf(PieceType.Unknown).Cast<int?>().FirstOrDefault(),
                 FuseUnknown = true,
             },
-            Decoders = Decoders(fallsBack, model.UnknownSurface, model.EscapeSpaces, model.AddDummyPrefix, model.RemoveExtraSpaces),
+            Decoders = Decoders(fallsBack, model.UnknownSurface, model.AddDummyPrefix, model.RemoveExtraSpaces),
         };
     }
 
     /// <summary>How pieces become text.</summary>
-    public static DecoderStep[] Decoders(bool fallsBack, string unknown, bool escapes, bool addsPrefix, bool removesSpaces)
+    public static DecoderStep[] Decoders(bool fallsBack, string unknown, bool addsPrefix, bool removesSpaces)
     {
         var pieces = new DecoderStep
         {
             Kind = DecoderKind.Pieces,
-            Pattern = escapes ? Space : null,
+            Pattern = Space,
             Content = unknown,
             Prefixed = addsPrefix || removesSpaces,
             Cleanup = removesSpaces,
@@ -57,12 +58,17 @@ internal static class SentencePieceFile
 
     private static IEnumerable<NormalizerStep> Normalizers(SentencePieceModel model)
     {
-        if (model.CharacterMap.Length > 0)
-            yield return new() { Kind = NormalizerKind.CharacterMap, Content = System.Convert.ToBase64String(model.CharacterMap) };
+        var map = model.CharacterMap.Length > 0 ? System.Convert.ToBase64String(model.CharacterMap) : null;
+        var dummy = new NormalizerStep { Kind = model.SpacesAreSuffixes ? NormalizerKind.Append : NormalizerKind.Prepend, Content = " " };
+        // It is also put beside a text of which the map leaves nothing; but then it goes where spaces are removed.
+        if (model is { AddDummyPrefix: true, RemoveExtraSpaces: false })
+            yield return dummy;
         if (model.RemoveExtraSpaces)
-            yield return new() { Kind = NormalizerKind.CollapseSpaces, Pattern = model.EscapeSpaces ? Space : null };
-        if (model.AddDummyPrefix)
-            yield return new() { Kind = NormalizerKind.Prepend, Content = " " };
+            yield return new() { Kind = NormalizerKind.CollapseSpaces, Pattern = model.EscapeSpaces ? Space : null, Content = map };
+        else if (map is not null)
+            yield return new() { Kind = NormalizerKind.CharacterMap, Content = map };
+        if (model is { AddDummyPrefix: true, RemoveExtraSpaces: true })
+            yield return dummy;
         if (model.EscapeSpaces)
             yield return new() { Kind = NormalizerKind.Replace, Pattern = " ", Content = Space };
     }

@@ -28,6 +28,9 @@ internal sealed class SentencePieceModel
 
     public bool SpacesAreSuffixes { get; private set; }
 
+    /// <summary>Whether there are rules for texts that are decoded.</summary>
+    public bool HasDenormalizer { get; private set; }
+
     /// <summary>What the unknown token decodes to.</summary>
     public string UnknownSurface { get; private set; } = " \u2047 ";
 
@@ -71,6 +74,9 @@ internal sealed class SentencePieceModel
                 return true;
             case 3:
                 ReadNormalizer(stream.ReadBytes());
+                return true;
+            case 5:
+                ReadDenormalizer(stream.ReadBytes());
                 return true;
             default:
                 return false;
@@ -137,6 +143,14 @@ internal sealed class SentencePieceModel
             default:
                 return false;
         }
+    });
+
+    private void ReadDenormalizer(ByteString bytes) => ReadFields(bytes.CreateCodedInput(), (field, stream) =>
+    {
+        if (field != 2)
+            return false;
+        HasDenormalizer = stream.ReadBytes().Length > 0;
+        return true;
     });
 
     /// <summary>Hands each field's number to <paramref name="read"/>, which reads it or returns false to skip it.</summary>

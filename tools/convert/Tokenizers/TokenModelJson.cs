@@ -107,11 +107,11 @@ internal static class TokenModelJson
     {
         var vocabulary = model.GetProperty("vocab");
         var tokens = new List<string?>();
-        var scores = new List<float>();
+        var scores = new List<double>();
         foreach (var entry in vocabulary.EnumerateArray())
         {
             tokens.Add(entry[0].GetString());
-            scores.Add(entry[1].GetSingle());
+            scores.Add(RustNumber.Read(entry[1]));
         }
 
         return new()

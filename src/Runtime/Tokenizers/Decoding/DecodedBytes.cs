@@ -20,6 +20,9 @@ internal sealed class DecodedBytes(Decoder decoder)
             EndRun(before);
         else if (run < 0)
             run = before;
+        // Also a token without a text ends a row of bytes.
+        if (decoder is { HasByteFallback: true, ReplacesRuns: false } && bytes.Count == before)
+            Settle();
     }
 
     /// <summary>
@@ -42,6 +45,15 @@ internal sealed class DecodedBytes(Decoder decoder)
     {
         EndRun(bytes.Count);
         return Take(bytes.Count);
+    }
+
+    /// <summary>Makes U+FFFD of bytes at the end that are no whole character.</summary>
+    private void Settle()
+    {
+        var end = EndOfLastCharacter(CollectionsMarshal.AsSpan(bytes));
+        var text = Utf8Text.Read(CollectionsMarshal.AsSpan(bytes)[end..], replaceEachByte: true);
+        bytes.RemoveRange(end, bytes.Count - end);
+        bytes.AddRange(Encoding.UTF8.GetBytes(text));
     }
 
     private static int EndOfLastCharacter(ReadOnlySpan<byte> bytes)

@@ -93,7 +93,7 @@ internal sealed class DecoderChain
             case DecoderKind.Metaspace:
                 return token.Replace(pattern, first && step.Prefixed ? "" : " ", StringComparison.Ordinal);
             case DecoderKind.WordSuffix:
-                return pattern.Length == 0 ? token : token.Replace(pattern, last ? "" : " ", StringComparison.Ordinal);
+                return last ? Replace(token, pattern, "") : Spaced(token, pattern);
             case DecoderKind.WordPiece:
                 if (!first)
                     token = token.StartsWith(pattern, StringComparison.Ordinal) ? token[pattern.Length..] : " " + token;
@@ -104,6 +104,13 @@ internal sealed class DecoderChain
                 throw new WeftException($"the decoder '{step.Kind}' is not known");
         }
     }
+
+    private static string Replace(string token, string pattern, string content) =>
+        pattern.Length == 0 ? token : token.Replace(pattern, content, StringComparison.Ordinal);
+
+    /// <summary>A space for every pattern; an empty one, to the library that this follows, stands before and after every character.</summary>
+    private static string Spaced(string token, string pattern) =>
+        pattern.Length > 0 ? Replace(token, pattern, " ") : $" {string.Concat(token.EnumerateRunes().Select(rune => $"{rune} "))}";
 
     private static string Strip(DecoderStep step, string token)
     {
@@ -146,8 +153,10 @@ internal sealed class DecoderChain
 
         void Flush()
         {
-            if (bytes.Count > 0)
-                result.Add((replaceRuns ? Utf8Text.ReadRun([.. bytes]) : null) ?? Utf8Text.Read([.. bytes], replaceEachByte: true));
+            if (replaceRuns && Utf8Text.ReadRun([.. bytes]) is { } replaced)
+                result.AddRange(replaced.Select(replacement => replacement.ToString())); // a token each
+            else if (bytes.Count > 0)
+                result.Add(Utf8Text.Read([.. bytes], replaceEachByte: true));
             bytes.Clear();
         }
     }
@@ -162,9 +171,9 @@ internal sealed class DecoderChain
             previous = token;
             if (repeated)
                 continue;
-            var text = string.IsNullOrEmpty(step.Pattern) ? token : token.Replace(step.Pattern, "", StringComparison.Ordinal);
+            var text = Replace(token, step.Pattern ?? "", "");
             if (step.Cleanup)
-                text = string.IsNullOrEmpty(step.Content) ? Clean(text) : Clean(text).Replace(step.Content, " ", StringComparison.Ordinal);
+                text = Spaced(Clean(text), step.Content ?? "");
             if (text.Length > 0)
                 result.Add(text);
         }
@@ -178,7 +187,13 @@ internal sealed class DecoderChain
         var begun = !step.Prefixed && !step.Cleanup;
         for (var i = 0; i < tokens.Count; i++)
         {
-            // The unknown token's text was put in its place before and has spaces of its own that stay.
+            // The unknown token's text was put in its place before and stays.
+            if (tokens[i] == step.Content)
+            {
+                begun |= step.Content.Length > 0;
+                continue;
+            }
+
             var drop = !begun && space.Length > 0 && tokens[i].StartsWith(space, StringComparison.Ordinal);
             var text = drop ? tokens[i][space.Length..] : tokens[i];
             begun |= text.Length > 0 || (drop && !step.Cleanup);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Weft.Tokenizers.Models;
@@ -14,7 +15,9 @@ internal sealed class BpeModel : TokenModel
 
     private readonly TokenModelDescription description;
     private readonly TokenTable table;
+    private readonly IPairs pairs;
     private readonly PairMerger merger;
+    private readonly HashSet<int> unused;
     private readonly int[] byteTokens = new int[256];
     private readonly TextMatcher? wholeTokens;
     private readonly byte[] prefix;
@@ -24,8 +27,11 @@ internal sealed class BpeModel : TokenModel
     public BpeModel(TokenModelDescription description)
     {
         this.description = description;
-        table = new TokenTable(description.Tokens, description.ByteLevel, description.ControlTokens);
-        merger = new PairMerger(description.Merges is null ? new JointPairs(description, table) : new RankedPairs(description, table));
+        // To SentencePiece a character alone may be a control token, too.
+        table = new TokenTable(description.Tokens, description.ByteLevel, description.Merges is null ? [] : description.ControlTokens);
+        pairs = description.Merges is null ? new JointPairs(description, table) : new RankedPairs(description, table);
+        merger = new PairMerger(pairs);
+        unused = [.. description.UnusedTokens];
         if (description.ByteLevel)
         {
             for (var value = 0; value < 256; value++)
@@ -57,31 +63,40 @@ internal sealed class BpeModel : TokenModel
             return;
         }
 
+        if (description is { ByteLevel: false, Merges: not null })
+        {
+            EncodeSpelt(bytes, ids);
+            return;
+        }
+
         var symbols = ArrayPool<int>.Shared.Rent(bytes.Length);
         var starts = ArrayPool<int>.Shared.Rent(bytes.Length);
-        var count = description switch
-        {
-            { ByteLevel: true } => ByteSymbols(bytes, symbols, starts),
-            { Merges: null } => CharacterSymbols(word, symbols, starts),
-            _ => FallenBackSymbols(bytes, symbols, starts),
-        };
-        count = merger.Merge(symbols.AsSpan(0, count), starts.AsSpan(0, count), bytes);
+        var count = description.ByteLevel ? ByteSymbols(bytes, symbols, starts) : CharacterSymbols(word, symbols, starts);
+        var apart = unused.Count > 0 ? new UnusedPairs(pairs, table, unused) : null;
+        count = (apart is null ? merger : new PairMerger(apart)).Merge(symbols.AsSpan(0, count), starts.AsSpan(0, count), bytes);
         var unknown = false;
         for (var i = 0; i < count; i++)
         {
-            if (symbols[i] >= 0)
+            var text = bytes[starts[i]..(i + 1 < count ? starts[i + 1] : bytes.Length)];
+            if (apart is null)
             {
-                ids.Add(symbols[i]);
-                unknown = false;
+                Append(symbols[i], text, ref unknown, ids);
+                continue;
             }
-            else
-            {
-                unknown = FallBack(bytes[starts[i]..(i + 1 < count ? starts[i + 1] : bytes.Length)], unknown, ids);
-            }
+
+            foreach (var (id, place) in apart.TakeApart(text))
+                Append(id, text[place], ref unknown, ids);
         }
 
         ArrayPool<int>.Shared.Return(symbols);
         ArrayPool<int>.Shared.Return(starts);
+    }
+
+    private void Append(int id, ReadOnlySpan<byte> text, ref bool unknown, List<int> ids)
+    {
+        if (id >= 0)
+            ids.Add(id);
+        unknown = id < 0 && FallBack(text, unknown, ids);
     }
 
     /// <summary>
@@ -91,7 +106,7 @@ internal sealed class BpeModel : TokenModel
     /// </summary>
     private bool CutsAtSpaces()
     {
-        if (description is { ByteLevel: true } or { IgnoreMerges: true } or { Merges: not null, Unknown: null } || prefix.Length + suffix.Length > 0 || table.Find("\u2581"u8) < 0)
+        if (description is { ByteLevel: true } or { IgnoreMerges: true } or { UnusedTokens.Count: > 0 } or { Merges: not null, Unknown: null } || prefix.Length + suffix.Length > 0 || table.Find("\u2581"u8) < 0)
             return false;
         foreach (var token in description.Tokens)
         {
@@ -101,6 +116,23 @@ internal sealed class BpeModel : TokenModel
         }
 
         return true;
+    }
+
+    /// <summary>Appends the ids of a word whose characters are tokens, or fall back, before any of them merge.</summary>
+    private void EncodeSpelt(ReadOnlySpan<byte> bytes, List<int> ids)
+    {
+        // Of a character that falls back, the bytes of what marks parts of words become tokens as well.
+        var most = (bytes.Length * (description.ByteFallback ? 1 + prefix.Length : 1)) + suffix.Length + 1;
+        var symbols = ArrayPool<int>.Shared.Rent(most);
+        var places = ArrayPool<int>.Shared.Rent(most);
+        var count = SpeltSymbols(bytes, symbols);
+        for (var i = 0; i < count; i++)
+            places[i] = i;
+        // Merges of a list look at no bytes, and where a symbol is says its number: an unknown one may stand for none.
+        count = merger.Merge(symbols.AsSpan(0, count), places.AsSpan(0, count), MemoryMarshal.AsBytes(places.AsSpan())[..count]);
+        ids.AddRange(symbols.AsSpan(0, count));
+        ArrayPool<int>.Shared.Return(symbols);
+        ArrayPool<int>.Shared.Return(places);
     }
 
     /// <returns>Whether the text became the unknown token.</returns>
@@ -151,7 +183,7 @@ internal sealed class BpeModel : TokenModel
         return count;
     }
 
-    private int FallenBackSymbols(ReadOnlySpan<byte> bytes, int[] symbols, int[] starts)
+    private int SpeltSymbols(ReadOnlySpan<byte> bytes, int[] symbols)
     {
         Span<byte> spelling = stackalloc byte[prefix.Length + 4 + suffix.Length];
         var count = 0;
@@ -165,23 +197,23 @@ internal sealed class BpeModel : TokenModel
             Append(bytes[start..at], spelling, ref spelt);
             Append(at == bytes.Length ? suffix : [], spelling, ref spelt);
             var id = table.Find(spelling[..spelt]);
-            if (id < 0 && description.ByteFallback && !Lacks(bytes[start..at]))
+            if (id < 0 && description.ByteFallback && !Lacks(spelling[..spelt]))
             {
-                for (; start < at; start++)
-                    (symbols[count], starts[count++]) = (byteTokens[bytes[start]], start);
+                foreach (var value in spelling[..spelt])
+                    symbols[count++] = byteTokens[value];
                 continue;
             }
 
             if (unknown && (id >= 0 || !description.FuseUnknown))
-                (symbols[count], starts[count++]) = (description.Unknown!.Value, start);
+                symbols[count++] = description.Unknown!.Value;
             // Without an unknown token such a character disappears, and its neighbours may merge.
             unknown = id < 0 && description.Unknown is not null;
             if (id >= 0)
-                (symbols[count], starts[count++]) = (id, start);
+                symbols[count++] = id;
         }
 
         if (unknown)
-            (symbols[count], starts[count++]) = (description.Unknown!.Value, bytes.Length);
+            symbols[count++] = description.Unknown!.Value;
         return count;
 
         static void Append(ReadOnlySpan<byte> text, Span<byte> spelling, ref int spelt)

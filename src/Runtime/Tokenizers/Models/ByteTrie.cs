@@ -19,7 +19,8 @@ internal sealed class ByteTrie
             var node = 0;
             foreach (var value in table[id])
                 node = Grow(node, value, ends);
-            if (node != 0 && ends[node] < 0)
+            // Of tokens that are spelt alike the last counts, as in the libraries that this follows.
+            if (node != 0)
                 ends[node] = id;
         }
 
@@ -43,6 +44,20 @@ internal sealed class ByteTrie
 
     /// <summary>The token that ends at a node, or −1.</summary>
     public int Token(int node) => tokens[node];
+
+    /// <summary>The token that has these bytes, or −1.</summary>
+    public int Find(ReadOnlySpan<byte> bytes)
+    {
+        var node = 0;
+        foreach (var value in bytes)
+        {
+            node = Next(node, value);
+            if (node < 0)
+                return -1;
+        }
+
+        return tokens[node];
+    }
 
     /// <summary>The longest token that stands at <paramref name="at"/>, going on from a node; −1 where there is none (also for no node).</summary>
     public (int Token, int End) LongestAt(int node, ReadOnlySpan<byte> bytes, int at)

@@ -2,18 +2,20 @@ namespace Weft.Tokenizers.Models;
 
 /// <summary>
 /// Pairs of a vocabulary without merges: two symbols merge when their joint text is a token, the highest score first (SentencePiece) or
-/// the lowest id (tiktoken). Tokens that stand for bytes and those that are matched whole take no part.
+/// the lowest id (tiktoken). Nothing becomes a control token or one that stands for a byte, and those that are matched whole take no part.
 /// </summary>
 internal sealed class JointPairs : IPairs
 {
     private readonly TokenTable table;
     private readonly int[]? ranks;
+    private readonly HashSet<int> whole;
     private readonly HashSet<int> apart;
 
     public JointPairs(TokenModelDescription description, TokenTable table)
     {
         this.table = table;
-        apart = [.. description.WholeTokens];
+        whole = [.. description.WholeTokens];
+        apart = [.. whole, .. description.ControlTokens];
         if (description.ByteFallback)
             apart.UnionWith(ByteTokens.Find(description.Tokens));
         apart.Remove(-1);
@@ -33,7 +35,7 @@ internal sealed class JointPairs : IPairs
     {
         rank = 0;
         id = table.Find(joint);
-        if (id < 0 || (apart.Count > 0 && (apart.Contains(id) || apart.Contains(left) || apart.Contains(right))))
+        if (id < 0 || (apart.Count > 0 && apart.Contains(id)) || (whole.Count > 0 && (whole.Contains(left) || whole.Contains(right))))
             return false;
         rank = ranks is null ? id : ranks[id];
         return true;

@@ -9,12 +9,18 @@ namespace Weft.Tokenizers.Models;
 internal sealed class UnigramModel : TokenModel
 {
     // What a character without a token costs beyond the worst token; SentencePiece's number.
-    private const float UnknownPenalty = 10;
+    private const double UnknownPenalty = 10;
+
+    // What each byte but the first of a token that is matched whole counts: more than any logarithm of a probability.
+    private const double WholeScore = 0.1;
+
+    // Where sums grow beyond it, they begin at zero again, so that single precision tells scores apart also in a long text.
+    private const float LargestSum = 100_000;
 
     private readonly TokenModelDescription description;
     private readonly ByteTrie trie;
-    private readonly float[] scores;
-    private readonly float unknownScore;
+    private readonly double[] scores;
+    private readonly double unknownScore;
     private readonly HashSet<int> whole;
     private readonly int[] byteTokens;
 
@@ -26,26 +32,13 @@ internal sealed class UnigramModel : TokenModel
         scores = [.. given];
         whole = [.. description.WholeTokens];
         byteTokens = ByteTokens.Find(description.Tokens);
-        HashSet<int> apart = [.. description.ControlTokens];
+        HashSet<int> apart = [.. description.ControlTokens, .. description.UnusedTokens];
         if (description.SingleSums && description.ByteFallback)
             apart.UnionWith(byteTokens);
         apart.Remove(-1);
         trie = new ByteTrie(new TokenTable(description.Tokens, description.ByteLevel, [.. apart]));
-        var (lowest, highest) = (float.MaxValue, 1.17549435e-38f);
-        for (var id = 0; id < scores.Length; id++)
-        {
-            if (apart.Contains(id) || whole.Contains(id))
-                continue;
-            lowest = Math.Min(lowest, scores[id]);
-            highest = Math.Max(highest, scores[id]);
-        }
-
-        unknownScore = lowest - UnknownPenalty;
-        WholeScore = highest;
+        unknownScore = scores.Where((_, id) => !apart.Contains(id) && !whole.Contains(id)).DefaultIfEmpty(float.MaxValue).Min() - UnknownPenalty;
     }
-
-    /// <summary>What a byte of a token that is matched whole counts: the best score of all, so that nothing beats it.</summary>
-    private float WholeScore { get; }
 
     /// <inheritdoc/>
     protected override void EncodeWord(ReadOnlySpan<char> word, List<int> ids)
@@ -54,9 +47,12 @@ internal sealed class UnigramModel : TokenModel
         var bytes = utf8.Bytes;
         var best = ArrayPool<Step>.Shared.Rent(bytes.Length + 1);
         best.AsSpan(0, bytes.Length + 1).Fill(new(0, -1, -1));
+        var reached = 0;
         for (var at = 0; at < bytes.Length;)
         {
             var character = Utf8Word.CharacterLength(bytes, at);
+            if (description.SingleSums && Math.Abs(best[at].Score) > LargestSum)
+                Subtract(best.AsSpan(at..(reached + 1)), (float)best[at].Score);
             var till = best[at].Score;
             var single = false;
             var node = 0;
@@ -65,12 +61,17 @@ internal sealed class UnigramModel : TokenModel
                 end++;
                 if (trie.Token(node) is not (>= 0 and var id))
                     continue;
-                Offer(ref best[end], till, whole.Contains(id) ? (float)(((end - at) * WholeScore) - 0.1) : scores[id], at, id);
+                reached = Math.Max(reached, end);
+                Offer(ref best[end], till, whole.Contains(id) ? WholeScore * (end - at - 1) : scores[id], at, id);
                 single |= end - at == character;
             }
 
             if (!single)
+            {
+                reached = Math.Max(reached, at + character);
                 Offer(ref best[at + character], till, unknownScore, at, -1);
+            }
+
             at += character;
         }
 
@@ -78,9 +79,15 @@ internal sealed class UnigramModel : TokenModel
         ArrayPool<Step>.Shared.Return(best);
     }
 
-    private void Offer(ref Step step, double till, float score, int start, int id)
+    private static void Subtract(Span<Step> steps, float score)
     {
-        var sum = description.SingleSums ? (float)till + score : till + score;
+        foreach (ref var step in steps)
+            step = step with { Score = (float)step.Score - score };
+    }
+
+    private void Offer(ref Step step, double till, double score, int start, int id)
+    {
+        var sum = description.SingleSums ? (float)till + (float)score : till + score;
         if (step.Start < 0 || sum > step.Score)
             step = new(sum, start, id);
     }
@@ -98,10 +105,14 @@ internal sealed class UnigramModel : TokenModel
             }
             else
             {
-                // Unknown characters in a row become bytes together or not at all.
+                // Unknown characters in a row become bytes together or not at all; the unknown token's own text, and what else is a token, is none of them.
                 while (description.FuseUnknown && start > 0 && IsUnknown(best[start].Id))
                     start = best[start].Start;
-                if (description.ByteFallback && bytes[start..end].IndexOfAnyExcept(KnownBytes) < 0)
+                if (trie.Find(bytes[start..end]) is >= 0 and var known)
+                {
+                    ids.Add(known);
+                }
+                else if (description.ByteFallback && bytes[start..end].IndexOfAnyExcept(KnownBytes) < 0)
                 {
                     for (var i = end - 1; i >= start; i--)
                         ids.Add(byteTokens[bytes[i]]);

@@ -47,28 +47,29 @@ internal sealed class CharacterMap
     /// <summary>SentencePiece's way: the longest entry that begins here is replaced, else the character stays.</summary>
     public string ReplaceLongest(string text)
     {
-        var bytes = Encoding.UTF8.GetBytes(text);
-        var result = new MemoryStream(bytes.Length);
-        var units = 0;
-        for (var at = 0; at < bytes.Length;)
+        var result = new StringBuilder(text.Length);
+        ForEachPart(text, part => result.Append(part));
+        return result.ToString();
+    }
+
+    /// <summary>The same without spaces at the ends, and one where there were several. What is replaced or left whole counts as one character: only its first spaces go, after another.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="mark">Another spelling of a space, taken off at the end.</param>
+    public string ReplaceAndCollapse(string text, string? mark)
+    {
+        var result = new StringBuilder(text.Length);
+        var (begun, afterSpace) = (false, true);
+        ForEachPart(text, part =>
         {
-            var characters = text.AsSpan(units);
-            if (untouched.LongestAt(characters, 0) is { } whole)
-            {
-                var length = Encoding.UTF8.GetByteCount(characters[..whole]);
-                result.Write(bytes, at, length);
-                (at, units) = (at + length, units + whole);
-                continue;
-            }
-
-            var found = Find(bytes.AsSpan(at), longest: true);
-            var taken = found.Length > 0 ? found.Length : Models.Utf8Word.CharacterLength(bytes, at);
-            result.Write(found.Length > 0 ? Replacement(found.Value) : bytes.AsSpan(at, taken));
-            units += Encoding.UTF8.GetCharCount(bytes, at, taken);
-            at += taken;
-        }
-
-        return Encoding.UTF8.GetString(result.GetBuffer(), 0, (int)result.Length);
+            begun |= part is not " ";
+            if (!begun)
+                return;
+            if (afterSpace)
+                part = part.TrimStart(' ');
+            result.Append(part);
+            afterSpace = part.Length > 0 ? part[^1] == ' ' : afterSpace;
+        });
+        return result.ToString().TrimEnd([' ', .. mark ?? ""]);
     }
 
     /// <summary>
@@ -95,6 +96,37 @@ internal sealed class CharacterMap
         }
 
         return result.ToString();
+    }
+
+    /// <summary>Goes through a text from entry to entry, and where there is none from character to character.</summary>
+    private void ForEachPart(string text, PartTaker take)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        Span<char> replacement = stackalloc char[LongestEntry];
+        for (var (at, units) = (0, 0); at < bytes.Length;)
+        {
+            var (length, taken) = (untouched.LongestAt(text, units) ?? 0, 0);
+            if (length > 0)
+            {
+                taken = Encoding.UTF8.GetByteCount(text.AsSpan(units, length));
+                take(text.AsSpan(units, length));
+            }
+            else if (Find(bytes.AsSpan(at), longest: true) is { Length: > 0 } found && !IsInside(bytes, at + found.Length))
+            {
+                taken = found.Length;
+                length = Encoding.UTF8.GetCharCount(bytes, at, taken);
+                take(replacement[..Encoding.UTF8.GetChars(Replacement(found.Value), replacement)]);
+            }
+            else
+            {
+                taken = Models.Utf8Word.CharacterLength(bytes, at);
+                length = taken == 4 ? 2 : 1;
+                take(text.AsSpan(units, length));
+            }
+
+            at += taken;
+            units += length;
+        }
     }
 
     private bool TryReplace(ReadOnlySpan<char> part, Span<byte> bytes, StringBuilder result)
@@ -131,6 +163,11 @@ internal sealed class CharacterMap
 
         return found;
     }
+
+    /// <summary>Whether a place is inside of a character, where a damaged entry may end.</summary>
+    private static bool IsInside(byte[] bytes, int at) => at < bytes.Length && (bytes[at] & 0xC0) == 0x80;
+
+    private delegate void PartTaker(ReadOnlySpan<char> part);
 
     private static uint Offset(uint unit) => (unit >> 10) << (int)((unit & 0x200) >> 6);
 

@@ -30,30 +30,6 @@ internal static class Characters
             Append(result, rune);
     });
 
-    /// <summary>No spaces at the ends, one where there were several; as SentencePiece does it, a character at a time.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="whole">Texts that are taken as one character: of their spaces only those at the beginning are taken out, after another space.</param>
-    /// <param name="mark">Another spelling of a space, taken off at the end.</param>
-    public static string CollapseSpaces(string text, TextMatcher whole, string? mark)
-    {
-        var result = new StringBuilder(text.Length);
-        var at = 0;
-        while (at < text.Length && text[at] == ' ' && (whole.LongestAt(text, at) ?? 1) == 1)
-            at++;
-        for (var afterSpace = true; at < text.Length;)
-        {
-            var length = whole.LongestAt(text, at) ?? 1;
-            var part = text.AsSpan(at, length);
-            at += length;
-            if (afterSpace)
-                part = part.TrimStart(' ');
-            result.Append(part);
-            afterSpace = part.IsEmpty ? afterSpace : part[^1] == ' ';
-        }
-
-        return result.ToString().TrimEnd([' ', .. mark ?? ""]);
-    }
-
     /// <summary>The rules that SentencePiece names nmt.</summary>
     public static string Nmt(string text) => Map(text, static (rune, result) =>
     {
