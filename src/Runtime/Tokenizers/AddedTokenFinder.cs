@@ -20,11 +20,15 @@ internal sealed class AddedTokenFinder
     /// <summary>A stretch of the text: an added token's id, or null for text between them.</summary>
     public readonly record struct Piece(Range Range, int? Token);
 
-    /// <summary>Cuts <paramref name="text"/>; empty stretches are left out.</summary>
+    /// <summary>
+    /// Cuts <paramref name="text"/>; empty stretches are left out. White space that one token takes may hold another, which is found as well,
+    /// and the text goes on where that ends: so in the library that this follows.
+    /// </summary>
     public List<Piece> Split(string text)
     {
         var pieces = new List<Piece>();
         var done = 0;
+        var spaces = 0..0; // which a token took last
         for (var from = 0; matcher.TryFind(text, from, out var at, out var length);)
         {
             var token = byContent[text.Substring(at, length)];
@@ -34,9 +38,18 @@ internal sealed class AddedTokenFinder
                 continue;
             while (token.StripLeft && start > done && char.IsWhiteSpace(text[start - 1]))
                 start--;
-            while (token.StripRight && end < text.Length && char.IsWhiteSpace(text[end]))
-                end++;
-            from = end;
+            if (token.StripLeft)
+                start = Math.Max(start, done);
+            if (token.StripRight)
+            {
+                var isTaken = end >= spaces.Start.Value && end <= spaces.End.Value;
+                var space = isTaken ? spaces.End.Value : end;
+                while (space < text.Length && char.IsWhiteSpace(text[space]))
+                    space++;
+                spaces = end..space;
+                end = space;
+            }
+
             Add(done, start, null);
             Add(start, end, token.Id);
             done = end;

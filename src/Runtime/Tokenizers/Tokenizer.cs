@@ -31,7 +31,7 @@ public sealed class Tokenizer
         List<AddedToken> added = [.. description.AddedTokens.Select(token => token.Normalized ? token with { Content = normalizer.Apply(token.Content, limit) } : token)];
         rawTokens = new AddedTokenFinder(added.Where(token => !token.Normalized));
         normalizedTokens = new AddedTokenFinder(added.Where(token => token.Normalized));
-        Decoder = new Decoder(description with { AddedTokens = added });
+        Decoder = new Decoder(description with { AddedTokens = added }, [.. description.AddedTokens.Where(token => token.Special).Select(token => token.Content)]);
     }
 
     /// <summary>One more than the highest id.</summary>
@@ -88,9 +88,8 @@ public sealed class Tokenizer
 
     private void EncodeText(string text, bool first, List<Range>[] words, List<int> ids, WorkLimit limit)
     {
-        // As in the library that this follows, a text that lost its first character is not at the beginning any more.
-        first = first && !(treatsBeginningApart && normalizer.DropsBeginning(text, limit));
-        text = normalizer.Apply(text, limit);
+        first &= treatsBeginningApart;
+        text = normalizer.Apply(text, limit, ref first);
         foreach (var piece in normalizedTokens.Split(text))
         {
             if (piece.Token is { } id)

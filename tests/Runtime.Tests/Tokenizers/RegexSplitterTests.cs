@@ -65,6 +65,24 @@ public sealed class RegexSplitterTests
     }
 
     [Test]
+    public void Letters_have_all_their_forms_where_case_does_not_matter()
+    {
+        var matches = new List<Range>();
+        new RegexSplitter("(?i:s(?-i:s)[q-t]σ)|(?i)[^b-tϑk]|(?:K)").Match("\u017Fs\u017FςS\u017Fsσ\u017F\u212AθA", matches, new(100));
+        Assert.That(matches, Is.EqualTo(new[] { 0..4, 11..12 }));
+    }
+
+    [Test]
+    public void An_empty_match_where_another_ends_is_none()
+    {
+        var matches = new List<Range>();
+        var splitter = new RegexSplitter("a*");
+        splitter.Match("aab\u00E9", matches, new(100));
+        Assert.That(matches, Is.EqualTo(new[] { 0..2, 3..3, 4..4 }));
+        Assert.That((splitter.Replace("aab", "-", new(100)), splitter.Replace("", "-", new(100))), Is.EqualTo(("-b-", "")));
+    }
+
+    [Test]
     public void An_expression_that_names_too_many_characters_is_refused()
     {
         var pattern = string.Concat(Enumerable.Range(0, 3000).Select(i => char.ConvertFromUtf32(0x20000 + (2 * i))));

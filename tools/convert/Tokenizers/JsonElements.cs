@@ -18,12 +18,14 @@ internal static class JsonElements
 
     public static string? Type(this JsonElement element) => element.Optional("type")?.GetString();
 
-    /// <summary>The literal text of a pattern, or null when it is an expression.</summary>
-    public static string? Literal(this JsonElement element) =>
-        element.GetProperty("pattern") is { ValueKind: JsonValueKind.Object } pattern ? pattern.Optional("String")?.GetString() : element.GetProperty("pattern").GetString();
+    /// <summary>The literal text of a pattern; null when it is an expression, or empty, which stands between all characters as an expression does.</summary>
+    public static string? Literal(this JsonElement element) => element.PatternText() is { Length: > 0 } text ? text : null;
 
     /// <summary>A pattern as an expression in .NET's syntax.</summary>
     public static string Expression(this JsonElement element) =>
-        element.Literal() is { } text ? Regex.Escape(text) : Oniguruma.Translate(
+        element.PatternText() is { } text ? Regex.Escape(text) : Oniguruma.Translate(
             element.GetProperty("pattern").GetProperty("Regex").GetString() ?? throw new WeftException("the tokenizer splits by an expression that is null"));
+
+    private static string? PatternText(this JsonElement element) =>
+        element.GetProperty("pattern") is { ValueKind: JsonValueKind.Object } pattern ? pattern.Optional("String")?.GetString() : element.GetProperty("pattern").GetString();
 }

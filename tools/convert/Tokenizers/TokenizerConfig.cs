@@ -37,7 +37,7 @@ internal sealed class TokenizerConfig
         var added = ReadObject(Path.Combine(folder, "added_tokens.json")).EnumerateObject()
             .Select(entry => new AddedToken { Id = entry.Value.GetInt32(), Content = entry.Name });
         AddedTokens = config.Optional("added_tokens_decoder") is { } tokens
-            ? [.. tokens.EnumerateObject().Select(entry => TokenizerJson.ReadAddedToken(int.Parse(entry.Name, CultureInfo.InvariantCulture), entry.Value))]
+            ? [.. tokens.EnumerateObject().Select(entry => AddedTokenJson.Read(Id(entry.Name), entry.Value))]
             : [.. added];
     }
 
@@ -71,6 +71,8 @@ internal sealed class TokenizerConfig
 
     /// <summary>Whether any text in the config is this.</summary>
     public bool Mentions(string text) => Exists && config.GetRawText().Contains(text, StringComparison.Ordinal);
+
+    private static int Id(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : throw new WeftException($"the tokenizer's config has an added token with the id '{text}'");
 
     private static JsonElement ReadObject(string path)
     {

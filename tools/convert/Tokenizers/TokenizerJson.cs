@@ -7,8 +7,6 @@ namespace Weft.Convert.Tokenizers;
 /// <summary>Reads Hugging Face's tokenizer.json into a <see cref="TokenizerDescription"/>.</summary>
 internal static class TokenizerJson
 {
-    private const int MostAround = 1024;
-
     public static TokenizerDescription Read(string path)
     {
         using var document = JsonDocument.Parse(SourceReader.ReadAll(path));
@@ -26,10 +24,10 @@ internal static class TokenizerJson
             model = model with { ByteLevel = true };
         }
 
-        var (prefix, suffix) = ReadPostProcessor(root.Optional("post_processor"));
+        var (prefix, suffix) = root.Optional("post_processor") is { } processor ? PostProcessorJson.Read(processor) : ([], []);
         return new TokenizerDescription
         {
-            AddedTokens = [.. (root.Optional("added_tokens")?.EnumerateArray() ?? default).Select(token => ReadAddedToken(token.GetProperty("id").GetInt32(), token))],
+            AddedTokens = root.Optional("added_tokens") is { } added ? AddedTokenJson.Read(added, model) : [],
             Normalizers = normalizers,
             PreTokenizers = preTokenizers,
             Model = model,
@@ -39,65 +37,11 @@ internal static class TokenizerJson
         };
     }
 
-    /// <summary>Reads an added token, which tokenizer_config.json spells the same way.</summary>
-    public static AddedToken ReadAddedToken(int id, JsonElement token) => new()
-    {
-        Id = id,
-        Content = token.GetProperty("content").GetString() ?? throw new WeftException("the tokenizer has an added token without a text"),
-        Special = token.Flag("special"),
-        StripLeft = token.Flag("lstrip"),
-        StripRight = token.Flag("rstrip"),
-        Normalized = token.Flag("normalized"),
-        SingleWord = token.Flag("single_word"),
-    };
-
     /// <summary>Whether every byte that UTF-8 uses has a token.</summary>
     private static bool HasByteAlphabet(TokenModelDescription model)
     {
         var letters = model.Tokens.Where(token => token?.Length == 1).ToHashSet();
         return Enumerable.Range(0, 0xF5).Where(value => value is not (0xC0 or 0xC1)).All(value => letters.Contains(ByteAlphabet.Spell([(byte)value])));
-    }
-
-    private static (int[] Prefix, int[] Suffix) ReadPostProcessor(JsonElement? element)
-    {
-        if (element is not { } processor)
-            return ([], []);
-        switch (processor.Type())
-        {
-            case "Sequence":
-                var parts = processor.GetProperty("processors").EnumerateArray().Select(part => ReadPostProcessor(part)).ToList();
-                // A later processor wraps what the earlier ones made.
-                return ([.. parts.AsEnumerable().Reverse().SelectMany(part => part.Prefix)], [.. parts.SelectMany(part => part.Suffix)]);
-            case "ByteLevel":
-                return ([], []);
-            case "BertProcessing" or "RobertaProcessing":
-                return ([processor.GetProperty("cls")[1].GetInt32()], [processor.GetProperty("sep")[1].GetInt32()]);
-            case "TemplateProcessing":
-                return ReadTemplate(processor);
-            case var type:
-                throw Unsupported("post-processor", type, "Sequence, ByteLevel, BertProcessing, RobertaProcessing, TemplateProcessing");
-        }
-    }
-
-    private static (int[] Prefix, int[] Suffix) ReadTemplate(JsonElement processor)
-    {
-        var ids = processor.GetProperty("special_tokens");
-        var (prefix, suffix) = (new List<int>(), new List<int>());
-        var texts = 0;
-        foreach (var piece in processor.GetProperty("single").EnumerateArray())
-        {
-            if (piece.Optional("SpecialToken") is not { } token)
-            {
-                texts++;
-                continue;
-            }
-
-            if (prefix.Count + suffix.Count > MostAround)
-                throw new WeftException($"the tokenizer's template has more than {MostAround} tokens");
-            (texts == 0 ? prefix : suffix).AddRange(ids.GetProperty(token.GetProperty("id").GetString()!).GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
-        }
-
-        return texts == 1 ? ([.. prefix], [.. suffix]) : throw new WeftException($"the tokenizer's template has the text {texts} times, not once");
     }
 
     internal static WeftException Unsupported(string part, string? type, string supported) =>

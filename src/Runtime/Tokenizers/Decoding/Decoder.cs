@@ -28,7 +28,10 @@ internal sealed class Decoder
     private readonly int[] starts = [];
     private readonly HashSet<int> standForBytes = [];
 
-    public Decoder(TokenizerDescription description)
+    /// <summary>Prepares the steps.</summary>
+    /// <param name="description">The tokenizer, with the texts of its added tokens normalized where they are to be.</param>
+    /// <param name="specialTexts">Texts of special tokens as its file has them: a token that decodes to one is special, whatever its id, and no other is.</param>
+    public Decoder(TokenizerDescription description, HashSet<string> specialTexts)
     {
         var steps = description.Decoders;
         chain = new DecoderChain(steps);
@@ -53,8 +56,8 @@ internal sealed class Decoder
         startsWithPieces = steps.Take(tokenSteps).Any(step => step.Kind == DecoderKind.Pieces);
         startsUntilText = steps.Take(tokenSteps).Any(step => step is { Kind: DecoderKind.Pieces, Cleanup: true });
         texts = Texts(description);
-        special = new bool[texts.Length];
-        foreach (var id in description.AddedTokens.Where(token => token.Special).Select(token => token.Id).Concat(description.Model.ControlTokens))
+        special = Array.ConvertAll(texts, text => text is not null && specialTexts.Contains(text));
+        foreach (var id in description.Model.ControlTokens)
             special[id] = true;
         if (IsDirect)
             (bytes, starts) = MiddleBytes();

@@ -34,7 +34,7 @@ internal sealed class RegexSplitter
         general = new(() => Compile(standIns.Rewritten()));
     }
 
-    /// <summary>Appends the matches in <paramref name="text"/>, in order.</summary>
+    /// <summary>Appends the matches in <paramref name="text"/>, in order; an empty one where another ends is none, as in the library that this follows.</summary>
     /// <exception cref="WeftException">The expression takes too long.</exception>
     public void Match(ReadOnlySpan<char> text, List<Range> matches, WorkLimit limit)
     {
@@ -62,7 +62,9 @@ internal sealed class RegexSplitter
     public string Replace(string text, string content, WorkLimit limit)
     {
         var matches = new List<Range>();
-        Match(text, matches, limit);
+        // In an empty text that library finds nothing.
+        if (text.Length > 0)
+            Match(text, matches, limit);
         if (matches.Count == 0)
             return text;
         limit.Spend((long)matches.Count * content.Length);
@@ -106,12 +108,15 @@ internal sealed class RegexSplitter
     private static bool MatchesInTime(Regex expression, ReadOnlySpan<char> text, List<Range> matches, List<int>? starts, WorkLimit limit)
     {
         var start = Stopwatch.GetTimestamp();
+        var last = -1;
         try
         {
             foreach (var match in expression.EnumerateMatches(text))
             {
                 var (from, to) = (match.Index, match.Index + match.Length);
-                matches.Add(starts is null ? from..to : starts[from]..starts[to]);
+                if (to > from || from != last)
+                    matches.Add(starts is null ? from..to : starts[from]..starts[to]);
+                last = to;
                 if (!limit.SpendTime(ref start))
                     return false;
             }
