@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using System.Text.Json.Nodes;
 using Weft.Convert.Tests.Support;
 using Weft.Tensors;
 
@@ -131,6 +132,65 @@ public sealed class BadWeightsTests
         var checkpoint = new TinyCheckpoint();
         checkpoint.Replace(Query, tensor => tensor.With(TinyCheckpoint.Hidden + 7, 70000f));
         Assert.That(Conversion.Refusal(checkpoint, DataType.Float16), Does.Contain("model.safetensors").And.Contain(Query).And.Contain("[1, 7]").And.Contain("f16"));
+    }
+
+    /// <summary>What a clone without git-lfs, or a download that failed, leaves under a file's name.</summary>
+    [TestCase("model.safetensors")]
+    [TestCase("pytorch_model.bin")]
+    [TestCase("config.json")]
+    [TestCase("tokenizer.model")]
+    [TestCase("tokenizer.json")]
+    public void A_pointer_of_git_lfs_says_how_to_get_the_file(string name)
+    {
+        using var scratch = new ScratchFolder();
+        new TinyCheckpoint().Write(scratch["model"]);
+        if (name == "pytorch_model.bin")
+            File.Delete(Path.Combine(scratch["model"], "model.safetensors"));
+        File.WriteAllText(
+            Path.Combine(scratch["model"], name), "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n");
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain($"{name}: ").And.Contain("run 'git lfs pull'"));
+    }
+
+    [TestCase("model.safetensors", "<!DOCTYPE html>\n<html><head><title>Not found</title></head></html>", "it is a text that begins with '<!DOCTYPE html> <html><head>")]
+    [TestCase("model.safetensors", "Entry not found", "it is a text that begins with 'Entry not found'")]
+    [TestCase("model.safetensors", "Größe\n", "it is a text that begins with 'Größe'")]
+    [TestCase("model.safetensors", "", "it is empty")]
+    [TestCase("pytorch_model.bin", "<!DOCTYPE html><html></html>", "it is a text that begins with '<!DOCTYPE html><html></html>'")]
+    [TestCase("pytorch_model.bin", "", "it is empty")]
+    public void A_text_in_place_of_the_weights_is_shown(string name, string text, string sentence)
+    {
+        using var scratch = new ScratchFolder();
+        new TinyCheckpoint().Write(scratch["model"]);
+        File.Delete(Path.Combine(scratch["model"], "model.safetensors"));
+        File.WriteAllText(Path.Combine(scratch["model"], name), text);
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain($"{name}: this is not a ").And.Contain(sentence));
+    }
+
+    [TestCase("\"shape\":[10,8]", "\"shape\":[10,8],\"shape\":[10,8]")]
+    [TestCase("\"shape\":[10,8]", "\"shape\":[[10],8]")]
+    [TestCase("\"shape\":[10,8]", "\"shape\":[10.5,8]")]
+    [TestCase("\"dtype\":\"BF16\"", "\"dtype\":16")]
+    public void A_member_of_a_header_that_is_none_is_refused(string truth, string lie) =>
+        Assert.That(Spoilt(bytes => WithHeader(bytes, header => ReplaceFirst(header, truth, lie))), Does.Contain("tensor 'model.embed_tokens.weight' has no valid dtype, shape and data_offsets"));
+
+    [Test]
+    public void A_name_that_is_there_twice_is_refused() => Assert.That(
+        Spoilt(bytes => WithHeader(bytes, header => ReplaceFirst(header, "\"model.norm.weight\"", "\"lm_head.weight\""))), Does.Contain("unique names"));
+
+    [Test]
+    public void Tensors_may_lie_in_another_order_than_the_headers_and_have_further_members()
+    {
+        using var scratch = new ScratchFolder();
+        new TinyCheckpoint().Write(scratch["model"]);
+        var path = Path.Combine(scratch["model"], "model.safetensors");
+        var bytes = File.ReadAllBytes(path);
+        File.WriteAllBytes(path, WithHeader(bytes, header =>
+        {
+            var tensors = JsonNode.Parse(header)!.AsObject();
+            tensors["lm_head.weight"]!["note"] = new JsonArray(1, new JsonObject());
+            return new JsonObject(tensors.Reverse().Select(tensor => KeyValuePair.Create(tensor.Key, tensor.Value?.DeepClone()))).ToJsonString() + "  ";
+        }));
+        Assert.That(() => Conversion.Convert(scratch["model"]).Dispose(), Throws.Nothing);
     }
 
     [Test]

@@ -167,6 +167,19 @@ public sealed partial class GgufTests
     }
 
     [Test]
+    public void A_token_beyond_the_vocabulary_is_refused_unless_it_only_fills_up()
+    {
+        using var scratch = new ScratchFolder();
+        var (metadata, tensors) = Describe(Golden("llama2-gqa"), "llama");
+        Assert.That(Refusal(scratch, [.. metadata.Where(pair => pair.Key != "tokenizer.ggml.eos_token_id"), ("tokenizer.ggml.eos_token_id", 320)], tensors),
+            Does.Contain("model.gguf: 'tokenizer.ggml.eos_token_id' is 320, but the vocabulary has 320 tokens"));
+        File.WriteAllBytes(scratch["model.gguf"], GgufBytes.Write([.. metadata, ("tokenizer.ggml.padding_token_id", 320)], tensors));
+        Converter.Convert(new(scratch["model.gguf"], scratch["model.weft"]));
+        using var file = WeftFile.Open(scratch["model.weft"]);
+        Assert.That(file.Header.Generation.PadToken, Is.Null);
+    }
+
+    [Test]
     public void A_file_may_be_a_link_to_another()
     {
         using var scratch = new ScratchFolder();

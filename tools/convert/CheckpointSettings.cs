@@ -26,32 +26,40 @@ internal sealed record CheckpointSettings(
     private static readonly string[] Names =
         ["config.json", "generation_config.json", TemplateFile, OldTemplateFile];
 
-    /// <summary>Reads the settings of the checkpoint in <paramref name="folder"/>; files that are not there say nothing.</summary>
-    public static CheckpointSettings Read(string folder)
+    /// <summary>Reads the settings of a checkpoint; files that are not there say nothing.</summary>
+    /// <param name="folder">Of the checkpoint.</param>
+    /// <param name="vocabulary">V: there is no token beyond.</param>
+    public static CheckpointSettings Read(string folder, int vocabulary)
     {
         var config = FamilyCatalog.OpenConfig(folder);
         var generationPath = Path.Combine(folder, "generation_config.json");
         var generation = File.Exists(generationPath) ? ConfigFile.Open(generationPath) : null;
         return new(
-            ReadGeneration(config, generation),
+            ReadGeneration(config, generation, vocabulary),
             generation,
             ReadChatTemplates(folder),
             [.. Names.Select(name => Path.Combine(folder, name)).Where(File.Exists), .. FurtherTemplates(folder), .. TokenizerReader.Files(folder)]);
     }
 
-    private static GenerationDefaults ReadGeneration(ConfigFile config, ConfigFile? generation)
+    /// <summary>A token that fills up, or null where the vocabulary does not have it: it is neither read nor generated, and some releases name one beyond.</summary>
+    public static int? Padding(int? token, int vocabulary) => token < vocabulary ? token : null;
+
+    private static GenerationDefaults ReadGeneration(ConfigFile config, ConfigFile? generation, int vocabulary)
     {
         ConfigFile Where(string name) => generation is not null && generation.Has(name) ? generation : config;
         // Some configs say −1 for a token that there is not.
         IReadOnlyList<int> Tokens(string name) => [.. Where(name).Ints(name).Where(token => token >= 0)];
-        int? Token(string name) => Tokens(name) is [var first, ..] ? first : null;
+        IReadOnlyList<int> Known(string name) => Tokens(name).Cast<int?>().FirstOrDefault(token => token >= vocabulary) is { } beyond
+            ? throw Where(name).Error($"'{name}' is {beyond}, but the vocabulary has {vocabulary} tokens; null stands for none")
+            : Tokens(name);
+        static int? First(IReadOnlyList<int> tokens) => tokens is [var first, ..] ? first : null;
         var samples = generation?.Bool("do_sample", false) ?? false;
         float? Setting(string name) => samples && generation!.Has(name) ? (float)generation.Double(name) : null;
         return new GenerationDefaults
         {
-            BosToken = Token("bos_token_id"),
-            EosTokens = Tokens("eos_token_id"),
-            PadToken = Token("pad_token_id"),
+            BosToken = First(Known("bos_token_id")),
+            EosTokens = Known("eos_token_id"),
+            PadToken = Padding(First(Tokens("pad_token_id")), vocabulary),
             Temperature = Setting("temperature"),
             TopK = samples && generation!.Has("top_k") ? generation.Int("top_k") : null,
             TopP = Setting("top_p"),

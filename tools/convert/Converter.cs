@@ -39,7 +39,7 @@ public static class Converter
         if (source.Quantization is not null && options.GroupSize is not null)
             throw config.Error("the weights are quantized already; convert the original checkpoint, or leave out --quant");
         var plan = TensorPlan.Create(source, model, checkpoint, options);
-        var settings = source.ReadSettings();
+        var settings = source.ReadSettings(model.VocabularySize);
         var tokenizer = source.ReadTokenizer();
         var chat = ChatChoice.Make(options.ChatTemplate, family, settings, config, tokenizer);
         string[] sources = [.. settings.Files, .. checkpoint.Files];

@@ -37,30 +37,53 @@ internal static class TensorPlan
         var (family, config, stored) = (from.Family, from.Config, from.Quantization);
         var shelf = new TensorShelf(checkpoint.Tensors, family.Prefix, config);
         var standIns = StandIns(checkpoint, stored);
+        var reasons = new ConfigReasons(family, config, model);
         var plan = TensorSchema.Of(model).Select(requirement =>
         {
-            TensorSource OfStandIns(IReadOnlyDictionary<string, StoredTensor> stand) => family.Source(requirement, model, new(stand, family.Prefix, config));
-            if (stored is not null && IsLinear(requirement) && (IsOfExperts(requirement, model) && stored.Method != QuantizationMethod.Mxfp4
-                ? TryTakeExperts(shelf, requirement, stored, standIns, OfStandIns)
-                : TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, OfStandIns)) is { } quantized)
-                return quantized;
-            var source = from.SourceOf(requirement, model) ?? family.Source(requirement, model, shelf);
-            CheckShape(requirement, source, () => SizesBehind(requirement, source, family, config));
-            if (options.GroupSize is null && IsLinear(requirement) && !Chooses(requirement) && GgufMatrix.TryPlan(requirement, source) is { } codes)
-                return codes;
-            var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType, config), source);
-            return options.GroupSize is { } groupSize && IsLinear(requirement) && !Chooses(requirement) ? Quantize(planned, groupSize) : planned;
+            try
+            {
+                return Plan(requirement);
+            }
+            catch (ShapeException contradiction)
+            {
+                throw new WeftException(contradiction.Message + reasons.OfShape(requirement, contradiction.Tensor), contradiction);
+            }
+            catch (MissingTensorException missing)
+            {
+                var untied = requirement.Name == TensorSchema.Head ? ", though the config does not tie it to the embedding" : "";
+                throw new WeftException(missing.Message + untied + reasons.OfNeed(requirement), missing);
+            }
         }).ToList();
 
-        foreach (var tensor in shelf.Left.ToList())
+        var left = shelf.Left.ToList();
+        var training = family.TrainingLayer(model) is var (prefix, mark) && left.Exists(tensor => Begins(tensor.Name, prefix + mark)) ? prefix : null;
+        foreach (var tensor in left.Where(tensor => training is null || !Begins(tensor.Name, training)))
         {
             if (family.CopyOf(tensor.Name, model) is { } original)
                 CheckCopy(tensor, plan.Single(planned => planned.Name == original).Source.Pieces[0]);
             else if (!family.IsIgnored(tensor.Name, model) && !family.IsIgnored(family.Prefix + tensor.Name, model))
-                throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is not part of this architecture{LayerNumber.Beyond(tensor.Name, model.Layers.Count)}");
+                throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is not part of this architecture{reasons.OfSurplus(tensor.Name)}");
         }
 
         return plan;
+
+        bool Begins(string name, string start) => name.StartsWith(start, StringComparison.Ordinal) || (family.Prefix + name).StartsWith(start, StringComparison.Ordinal);
+
+        PlannedTensor Plan(TensorRequirement requirement)
+        {
+            TensorSource OfStandIns(IReadOnlyDictionary<string, StoredTensor> stand) => family.Source(requirement, model, new(stand, family.Prefix, config));
+            var experts = ExpertsOf(requirement, model);
+            if (stored is not null && IsLinear(requirement) && (experts is not null && stored.Method != QuantizationMethod.Mxfp4
+                ? TryTakeExperts(shelf, requirement, stored, standIns, OfStandIns)
+                : TryTakeQuantized(shelf, requirement, family.SourceName(requirement.Name), stored, experts, OfStandIns)) is { } quantized)
+                return quantized;
+            var source = from.SourceOf(requirement, model) ?? family.Source(requirement, model, shelf);
+            ShapeCheck.Check(requirement, source, experts);
+            if (options.GroupSize is null && IsLinear(requirement) && !Chooses(requirement) && GgufMatrix.TryPlan(requirement, source) is { } codes)
+                return codes;
+            var planned = new PlannedTensor(requirement.Name, requirement.Shape, TargetType(requirement, source, options.DataType, config), source);
+            return options.GroupSize is { } groupSize && IsLinear(requirement) && !Chooses(requirement) ? Quantize(planned, groupSize) : planned;
+        }
     }
 
     /// <summary>The matrices of layers: what quantization is about. Embedding and head stay as they are, and so do matrices of single heads.</summary>
@@ -71,20 +94,21 @@ internal static class TensorPlan
     private static bool Chooses(TensorRequirement requirement) =>
         requirement.Name.EndsWith(".feed_forward.router.weight", StringComparison.Ordinal) || requirement.Name.EndsWith(".feed_forward.switch.weight", StringComparison.Ordinal);
 
-    /// <summary>A projection of all experts of a layer.</summary>
-    private static bool IsOfExperts(TensorRequirement requirement, ModelDescription model)
+    /// <summary>Of how many experts a tensor is a projection; null for another.</summary>
+    private static int? ExpertsOf(TensorRequirement requirement, ModelDescription model)
     {
         var isEncoder = requirement.Name.StartsWith("encoder.", StringComparison.Ordinal);
         return requirement.Name.Split('.')[(isEncoder ? 1 : 0)..] is ["layers", var layer, "feed_forward", "gate" or "up" or "down", _]
-            && (isEncoder ? model.Encoder!.Layers : model.Layers)[int.Parse(layer, CultureInfo.InvariantCulture)].FeedForward?.Experts is not null;
+            ? (isEncoder ? model.Encoder!.Layers : model.Layers)[int.Parse(layer, CultureInfo.InvariantCulture)].FeedForward?.Experts?.Count
+            : null;
     }
 
     /// <summary>The checkpoint's tensors, and for each matrix of codes the numbers that there would be, with nothing behind them.</summary>
     public static IReadOnlyDictionary<string, StoredTensor> StandIns(Checkpoint checkpoint, QuantizationConfig? stored)
     {
-        var tensors = new Dictionary<string, StoredTensor>(checkpoint.Tensors);
         if (stored is null or { Method: QuantizationMethod.Mxfp4 })
-            return tensors;
+            return checkpoint.Tensors;
+        var tensors = new Dictionary<string, StoredTensor>(checkpoint.Tensors);
         foreach (var codes in checkpoint.Tensors.Values.Where(stored.AreCodes))
         {
             if (stored.ShapeOf(codes) is not { } size)
@@ -132,12 +156,13 @@ internal static class TensorPlan
     /// <param name="requirement">The packed matrix.</param>
     /// <param name="name">The checkpoint's name of its numbers.</param>
     /// <param name="stored">How the checkpoint is quantized.</param>
+    /// <param name="experts">Of how many experts it is; null for none.</param>
     /// <param name="source">What the family makes of numbers of this name.</param>
     private static PlannedTensor? TryTakeQuantized(
-        TensorShelf shelf, TensorRequirement requirement, string name, QuantizationConfig stored, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
+        TensorShelf shelf, TensorRequirement requirement, string name, QuantizationConfig stored, int? experts, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
     {
         if (stored.Method == QuantizationMethod.Mxfp4)
-            return TryTakeMxfp4(shelf, requirement, name, source);
+            return TryTakeMxfp4(shelf, requirement, name, experts, source);
         const string Weight = "weight";
         var matrix = name[..^Weight.Length];
         if (Find(stored.CodesName) is not { } codes || !stored.AreCodes(codes))
@@ -158,14 +183,14 @@ internal static class TensorPlan
     }
 
     private static PlannedTensor? TryTakeMxfp4(
-        TensorShelf shelf, TensorRequirement requirement, string name, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
+        TensorShelf shelf, TensorRequirement requirement, string name, int? experts, Func<IReadOnlyDictionary<string, StoredTensor>, TensorSource> source)
     {
         if (shelf.TryTake(name + "_blocks") is not { } blocks)
             return null;
         var scales = shelf.Take(name + "_scales");
         var numbers = Mxfp4Matrix.Numbers(name, blocks, scales);
         var view = source(new Dictionary<string, StoredTensor> { [name] = numbers });
-        CheckShape(requirement, view);
+        ShapeCheck.Check(requirement, view, experts);
         var rows = SelectedRows.Find(view, numbers) ?? [.. Enumerable.Range(0, requirement.Shape[0])];
         return new(requirement.Name, requirement.Shape, DataType.Mxfp4, new TensorSource(blocks)) { Quantized = (Mxfp4Matrix.Meaning, new Mxfp4Matrix(blocks, scales, rows)) };
     }
@@ -189,46 +214,6 @@ internal static class TensorPlan
         if (!copy.Type.IsFloat() || !copy.Shape.SequenceEqual(original.Shape)
             || !Pieces(copyReader, copy).Zip(Pieces(originalReader, original)).All(pair => pair.First.Span.SequenceEqual(pair.Second.Span)))
             throw new WeftException($"{copy.File}: tensor '{copy.Name}' differs from '{original.Name}', though the config ties them");
-    }
-
-    private static void CheckShape(TensorRequirement requirement, TensorSource source, Func<string>? sizesBehind = null)
-    {
-        foreach (var piece in source.Pieces)
-        {
-            if (!piece.Type.IsFloat())
-                throw new WeftException($"{piece.File}: tensor '{piece.Name}' holds {piece.Type}, which are no weights of this architecture");
-        }
-
-        if (source.Pieces is [var only] && only.Shape.Count == requirement.Shape.Count
-            ? only.Shape.SequenceEqual(requirement.Shape.Select(size => (long)size))
-            : source.Transform is not null || source.Count == requirement.Shape.Aggregate(1L, (product, size) => product * size))
-            return;
-        var first = source.Pieces[0];
-        throw new WeftException(
-            $"{first.File}: tensor '{first.Name}' has the shape [{string.Join(", ", first.Shape)}], but the config asks for [{string.Join(", ", requirement.Shape)}]{sizesBehind?.Invoke()}");
-    }
-
-    /// <summary>The sizes in the config that a contradicted shape comes from: those that would change it.</summary>
-    private static string SizesBehind(TensorRequirement requirement, TensorSource source, Family family, ConfigFile config)
-    {
-        if (source.Pieces is not [var stored] || stored.Shape.Count != requirement.Shape.Count)
-            return "";
-        var wrong = Enumerable.Range(0, stored.Shape.Count).Where(i => stored.Shape[i] != requirement.Shape[i]).ToList();
-        var behind = config.Sizes.Where(size => Changed(size.Name, 2 * size.Value) is { } other && wrong.Any(i => other.Shape[i] != requirement.Shape[i]))
-            .Select(size => $"{size.Name} {size.Value}").ToList();
-        return behind.Count > 0 ? $" ({string.Join(", ", behind)})" : "";
-
-        TensorRequirement? Changed(string name, int value)
-        {
-            try
-            {
-                return TensorSchema.Of(family.Describe(config.With((name, value)))).FirstOrDefault(other => other.Name == requirement.Name);
-            }
-            catch (WeftException)
-            {
-                return null;
-            }
-        }
     }
 
     private static DataType TargetType(TensorRequirement requirement, TensorSource source, DataType? matrixType, ConfigFile config)

@@ -16,6 +16,12 @@ internal sealed record TensorSource(IReadOnlyList<StoredTensor> Pieces)
     /// <summary>Makes the packed tensor's numbers of all that was read; null takes them as they are. It holds the whole tensor in memory.</summary>
     public Func<float[], float[]>? Transform { get; init; }
 
+    /// <summary>The transform makes another number of elements than it gets; whoever wrote it has looked at their shape.</summary>
+    public bool Resizes { get; init; }
+
+    /// <summary>How many dimensions a tensor in the file may have, sizes of 1 aside; null for those of the packed one, and for two where it is a view. Those of all experts may have one more.</summary>
+    public int? FileRank { get; init; }
+
     /// <summary>Number of elements read.</summary>
     public long Count => Pieces.Sum(piece => piece.Count);
 
@@ -57,14 +63,24 @@ internal sealed class TensorShelf(IReadOnlyDictionary<string, StoredTensor> tens
     /// <summary>The checkpoint's config.</summary>
     public ConfigFile Config => config;
 
+    // Last names of matrices of codes that are no name of numbers.
+    private static readonly string[] Codes = ["qweight", "weight_packed"];
+
     private readonly HashSet<string> taken = [];
 
     /// <summary>Tensors that nobody took.</summary>
     public IEnumerable<StoredTensor> Left => tensors.Values.Where(tensor => !taken.Contains(tensor.Name)).OrderBy(tensor => tensor.Name, StringComparer.Ordinal);
 
     /// <summary>Takes a tensor; it may be taken more than once.</summary>
-    /// <exception cref="WeftException">There is none of this name.</exception>
-    public StoredTensor Take(string name) => TryTake(name) ?? throw new WeftException($"{config.Folder}: tensor '{name}' is missing{LayerNumber.BeyondAll(name, tensors.Keys)}");
+    /// <exception cref="MissingTensorException">There is none of this name.</exception>
+    public StoredTensor Take(string name)
+    {
+        if (TryTake(name) is { } tensor)
+            return tensor;
+        const string Weight = "weight";
+        var codes = name.EndsWith(Weight, StringComparison.Ordinal) ? Codes.Select(end => TryTake(name[..^Weight.Length] + end)).FirstOrDefault(found => found is not null) : null;
+        throw new MissingTensorException($"{config.Folder}: tensor '{name}' is missing{(codes is null ? LayerNumber.BeyondAll(name, tensors.Keys) : $", but '{codes.Name}' is there: the weights are quantized otherwise than the config says")}");
+    }
 
     /// <summary>Takes a tensor if it is there, with or without the prefix.</summary>
     public StoredTensor? TryTake(string name)

@@ -9,8 +9,12 @@ public static class ModelCheck
     /// <returns>A clause without a full stop, or null when nothing is wrong.</returns>
     public static string? FindError(ModelDescription model)
     {
-        if (model.VocabularySize < 1 || model.HiddenSize < 1 || model.ContextLength < 1)
-            return "vocabulary size, hidden size and context length must be positive";
+        foreach (var (name, size) in (ReadOnlySpan<(string, int)>)[("vocabulary size", model.VocabularySize), ("hidden size", model.HiddenSize), ("context length", model.ContextLength)])
+        {
+            if (size < 1)
+                return $"the {name} is {size}, but must be positive";
+        }
+
         if (FindError(model.FinalNorm) is { } error)
             return error;
         if (model.Embedding is { } embedding)
@@ -55,7 +59,7 @@ public static class ModelCheck
         if (model.Encoder is not { } encoder)
             return model.Layers.Any(layer => layer.CrossAttention is not null) ? "attention to a source needs an encoder" : null;
         if (encoder.StartTokens.Count == 0 || encoder.StartTokens.Count >= model.ContextLength || encoder.StartTokens.Any(token => token < 0 || token >= model.VocabularySize))
-            return "what is generated must begin with tokens of the vocabulary";
+            return $"what is generated must begin with tokens of the vocabulary, not with {string.Join(", ", encoder.StartTokens)}";
         if (encoder.Embedding is { Width: not null } or { SpanPositions: not null } or { QueryPositions: not null })
             return "the encoder's embedding has the model's width and positions in the text alone";
         if (encoder.Embedding?.Positions is { } rows && rows < model.ContextLength)
@@ -126,7 +130,7 @@ public static class ModelCheck
     private static string? FindError(AttentionDescription attention)
     {
         if (attention.QueryHeads < 1 || attention.KeyValueHeads < 1 || attention.HeadSize < 1)
-            return "head counts and head size must be positive";
+            return $"there are {attention.QueryHeads} query heads and {attention.KeyValueHeads} key/value heads of size {attention.HeadSize}, but all of that must be positive";
         if (attention.QueryHeads % attention.KeyValueHeads != 0)
             return $"{attention.QueryHeads} query heads cannot share {attention.KeyValueHeads} key/value heads evenly";
         if ((long)attention.QueryHeads * attention.HeadSize > int.MaxValue)
@@ -158,14 +162,14 @@ public static class ModelCheck
         if (attention.LogScaleFrom is < 2)
             return "scores cannot grow by the logarithm of a length below 2";
         if (attention.Window is < 1)
-            return "the attention window must be positive";
+            return $"the attention window is {attention.Window}, but must be positive";
         return FindError(attention.Rotary) ?? FindError(attention.QueryKeyNorm?.Norm);
     }
 
     private static string? FindError(FeedForwardDescription block, int hiddenSize)
     {
         if (block.IntermediateSize < 1)
-            return "the feed-forward size must be positive";
+            return $"the feed-forward size is {block.IntermediateSize}, but must be positive";
         if (block.Receptance && !block.TokenShift)
             return "feed-forward with a receptance shifts tokens";
         if (block.TokenShift && (!block.Plain || block.Bias || block.Experts is not null))
@@ -250,26 +254,26 @@ public static class ModelCheck
     private static bool IsPositive(float x) => x is > 0 and < float.PositiveInfinity;
 
     private static string? FindError(NormDescription? norm) =>
-        norm is null or { Epsilon: >= 0 and < float.PositiveInfinity } ? null : "a norm's epsilon must be finite and not negative";
+        norm is null or { Epsilon: > 0 and < float.PositiveInfinity } ? null : FormattableString.Invariant($"a norm's epsilon is {norm.Epsilon}, but must be positive and finite");
 
     private static string? FindError(RotaryDescription? rotary)
     {
         if (rotary is null)
             return null;
         if (!(rotary.Theta > 0) || !double.IsFinite(rotary.Theta))
-            return "the rotary base must be positive";
+            return FormattableString.Invariant($"the rotary base is {rotary.Theta}, but must be positive and finite");
         if (rotary.Decay is { Base: not (> 0 and < double.PositiveInfinity) })
             return "the base of what decays with the distance must be positive";
         return rotary.Scaling switch
         {
             not null when rotary.Spans => "rotary positions in a span go with no scaling",
             null => null,
-            { Factor: not (> 0 and < double.PositiveInfinity) } => "the rotary scaling factor must be positive",
+            { Factor: not (> 0 and < double.PositiveInfinity) and var factor } => FormattableString.Invariant($"the rotary scaling factor is {factor}, but must be positive and finite"),
             { Kind: not RotaryScalingKind.Linear, OriginalContextLength: < 1 } => "rotary scaling needs the original context length",
-            { Kind: RotaryScalingKind.Llama3 } s when !(s.LowFrequencyFactor > 0 && s.HighFrequencyFactor > s.LowFrequencyFactor) =>
-                "rotary scaling needs 0 < low frequency factor < high frequency factor",
-            { Kind: RotaryScalingKind.Yarn } s when !(s.BetaSlow > 0 && s.BetaFast > s.BetaSlow && s.AttentionFactor > 0) =>
-                "rotary scaling needs 0 < beta slow < beta fast and a positive attention factor",
+            { Kind: RotaryScalingKind.Llama3 } s when !(s.LowFrequencyFactor > 0 && s.HighFrequencyFactor > s.LowFrequencyFactor && double.IsFinite(s.HighFrequencyFactor)) =>
+                "rotary scaling needs 0 < low frequency factor < high frequency factor < infinity",
+            { Kind: RotaryScalingKind.Yarn } s when !(s.BetaSlow > 0 && s.BetaFast > s.BetaSlow && double.IsFinite(s.BetaFast) && s.AttentionFactor is > 0 and < double.PositiveInfinity) =>
+                "rotary scaling needs 0 < beta slow < beta fast < infinity and a positive attention factor",
             { Kind: RotaryScalingKind.Dynamic or RotaryScalingKind.DynamicSteps } when rotary.Size == 2 => "a rotary base that grows needs more than two elements that turn",
             { Kind: RotaryScalingKind.Dynamic, Factor: < 1 } => "a rotary base cannot grow by a factor below 1",
             { Kind: RotaryScalingKind.LongRope, AttentionFactor: not (> 0 and < double.PositiveInfinity) } => "rotary scaling needs a positive attention factor",

@@ -55,7 +55,7 @@ public sealed class EncoderFamilyTests
 
     [TestCase("NllbMoeForConditionalGeneration", "second_expert_policy", "\"random\"", "'second_expert_policy' random drops experts at random")]
     [TestCase("BartForConditionalGeneration", "static_position_embeddings", "true", "'static_position_embeddings' is not supported")]
-    [TestCase("BartForConditionalGeneration", "decoder_start_token_id", "99", "what is generated must begin with tokens of the vocabulary")]
+    [TestCase("BartForConditionalGeneration", "decoder_start_token_id", "99", "what is generated must begin with tokens of the vocabulary, not with 99")]
     [TestCase("BartForConditionalGeneration", "decoder_start_token_id", "null", "'decoder_start_token_id' is missing")]
     [TestCase("MBartForConditionalGeneration", "encoder_attention_heads", "5", "5 attention heads do not divide a hidden size of 48")]
     public void A_config_that_cannot_be_is_refused(string architecture, string member, string value, string sentence)
@@ -65,6 +65,37 @@ public sealed class EncoderFamilyTests
         config[member] = JsonNode.Parse(value);
         RandomTensors.Write(scratch["model"], config.ToJsonString(), []);
         Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain(sentence));
+    }
+
+    /// <summary>Learned tables have as many rows as transformers makes for the config, and so has a copy of one that is computed.</summary>
+    [TestCase("BartForConditionalGeneration", 127, "a table of 127 positions, with 2 rows before them (max_position_embeddings 127)")]
+    [TestCase("MBartForConditionalGeneration", 129, "a table of 129 positions, with 2 rows before them (max_position_embeddings 129)")]
+    [TestCase("BlenderbotForConditionalGeneration", 127, "[127, 48] (max_position_embeddings 127)")]
+    [TestCase("MarianMTModel", 127, "[127, 48] (max_position_embeddings 127)")]
+    [TestCase("PegasusForConditionalGeneration", 129, "[129, 48] (max_position_embeddings 129)")]
+    public void A_table_of_another_number_of_positions_is_refused(string architecture, int positions, string asked)
+    {
+        using var scratch = new ScratchFolder();
+        var reference = Models.Single(model => model.Architecture == architecture);
+        var config = Config(reference);
+        List<(string Name, int[] Shape)> tensors = [.. reference.Tensors()];
+        if (!reference.LearnedPositions)
+            tensors.AddRange(new[] { "encoder", "decoder" }.Select(stack => ($"model.{stack}.embed_positions.weight", new[] { 128, reference.Hidden })));
+        RandomTensors.Write(scratch["model"], config.ToJsonString(), tensors);
+        Assert.That(() => Conversion.Convert(scratch["model"]).Dispose(), Throws.Nothing);
+        config["max_position_embeddings"] = positions;
+        RandomTensors.Write(scratch["model"], config.ToJsonString(), tensors);
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain("coder.embed_positions.weight' has the shape [1").And.Contain($"but the config asks for {asked}"));
+    }
+
+    [Test]
+    public void An_encoders_layers_are_counted_by_themselves()
+    {
+        using var scratch = new ScratchFolder();
+        var config = Config(Models.First());
+        config["encoder_layers"] = 1;
+        RandomTensors.Write(scratch["model"], config.ToJsonString(), Models.First().Tensors());
+        Assert.That(Conversion.Refusal(scratch["model"]), Does.Contain("'model.encoder.layers.1.").And.EndWith("the config says that there are 1 layers"));
     }
 
     [TestCase("relu", true, Activation.Relu)]

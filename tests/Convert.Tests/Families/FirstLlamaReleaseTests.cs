@@ -183,7 +183,7 @@ public sealed class FirstLlamaReleaseTests
             """);
         Assert.That(model.Layers.Select(layer => layer.FeedForward!.IntermediateSize), Is.EqualTo(new[] { 768, 1024, 5120, 512 }));
         Assert.That(model.Layers.Select(layer => (layer.Attention!.QueryHeads, layer.Attention.KeyValueHeads)), Is.EqualTo(new[] { (12, 3), (12, 3), (16, 4), (20, 5) }));
-        Assert.That(Conversion.Sentence(() => ConfigText.Describe("OpenELMForCausalLM", """{"model_dim": 1280, "num_transformer_layers": 2, "num_query_heads": [12]}""")), Does.Contain("'num_query_heads' must be a list of 2"));
+        Assert.That(Conversion.Sentence(() => ConfigText.Describe("OpenELMForCausalLM", """{"model_dim": 1280, "num_transformer_layers": 2, "num_query_heads": [12]}""")), Does.Contain("'num_query_heads' has 1 entries, but there are 2 layers"));
     }
 
     private static string Granite(string architecture, double depth, double embedding, double width, string members = "") => $$"""

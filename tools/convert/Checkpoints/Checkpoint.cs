@@ -10,23 +10,23 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
     /// <summary>Parts of the model that are not converted.</summary>
     public IReadOnlyList<string> LeftOut { get; init; } = [];
 
-    private delegate IEnumerable<StoredTensor> Reader(string path);
+    private delegate IReadOnlyDictionary<string, StoredTensor> Reader(string path);
 
     /// <summary>What to look after in what is made of it; a sentence each.</summary>
     public IEnumerable<string> Warnings() => LeftOut.Count > 0 ? [$"only the text model is converted; left out: {string.Join(", ", LeftOut)}"] : [];
 
     /// <summary>Opens the weights in a folder; safetensors wins over PyTorch when both are there.</summary>
     public static Checkpoint Open(string folder) =>
-        TryOpen(folder, "model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
-        ?? TryOpen(folder, "pytorch_model.bin", PyTorchFile.Read)
+        TryOpen(folder, "model.safetensors", path => SafetensorsFile.Open(path).Tensors)
+        ?? TryOpen(folder, "pytorch_model.bin", ReadPyTorch)
         ?? TryOpenParts(folder)
         ?? TryOpenOnly(folder)
         ?? throw new WeftException($"{folder}: there are no weights here (neither model.safetensors nor pytorch_model.bin, nor an index of either)");
 
     /// <summary>Opens the tensors of an adapter.</summary>
     public static Checkpoint OpenAdapter(string folder) =>
-        TryOpen(folder, "adapter_model.safetensors", path => SafetensorsFile.Open(path).Tensors.Values)
-        ?? TryOpen(folder, "adapter_model.bin", PyTorchFile.Read)
+        TryOpen(folder, "adapter_model.safetensors", path => SafetensorsFile.Open(path).Tensors)
+        ?? TryOpen(folder, "adapter_model.bin", ReadPyTorch)
         ?? throw new WeftException($"{folder}: there is no adapter here (neither adapter_model.safetensors nor adapter_model.bin)");
 
     /// <summary>The file of one of the processes that a model was trained in, as DeepSpeed names it.</summary>
@@ -63,15 +63,17 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
 
     /// <summary>The one file that torch.save wrote under a name of its own.</summary>
     private static Checkpoint? TryOpenOnly(string folder) => Directory.GetFiles(folder, "*.pt") is [var only]
-        ? new(PyTorchFile.Read(only).ToDictionary(tensor => tensor.Name), [only])
+        ? new(ReadPyTorch(only), [only])
         : null;
+
+    private static IReadOnlyDictionary<string, StoredTensor> ReadPyTorch(string path) => PyTorchFile.Read(path).ToDictionary(tensor => tensor.Name);
 
     private static Checkpoint? TryOpen(string folder, string name, Reader read)
     {
         var index = Path.Combine(folder, name + ".index.json");
         var single = Path.Combine(folder, name);
         if (File.Exists(single))
-            return new(read(single).ToDictionary(tensor => tensor.Name), [single]);
+            return new(read(single), [single]);
         return File.Exists(index) ? OpenShards(folder, index, read) : null;
     }
 
@@ -88,7 +90,7 @@ internal sealed record Checkpoint(IReadOnlyDictionary<string, StoredTensor> Tens
         }
 
         var tensors = new Dictionary<string, StoredTensor>();
-        foreach (var tensor in shards.SelectMany(shard => read(Path.Combine(folder, shard))))
+        foreach (var tensor in shards.SelectMany(shard => read(Path.Combine(folder, shard)).Values))
         {
             if (!tensors.TryAdd(tensor.Name, tensor))
                 throw new WeftException($"{tensor.File}: tensor '{tensor.Name}' is also in {Path.GetFileName(tensors[tensor.Name].File)}");

@@ -21,7 +21,7 @@ internal static class PyTorchFile
         {
             throw new WeftException(file.Length > 0 && file.Read(0, 1)[0] == 0x80
                 ? $"{path}: this is PyTorch's format of before version 1.6; load and save it again with a newer one"
-                : $"{path}: this is not a PyTorch checkpoint (it is no zip archive)");
+                : $"{path}: this is not a PyTorch checkpoint: {file.Explain() ?? "it is no zip archive"}");
         }
 
         var entries = ZipDirectory.Read(file);

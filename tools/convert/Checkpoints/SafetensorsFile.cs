@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 
 namespace Weft.Convert.Checkpoints;
 
@@ -27,14 +26,14 @@ public sealed class SafetensorsFile
     {
         using var file = SourceReader.Open(path);
         if (file.Length < sizeof(ulong))
-            throw new WeftException($"{path}: {file.Length} bytes are too few for a safetensors file");
+            throw Other($"{file.Length} bytes are too few for a safetensors file");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(file.Read(0, sizeof(ulong)));
         if (length > MaxHeaderLength || (long)length > file.Length - sizeof(ulong))
-            throw new WeftException($"{path}: the header is said to have {length} bytes, but the file has {file.Length} in all");
+            throw Other($"the header is said to have {length} bytes, but the file has {file.Length} in all");
         var dataStart = sizeof(ulong) + (long)length;
-        var tensors = ReadHeader(path, file.Read(sizeof(ulong), (int)length), dataStart);
-        CheckPlaces(path, tensors, dataStart, file.Length);
-        return new SafetensorsFile(path, tensors.ToDictionary(tensor => tensor.Name));
+        return new SafetensorsFile(path, SafetensorsHeader.Read(path, file.Read(sizeof(ulong), (int)length), dataStart, file.Length));
+
+        WeftException Other(string otherwise) => new($"{path}: {(file.Explain() is { } kind ? $"this is not a safetensors file: {kind}" : otherwise)}");
     }
 
     /// <summary>Reads a tensor as float32; other floating-point types are converted.</summary>
@@ -71,83 +70,4 @@ public sealed class SafetensorsFile
         using var file = SourceReader.Open(Path);
         return (tensor, file.Read(tensor.Offset, (int)tensor.ByteLength));
     }
-
-    private static List<StoredTensor> ReadHeader(string path, byte[] json, long dataStart)
-    {
-        var tensors = new List<StoredTensor>();
-        try
-        {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            foreach (var property in document.RootElement.EnumerateObject())
-            {
-                if (property.Name != "__metadata__")
-                    tensors.Add(ReadTensor(path, property, dataStart));
-            }
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            throw new WeftException($"{path}: the header is not a JSON object of tensors with unique names", exception);
-        }
-
-        return tensors;
-    }
-
-    private static StoredTensor ReadTensor(string path, JsonProperty property, long dataStart)
-    {
-        try
-        {
-            var value = property.Value;
-            var typeName = value.GetProperty("dtype").GetString();
-            var type = ParseType(typeName)
-                ?? throw new WeftException($"{path}: tensor '{property.Name}' has the unsupported type {typeName}");
-            var shape = value.GetProperty("shape").EnumerateArray().Select(size => checked((long)size.GetUInt64())).ToArray();
-            var offsets = value.GetProperty("data_offsets").EnumerateArray().Select(offset => checked((long)offset.GetUInt64())).ToArray();
-            if (offsets.Length != 2 || offsets[0] > offsets[1])
-                throw new WeftException($"{path}: tensor '{property.Name}' has no valid data_offsets");
-            var expected = shape.Aggregate((long)type.Size(), (product, size) => checked(product * size));
-            if (offsets[1] - offsets[0] != expected)
-            {
-                throw new WeftException(
-                    $"{path}: tensor '{property.Name}' has {offsets[1] - offsets[0]} bytes, but its shape and type take {expected}");
-            }
-
-            return new(property.Name, type, shape, StoredTensor.RowMajorStrides(shape), path, checked(dataStart + offsets[0]));
-        }
-        catch (Exception exception) when (exception is KeyNotFoundException or FormatException or OverflowException or InvalidOperationException)
-        {
-            throw new WeftException($"{path}: tensor '{property.Name}' has no valid dtype, shape and data_offsets", exception);
-        }
-    }
-
-    private static void CheckPlaces(string path, List<StoredTensor> tensors, long dataStart, long fileLength)
-    {
-        var end = dataStart;
-        foreach (var tensor in tensors.OrderBy(tensor => tensor.Offset).ThenBy(tensor => tensor.ByteLength))
-        {
-            if (tensor.ByteLength > fileLength - tensor.Offset)
-                throw new WeftException($"{path}: the file has {fileLength} bytes and ends before tensor '{tensor.Name}' does");
-            if (tensor.Offset != end)
-                throw new WeftException($"{path}: tensor '{tensor.Name}' {(tensor.Offset < end ? "overlaps" : "leaves a gap after")} its predecessor");
-            end = tensor.Offset + tensor.ByteLength;
-        }
-
-        if (end != fileLength)
-            throw new WeftException($"{path}: {fileLength - end} bytes follow the last tensor");
-    }
-
-    private static StoredType? ParseType(string? name) => name switch
-    {
-        "F64" => StoredType.Float64,
-        "F32" => StoredType.Float32,
-        "F16" => StoredType.Float16,
-        "BF16" => StoredType.BFloat16,
-        "F8_E4M3" => StoredType.Float8,
-        "I64" => StoredType.Int64,
-        "I32" => StoredType.Int32,
-        "I16" => StoredType.Int16,
-        "I8" => StoredType.Int8,
-        "U8" => StoredType.UInt8,
-        "BOOL" => StoredType.Boolean,
-        _ => null,
-    };
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Weft.Convert.Checkpoints;
@@ -18,7 +19,18 @@ internal sealed class SourceReader : IDisposable
 
     public long Length { get; }
 
+    /// <summary>Opens a file.</summary>
+    /// <exception cref="WeftException">It does not exist, cannot be read, or was never downloaded.</exception>
     public static SourceReader Open(string path)
+    {
+        var file = OpenHandle(path);
+        if (!file.IsPointer)
+            return file;
+        file.Dispose();
+        throw new WeftException($"{path}: this is not the file itself but what git keeps in its place; run 'git lfs pull' in its folder to download it");
+    }
+
+    private static SourceReader OpenHandle(string path)
     {
         try
         {
@@ -69,6 +81,18 @@ internal sealed class SourceReader : IDisposable
         }
     }
 
+    /// <summary>What a file is that is not of the kind that its name says: nothing or a text, as a page about an error that was saved under a model's name. Null for neither.</summary>
+    public string? Explain()
+    {
+        const int Most = 60;
+        if (Length == 0)
+            return "it is empty";
+        var words = Encoding.UTF8.GetString(Read(0, (int)Math.Min(Length, Most))).TrimEnd('\uFFFD'); // a letter may be cut
+        return words.Any(letter => letter == '\uFFFD' || (char.IsControl(letter) && !char.IsWhiteSpace(letter)))
+            ? null
+            : $"it is a text that begins with '{string.Join(' ', words.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}'";
+    }
+
     /// <summary>Reads a small part of the file.</summary>
     public byte[] Read(long offset, int length)
     {
@@ -78,6 +102,16 @@ internal sealed class SourceReader : IDisposable
     }
 
     public void Dispose() => handle?.Dispose();
+
+    /// <summary>Whether git left a text in place of the file, as it does where git-lfs is not installed. A pointer has 1024 bytes at most (git-lfs's specification).</summary>
+    private bool IsPointer
+    {
+        get
+        {
+            var version = "version https://git-lfs."u8;
+            return Length <= 1024 && Length >= version.Length && Read(0, version.Length).AsSpan().SequenceEqual(version);
+        }
+    }
 
     // A pipe or a device has no length either, and opening a pipe waits until somebody writes.
     private static bool IsEmpty(string path) =>

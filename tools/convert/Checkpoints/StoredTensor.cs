@@ -16,8 +16,28 @@ public sealed record StoredTensor(
     /// <summary>What makes its numbers of codes; null where they lie in the file as they are.</summary>
     public CodedNumbers? Coded { get; init; }
 
+    /// <summary>Sizes of the tensor in its file, which views of it keep.</summary>
+    public IReadOnlyList<long> FileShape { get; } = Shape;
+
+    private IReadOnlyList<long> FileStrides { get; } = Strides;
+
+    /// <summary>Whether the innermost dimension is the file's, whole or a part of it.</summary>
+    public bool EndsAsInFile => Strides.Count > 0 && FileStrides.Count > 0 && Strides[^1] == FileStrides[^1];
+
+    /// <summary>Whether these are not the tensor's numbers as they lie, but some of them or another order.</summary>
+    public bool IsView => !ReferenceEquals(Shape, FileShape);
+
     /// <summary>Number of elements.</summary>
-    public long Count => Shape.Aggregate(1L, (product, size) => product * size);
+    public long Count
+    {
+        get
+        {
+            var count = 1L;
+            foreach (var size in Shape)
+                count *= size;
+            return count;
+        }
+    }
 
     /// <summary>Bytes of the elements, or of their codes, without gaps.</summary>
     public long ByteLength => Coded?.BytesOf(Count) ?? Count * Type.Size();
@@ -44,7 +64,7 @@ public sealed record StoredTensor(
     public StoredTensor Split(int dimension, int inner)
     {
         if (dimension >= Shape.Count || Shape[dimension] % inner != 0)
-            throw new WeftException($"{File}: tensor '{Name}' has the shape [{string.Join(", ", Shape)}], whose dimension {dimension} cannot be cut into pieces of {inner}");
+            throw new ShapeException(this, $"sizes of dimension {dimension} that are multiples of {inner}");
         return this with
         {
             Shape = [.. Shape.Take(dimension), Shape[dimension] / inner, inner, .. Shape.Skip(dimension + 1)],
@@ -66,12 +86,20 @@ public sealed record StoredTensor(
     public StoredTensor Narrow(int dimension, long first, long count)
     {
         if (dimension >= Shape.Count || first + count > Shape[dimension])
-            throw new WeftException($"{File}: tensor '{Name}' has the shape [{string.Join(", ", Shape)}], too small for indices up to {first + count} of dimension {dimension}");
+            throw new ShapeException(this, $"{first + count} or more in dimension {dimension}");
         return this with
         {
             Shape = [.. Shape.Take(dimension), count, .. Shape.Skip(dimension + 1)],
             Offset = Offset + (first * Strides[dimension] * Type.Size()),
         };
+    }
+
+    /// <summary>A view of what is at one index of the outermost dimension.</summary>
+    /// <exception cref="WeftException">There is no such index.</exception>
+    public StoredTensor At(long index)
+    {
+        var one = Narrow(0, index, 1);
+        return one with { Shape = [.. one.Shape.Skip(1)], Strides = [.. one.Strides.Skip(1)] };
     }
 
     /// <summary>The strides of a row-major tensor without gaps.</summary>

@@ -48,7 +48,7 @@ internal sealed class Baichuan() : LlamaLayout(
         if (requirement.Name != TensorSchema.HeadRowScale)
             return base.Source(requirement, model, shelf);
         var head = shelf.Take(SourceName(model.Head.Tied ? TensorSchema.Embedding : TensorSchema.Head));
-        return new(head) { Transform = rows => [.. rows.Chunk(model.HiddenSize).Select(InverseLength)] };
+        return new(head) { Resizes = true, Transform = rows => [.. rows.Chunk(model.HiddenSize).Select(InverseLength)] };
     }
 
     private static bool IsSecond(ConfigFile config) => config.Has("z_loss_weight") || config.Int("vocab_size") == SecondGenerationVocabulary;

@@ -1,3 +1,4 @@
+using Weft.Convert.Checkpoints;
 using Weft.Models;
 
 namespace Weft.Convert.Families;
@@ -28,9 +29,6 @@ internal abstract class BartLayout(params IEnumerable<(string Packed, string Sou
         .. Layer(TensorSchema.Encoder, "model.encoder.layers.#."),
         .. Layer("", "model.decoder.layers.#."),
     ]).Concat(others.Select(pair => KeyValuePair.Create(pair.Packed, pair.Source))).GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value);
-
-    /// <summary>Rows of the stored table before the first position, which training left to padding.</summary>
-    protected const int UnusedPositions = 2;
 
     /// <summary>The model, its norms before each block or after each sum.</summary>
     /// <param name="config">The config.</param>
@@ -118,7 +116,15 @@ internal abstract class BartLayout(params IEnumerable<(string Packed, string Sou
 
     /// <summary>A table of positions: what training learned.</summary>
     protected virtual TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) =>
-        new(shelf.Take(SourceName(requirement.Name)).Narrow(0, UnusedPositions, requirement.Shape[0]));
+        new(AfterPadding(shelf.Take(SourceName(requirement.Name)), requirement.Shape[0]));
+
+    /// <summary>A table of positions that is computed. Where the checkpoint has a copy of it, that has as many positions.</summary>
+    protected TensorSource Computed(TensorRequirement requirement, TensorShelf shelf)
+    {
+        if (shelf.TryTake(SourceName(requirement.Name)) is { } copy && !copy.Shape.SequenceEqual(requirement.Shape.Select(size => (long)size)))
+            throw new ShapeException(copy, $"[{string.Join(", ", requirement.Shape)}]");
+        return new([]) { Transform = _ => Sinusoids.Table(requirement.Shape[0], requirement.Shape[1], 0, reachesLast: false) };
+    }
 
     private static IEnumerable<KeyValuePair<string, string>> Layer(string packed, string source) => new (string Packed, string Source)[]
     {

@@ -86,7 +86,7 @@ internal sealed class ChatGlm2 : ModuleFamily
         };
         return new()
         {
-            VocabularySize = config.Int(ConfigParts.Spelling(config, "padded_vocab_size", "vocab_size")),
+            VocabularySize = config.Int(config.Has("padded_vocab_size") ? "padded_vocab_size" : "vocab_size"),
             HiddenSize = config.Int("hidden_size"),
             ContextLength = context,
             Layers = [.. Enumerable.Repeat(layer, ConfigParts.Layers(config, "num_layers"))],

@@ -16,7 +16,7 @@ internal sealed class Cohere2 : LlamaLayout
     /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
-        var pattern = Math.Max(config.Int("sliding_window_pattern", Pattern), 1);
+        var pattern = ConfigParts.Positive(config, "sliding_window_pattern", Pattern);
         var window = LayerWindows.Mixed(config, layer => (layer + 1) % pattern != 0);
         var bias = config.Bool("attention_bias", false);
         var norm = ConfigParts.LayerNorm(config, "layer_norm_eps") with { Bias = false };

@@ -10,20 +10,26 @@ internal sealed class ConfigFile
     // Lists of labels and of modules make some of a few megabytes.
     private const int LongestFile = 8 << 20;
 
+    // Hundreds are many. What a config says wrong is found by trying others of its members.
+    private const int MostMembers = 4096;
+
     private readonly string path;
-    private readonly JsonElement root;
-    private readonly Dictionary<string, JsonElement> members; // the document itself looks through all of them
+    private readonly Dictionary<string, JsonElement> members;
     private readonly string prefix;
     private readonly HashSet<string> asked;
     private readonly HashSet<string>? lacking; // null where what is missing is an error
 
-    private ConfigFile(string path, JsonElement root, string prefix, HashSet<string> asked, HashSet<string>? lacking = null)
-        : this(path, root, root.EnumerateObject().ToDictionary(member => member.Name, member => member.Value), prefix, asked, lacking)
+    private ConfigFile(string path, JsonElement root)
+        : this(path, MembersOf(root), "", [], null)
     {
     }
 
-    private ConfigFile(string path, JsonElement root, Dictionary<string, JsonElement> members, string prefix, HashSet<string> asked, HashSet<string>? lacking) =>
-        (this.path, this.root, this.members, this.prefix, this.asked, this.lacking) = (path, root, members, prefix, asked, lacking);
+    private ConfigFile(string path, Dictionary<string, JsonElement> members, string prefix, HashSet<string> asked, HashSet<string>? lacking)
+    {
+        if (prefix.Length == 0 && members.Count > MostMembers)
+            throw new WeftException($"{path}: it has more than {MostMembers} members, which no config has");
+        (this.path, this.members, this.prefix, this.asked, this.lacking) = (path, members, prefix, asked, lacking);
+    }
 
     /// <summary>The file's folder.</summary>
     public string Folder => Path.GetDirectoryName(path) ?? "";
@@ -32,16 +38,16 @@ internal sealed class ConfigFile
     public IReadOnlySet<string> Asked => asked;
 
     /// <summary>The same file, of which nobody has asked for anything.</summary>
-    public ConfigFile Afresh() => new(path, root, members, prefix, [], null);
+    public ConfigFile Afresh() => new(path, members, prefix, [], null);
 
     /// <summary>The same, in which a number that is missing is 1, and written down.</summary>
-    public ConfigFile Leniently() => new(path, root, members, prefix, [], []);
+    public ConfigFile Leniently() => new(path, members, prefix, [], []);
 
     /// <summary>Members that somebody had to have and that are missing, where that is no error.</summary>
     public IReadOnlyCollection<string> Lacking => lacking ?? [];
 
     /// <summary>All members of this object.</summary>
-    public IEnumerable<JsonProperty> Members => root.EnumerateObject();
+    public IEnumerable<KeyValuePair<string, JsonElement>> Members => members;
 
     /// <summary>Reads a file.</summary>
     public static ConfigFile Open(string path)
@@ -49,14 +55,14 @@ internal sealed class ConfigFile
         using var document = JsonFile.Parse(path, LongestFile);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new WeftException($"{path}: this is not a JSON object");
-        return new ConfigFile(path, document.RootElement.Clone(), "", []);
+        return new ConfigFile(path, document.RootElement.Clone());
     }
 
     /// <summary>Takes a text for a file.</summary>
     public static ConfigFile Parse(string path, string text)
     {
         using var document = JsonDocument.Parse(text);
-        return new ConfigFile(path, document.RootElement.Clone(), "", []);
+        return new ConfigFile(path, document.RootElement.Clone());
     }
 
     /// <summary>Another JSON object in the same folder, or null where there is no such file.</summary>
@@ -74,24 +80,39 @@ internal sealed class ConfigFile
     /// <summary>Whether a member is there and null.</summary>
     public bool IsNull(string name) => members.TryGetValue(name, out var value) && value.ValueKind == JsonValueKind.Null;
 
-    /// <summary>Whole numbers above zero that were asked for.</summary>
-    public IReadOnlyList<(string Name, int Value)> Sizes =>
-    [
-        .. from member in root.EnumerateObject()
-           where asked.Contains(member.Name) && member.Value.ValueKind == JsonValueKind.Number
-           let value = member.Value.TryGetInt32(out var number) ? number : 0
-           where value > 0
-           select (member.Name, value),
-    ];
+    /// <summary>The same file once for each size and each flag that was asked for, which has another value there.</summary>
+    public IEnumerable<(string Member, ConfigFile Other)> Alternatives
+    {
+        get
+        {
+            foreach (var (name, value) in members.Where(member => asked.Contains(member.Key)).ToList())
+            {
+                JsonNode? other = value.ValueKind switch
+                {
+                    JsonValueKind.Number when value.TryGetInt32(out var size) && size is > 0 and <= int.MaxValue / 2 => 2 * size,
+                    JsonValueKind.True => false,
+                    JsonValueKind.False => true,
+                    _ => null,
+                };
+                if (other is not null)
+                    yield return ($"{name} {value.GetRawText()}", With((name, other)));
+            }
+        }
+    }
 
     /// <summary>The same file with other values of some members.</summary>
     public ConfigFile With(params IEnumerable<(string Name, JsonNode? Value)> others)
     {
-        var members = JsonObject.Create(root)!;
+        var changed = new Dictionary<string, JsonElement>(members);
         foreach (var (name, value) in others)
-            members[name] = value;
-        using var document = JsonDocument.Parse(members.ToJsonString());
-        return new(path, document.RootElement.Clone(), prefix, []);
+        {
+            using var document = JsonDocument.Parse(value?.ToJsonString() ?? "null");
+            changed[name] = document.RootElement.Clone();
+            if (changed.Count > MostMembers)
+                break;
+        }
+
+        return new(path, changed, prefix, [], null);
     }
 
     /// <summary>A whole number.</summary>
@@ -166,12 +187,15 @@ internal sealed class ConfigFile
     public ConfigFile? Object(string name) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Object } value => new ConfigFile(path, value, $"{prefix}{name}.", asked, lacking),
+        { ValueKind: JsonValueKind.Object } value => new ConfigFile(path, MembersOf(value), $"{prefix}{name}.", asked, lacking),
         _ => throw Wrong(name, "an object"),
     };
 
     /// <summary>A member of a shape that only one family has, or null when it is missing.</summary>
     public JsonElement? Json(string name) => Find(name);
+
+    /// <summary>Members by name: the document itself looks through all of them.</summary>
+    private static Dictionary<string, JsonElement> MembersOf(JsonElement value) => value.EnumerateObject().ToDictionary(member => member.Name, member => member.Value);
 
     private JsonElement? Find(string name)
     {

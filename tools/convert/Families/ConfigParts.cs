@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weft.Models;
 using Weft.Tensors;
 
@@ -6,16 +7,39 @@ namespace Weft.Convert.Families;
 /// <summary>Parts of a config that families read alike.</summary>
 internal static class ConfigParts
 {
-    // Far beyond any model, and few enough that describing them takes no memory to speak of.
-    private const int MaxLayers = 10_000;
+    // Far beyond any model, and few enough that describing them, and others for comparison, takes no time to speak of.
+    private const int MaxLayers = 2000;
 
     /// <summary>The number of layers.</summary>
     public static int Layers(ConfigFile config, string name) => config.Int(name) is var layers and >= 1 and <= MaxLayers
         ? layers
         : throw config.Error($"'{name}' must be from 1 to {MaxLayers}");
 
+    /// <summary>A number of things, of which there is one at least.</summary>
+    public static int Positive(ConfigFile config, string name, int whenMissing)
+    {
+        var number = config.Int(name, whenMissing);
+        return number > 0 ? number : throw config.Error($"'{name}' is {number}, but must be positive");
+    }
+
+    /// <summary>The list of a member, which has an entry for each layer.</summary>
+    public static IReadOnlyList<T> OfLayers<T>(ConfigFile config, string name, IReadOnlyList<T> list, int layers) =>
+        list.Count == layers ? list : throw config.Error($"'{name}' has {list.Count} entries, but there are {layers} layers");
+
     /// <summary>Of several spellings of one member the one that the file uses, otherwise the first.</summary>
-    public static string Spelling(ConfigFile config, params string[] names) => names.FirstOrDefault(config.Has) ?? names[0];
+    /// <exception cref="WeftException">The file uses two and gives them different values.</exception>
+    public static string Spelling(ConfigFile config, params string[] names)
+    {
+        string[] used = [.. names.Where(config.Has)];
+        foreach (var other in used.Skip(1))
+        {
+            var (first, second) = (config.Json(used[0])!.Value, config.Json(other)!.Value);
+            if (first.ValueKind == second.ValueKind && !JsonElement.DeepEquals(first, second))
+                throw config.Error($"'{used[0]}' is {first.GetRawText()} and '{other}' {second.GetRawText()}, though they mean the same");
+        }
+
+        return used.FirstOrDefault(names[0]);
+    }
 
     /// <summary>What numbers stored in fewer bits become unless another type is asked for: the type that the config says the model computes in, if it has 16 bits.</summary>
     public static DataType ComputeType(ConfigFile config) =>

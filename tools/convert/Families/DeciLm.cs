@@ -19,9 +19,8 @@ internal sealed class DeciLm : LlamaLayout
             throw config.Error("'block_configs' is not supported");
         var bias = config.Bool("attention_bias", false);
         var model = Describe(config, new(ContextLength: 2048, KeyValueHeads: null), bias, bias, _ => null);
-        var heads = config.Ints("num_key_value_heads_per_layer");
-        if (heads.Count != model.Layers.Count)
-            throw config.Error($"'num_key_value_heads_per_layer' must have {model.Layers.Count} numbers, one per layer, not {heads.Count}");
+        const string Heads = "num_key_value_heads_per_layer";
+        var heads = ConfigParts.OfLayers(config, Heads, config.Ints(Heads), model.Layers.Count);
         return WithLayers(model, (layer, i) => layer with { Attention = layer.Attention! with { KeyValueHeads = heads[i] } });
     }
 }

@@ -23,7 +23,7 @@ internal sealed class Exaone4() : LlamaLayout(
     public override ModelDescription Describe(ConfigFile config)
     {
         // "LLLG" stands for local and global layers, as the number 4 does.
-        var pattern = config.Json("sliding_window_pattern") is { ValueKind: JsonValueKind.String } letters ? letters.GetString()!.Length : Math.Max(config.Int("sliding_window_pattern", Pattern), 1);
+        var pattern = config.Json("sliding_window_pattern") is { ValueKind: JsonValueKind.String } letters ? Math.Max(letters.GetString()!.Length, 1) : Math.Max(config.Int("sliding_window_pattern", Pattern), 1);
         var isMixed = !config.IsNull("sliding_window");
         var window = LayerWindows.Mixed(config, layer => (layer + 1) % pattern != 0);
         var model = Describe(config, new(ContextLength: 2048, KeyValueHeads: null) { Epsilon = 1e-5 }, inputBias: false, outputBias: false, window);

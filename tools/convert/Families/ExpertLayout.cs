@@ -20,8 +20,8 @@ internal abstract class ExpertLayout(IReadOnlyDictionary<string, string> experts
     protected virtual string SelectionBias => "model.layers.#.mlp.gate.e_score_correction_bias";
 
     /// <summary>DeepSeek-V3's checkpoints, and those that follow it, hold one more layer, which predicts the token after the next while training.</summary>
-    public override bool IsIgnored(string sourceName, ModelDescription model) =>
-        (sourceName.StartsWith($"model.layers.{model.Layers.Count}.", StringComparison.Ordinal) && model.Layers[^1].FeedForward?.Experts is { SelectionBias: true }) || base.IsIgnored(sourceName, model);
+    public override (string Prefix, string Mark)? TrainingLayer(ModelDescription model) =>
+        model.Layers[^1].FeedForward?.Experts is { SelectionBias: true } ? ($"model.layers.{model.Layers.Count}.", "eh_proj.") : null;
 
     /// <inheritdoc/>
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
@@ -47,7 +47,7 @@ internal abstract class ExpertLayout(IReadOnlyDictionary<string, string> experts
     protected static ModelDescription WithExperts(ConfigFile config, ModelDescription model, ExpertsDescription mixture, int defaultSize)
     {
         var dense = config.Ints("mlp_only_layers");
-        var step = Math.Max(config.Int("decoder_sparse_step", 1), 1);
+        var step = ConfigParts.Positive(config, "decoder_sparse_step", 1);
         var size = config.Int("moe_intermediate_size", defaultSize);
         return WithLayers(model, (layer, i) => mixture.Count < 1 || dense.Contains(i) || (i + 1) % step != 0
             ? layer
@@ -81,7 +81,7 @@ internal abstract class ExpertLayout(IReadOnlyDictionary<string, string> experts
     protected static ModelDescription AfterDense(ConfigFile config, ModelDescription model, ExpertsDescription mixture, int size, int first)
     {
         first = config.Int("first_k_dense_replace", first);
-        var step = Math.Max(config.Int("moe_layer_freq", 1), 1);
+        var step = ConfigParts.Positive(config, "moe_layer_freq", 1);
         return WithLayers(model, (layer, i) => i < first || i % step != 0
             ? layer
             : layer with { FeedForward = layer.FeedForward! with { IntermediateSize = size, Experts = mixture } });

@@ -33,11 +33,37 @@ internal abstract class Family
     /// <exception cref="WeftException">The config lacks something, or asks for something unsupported.</exception>
     public abstract ModelDescription Describe(ConfigFile config);
 
+    /// <summary>The model, or null where a config says what makes no sense, as one of another family may.</summary>
+    public ModelDescription? TryDescribe(ConfigFile config)
+    {
+        try
+        {
+            return Describe(config);
+        }
+        catch (Exception exception) when (exception is WeftException or ArithmeticException or ArgumentException or IndexOutOfRangeException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The token that ends a generation where neither config nor generation_config.json names one; null for none.</summary>
     public virtual int? EndOf(ConfigFile config) => null;
 
     /// <summary>The checkpoint's name of the tensor that the packed file calls <paramref name="packedName"/>.</summary>
     public abstract string SourceName(string packedName);
+
+    /// <summary>The same, or null for a tensor that is computed or made of several.</summary>
+    public string? TrySourceName(string packedName)
+    {
+        try
+        {
+            return SourceName(packedName);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The checkpoint's name of one expert's part of a packed tensor, where it has a tensor for each.</summary>
     public virtual string ExpertName(string packedName, int expert) => throw new WeftException($"experts that are one tensor each are not read for {Architectures[0]}");
@@ -54,6 +80,11 @@ internal abstract class Family
 
     /// <summary>Whether a tensor of the checkpoint is known not to be a weight.</summary>
     public abstract bool IsIgnored(string sourceName, ModelDescription model);
+
+    /// <summary>
+    /// What the names of a layer begin with that checkpoints may hold for training alone, and how those go on of a tensor that only such a layer has; null where there is none.
+    /// </summary>
+    public virtual (string Prefix, string Mark)? TrainingLayer(ModelDescription model) => null;
 
     /// <summary>The packed name of the tensor that a tensor of the checkpoint must repeat number by number (a tied head stored all the
     /// same), or null when it is no such copy.</summary>

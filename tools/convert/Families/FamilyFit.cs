@@ -44,14 +44,14 @@ internal sealed class FamilyFit
     /// <param name="config">The config.</param>
     /// <param name="names">Kinds of tensors.</param>
     /// <param name="members">What the config asks for.</param>
-    public static FamilyFit Of(Family family, ConfigFile config, HashSet<string> names, IReadOnlyList<JsonProperty> members)
+    public static FamilyFit Of(Family family, ConfigFile config, HashSet<string> names, IReadOnlyList<KeyValuePair<string, JsonElement>> members)
     {
         const double Undescribed = 0.5;
         var watched = config.Afresh();
-        if (Describe(family, watched) is not { } model || ModelCheck.FindError(model) is not null)
+        if (family.TryDescribe(watched) is not { } model || ModelCheck.FindError(model) is not null)
         {
             watched = config.Leniently();
-            var guess = new FamilyFit(family, watched, Describe(family, watched));
+            var guess = new FamilyFit(family, watched, family.TryDescribe(watched));
             guess.Score = guess.model is null ? 0 : Undescribed * Share(members.Count(guess.Knows), members.Count);
             return guess;
         }
@@ -73,8 +73,8 @@ internal sealed class FamilyFit
     }
 
     /// <summary>Whether it reads a member, or has what the member says that there is.</summary>
-    public bool Knows(JsonProperty member) =>
-        asked.Contains(member.Name) || (member.Value.ValueKind == JsonValueKind.True && UnknownArchitecture.BlockOf(member.Name) is { } block && Has(block));
+    public bool Knows(KeyValuePair<string, JsonElement> member) =>
+        asked.Contains(member.Key) || (member.Value.ValueKind == JsonValueKind.True && UnknownArchitecture.BlockOf(member.Key) is { } block && Has(block));
 
     /// <summary>Whether it reads a member.</summary>
     public bool Asks(string member) => asked.Contains(member);
@@ -96,32 +96,20 @@ internal sealed class FamilyFit
         }
     }
 
-    private static ModelDescription? Describe(Family family, ConfigFile config)
-    {
-        try
-        {
-            return family.Describe(config);
-        }
-        catch (Exception exception) when (exception is WeftException or ArithmeticException or ArgumentException or IndexOutOfRangeException or InvalidOperationException)
-        {
-            return null; // a config of something else may say anything
-        }
-    }
-
     private static double Share(int part, int whole) => whole == 0 ? 0 : (double)part / whole;
 
-    private static IEnumerable<string> Names(Family family, string packedName) => Spelt(() => family.SourceName(packedName)).Concat(Spelt(() => family.ExpertName(packedName, 0)))
+    private static IEnumerable<string> Names(Family family, string packedName) => new[] { family.TrySourceName(packedName), FirstExpert(family, packedName) }.OfType<string>()
         .SelectMany(name => (string[])(family.Prefix is { } prefix && name.StartsWith(prefix, StringComparison.Ordinal) ? [name, name[prefix.Length..]] : [name]));
 
-    private static string[] Spelt(Func<string> name)
+    private static string? FirstExpert(Family family, string packedName)
     {
         try
         {
-            return [name()];
+            return family.ExpertName(packedName, 0);
         }
         catch (Exception exception) when (exception is InvalidOperationException or KeyNotFoundException or WeftException)
         {
-            return []; // computed, or made of several tensors
+            return null; // there are no experts
         }
     }
 

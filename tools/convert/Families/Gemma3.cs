@@ -24,11 +24,10 @@ internal sealed class Gemma3() : GemmaLayout(
     public override ModelDescription Describe(ConfigFile config)
     {
         // The newer spelling has an underscore where layer_types stands beside it.
-        var pattern = config.Int("sliding_window_pattern", config.Int("_sliding_window_pattern", 6));
-        if (pattern < 1)
-            throw config.Error("'sliding_window_pattern' must be positive");
+        var pattern = ConfigParts.Positive(config, config.Has("sliding_window_pattern") ? "sliding_window_pattern" : "_sliding_window_pattern", 6);
         bool Rule(int layer) => (layer + 1) % pattern != 0;
         const double GlobalBase = 1_000_000;
+        var isSliding = LayerWindows.Slides(config, Rule);
         var model = DescribeGemma(config, new(ContextLength: 131072, KeyValueHeads: 4, GlobalBase) { QueryHeads = 8, Vocabulary = 262_208 }, LayerWindows.Mixed(config, Rule));
 
         var byType = config.Object("rope_parameters");
@@ -41,7 +40,7 @@ internal sealed class Gemma3() : GemmaLayout(
             Attention = layer.Attention! with
             {
                 QueryKeyNorm = new() { Norm = layer.AttentionNorm! },
-                Rotary = LayerWindows.IsSliding(config, i, Rule) ? local : global,
+                Rotary = isSliding(i) ? local : global,
             },
         });
     }

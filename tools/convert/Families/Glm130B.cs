@@ -55,7 +55,7 @@ internal sealed class Glm130B : DeepNormLayout
             // x · GELU(gate), the gate in second place.
             "feed_forward.up" => new([.. parts.Select(part => Half(part, 0))]),
             "feed_forward.gate" => new([.. parts.Select(part => Half(part, 1))]),
-            "attention.output" or "feed_forward.down" when requirement.Shape.Count == 2 => new(new Columns(parts)),
+            "attention.output" or "feed_forward.down" when requirement.Shape.Count == 2 => SideBySide(parts, requirement),
             // Every process has the whole of it.
             _ => new(parts[0]),
         };
@@ -76,7 +76,15 @@ internal sealed class Glm130B : DeepNormLayout
         if (attention.QueryHeads % parts != 0)
             throw new WeftException($"{part.File}: {attention.QueryHeads} attention heads do not lie in {parts} parts");
         var own = attention with { QueryHeads = attention.QueryHeads / parts, KeyValueHeads = attention.KeyValueHeads / parts };
-        return InGroups(OfRows(part, 3 * own.QueryHeads * own.HeadSize), own, PartOf(requirement.Name));
+        return InGroups(part, own, PartOf(requirement.Name));
+    }
+
+    private static TensorSource SideBySide(List<StoredTensor> parts, TensorRequirement requirement)
+    {
+        long[] own = [requirement.Shape[0], requirement.Shape[1] / parts.Count];
+        return parts.FirstOrDefault(part => !part.Shape.SequenceEqual(own)) is { } odd
+            ? throw new ShapeException(odd, $"{parts.Count} parts of [{string.Join(", ", own)}]")
+            : new(new Columns(parts)) { FileRank = 2 };
     }
 
     private static StoredTensor Half(StoredTensor part, int half) => part.Narrow(0, half * (part.Shape[0] / 2), part.Shape[0] / 2);

@@ -76,8 +76,16 @@ internal sealed class GptNeo : ModuleFamily
     {
         var layers = ConfigParts.Layers(config, ConfigParts.Spelling(config, "num_layers", "num_hidden_layers"));
         var kinds = config.Strings("attention_layers");
+        if (config.Json("attention_types") is { } patterns)
+        {
+            var expanded = Expand(config, patterns, layers);
+            if (kinds.Count > 0 && !kinds.SequenceEqual(expanded))
+                throw config.Error("'attention_layers' and 'attention_types' describe different layers");
+            kinds = expanded;
+        }
+
         if (kinds.Count == 0)
-            kinds = config.Json("attention_types") is { } patterns ? Expand(config, patterns, layers) : [.. Enumerable.Range(0, layers).Select(i => i % 2 == 0 ? "global" : "local")];
+            kinds = [.. Enumerable.Range(0, layers).Select(i => i % 2 == 0 ? "global" : "local")];
         if (kinds.Count != layers)
             throw config.Error($"'attention_layers' and 'attention_types' describe {kinds.Count} layers, but there are {layers}");
         return [.. kinds.Select(kind => kind switch

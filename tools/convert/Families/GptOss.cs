@@ -63,11 +63,12 @@ internal sealed class GptOss() : LlamaLayout(
         var stored = shelf.Take(SourceName(requirement.Name));
         if (requirement.Name.EndsWith(Sinks, StringComparison.Ordinal))
             return new(stored);
+        StoredTensor Experts() => Rows(stored, requirement, model.Layers[LayerOf(requirement.Name)].FeedForward!.Experts!.Count);
         return new(ModuleOf(requirement.Name) switch
         {
-            "feed_forward.gate" => InTurn(Rows(stored, requirement), 0),
-            "feed_forward.up" => InTurn(Rows(stored, requirement), 1),
-            "feed_forward.down" => Rows(stored, requirement),
+            "feed_forward.gate" => InTurn(Experts(), 0),
+            "feed_forward.up" => InTurn(Experts(), 1),
+            "feed_forward.down" => Experts(),
             _ => stored,
         });
     }
@@ -75,13 +76,13 @@ internal sealed class GptOss() : LlamaLayout(
     /// <summary>Every other row of each expert's matrix or bias.</summary>
     private static StoredTensor InTurn(StoredTensor experts, int first) => experts.Split(1, 2).Narrow(2, first, 1);
 
-    /// <summary>Matrices [experts, in, out] as rows; biases as they are.</summary>
-    private static StoredTensor Rows(StoredTensor experts, TensorRequirement requirement)
+    /// <summary>Matrices [experts, in, out] as rows; biases [experts, out] as they are.</summary>
+    private static StoredTensor Rows(StoredTensor experts, TensorRequirement requirement, int count)
     {
         if (requirement.IsVector)
-            return experts;
-        return experts.Shape.Count == 3 && experts.Shape[1] == requirement.Shape[1]
+            return experts.Shape.Count == 2 && experts.Shape[0] == count ? experts : throw new ShapeException(experts, $"[{count}, …]");
+        return experts.Shape.Count == 3 && experts.Shape[0] == count && experts.Shape[1] == requirement.Shape[1]
             ? experts.Transpose(1, 2)
-            : throw new WeftException($"{experts.File}: tensor '{experts.Name}' has the shape [{string.Join(", ", experts.Shape)}], but the config asks for [experts, {requirement.Shape[1]}, …]");
+            : throw new ShapeException(experts, $"[{count}, {requirement.Shape[1]}, …]");
     }
 }

@@ -62,7 +62,7 @@ internal sealed class Mamba2 : StateSpaceLayout
             if (!space.Bias)
                 return new(own);
             var shared = OfRows(shelf.Take(SourceName(requirement.Name)), (2 * i) + (2 * n) + heads).Narrow(0, (2 * i) + (2 * n), heads);
-            return new([OfRows(own, heads), shared]) { Transform = both => [.. both[..heads].Zip(both[heads..], (a, b) => a + b)] };
+            return new([OfRows(own, heads), shared]) { Resizes = true, Transform = both => [.. both[..heads].Zip(both[heads..], (a, b) => a + b)] };
         }
 
         var stored = shelf.Take(SourceName(requirement.Name));

@@ -17,6 +17,5 @@ internal sealed class Marian : BartLayout
         : throw config.Error("'share_encoder_decoder_embeddings' false, a vocabulary a language, is not supported");
 
     /// <inheritdoc/>
-    protected override TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) =>
-        new([]) { Transform = _ => Sinusoids.Table(requirement.Shape[0], requirement.Shape[1], 0, reachesLast: false) };
+    protected override TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) => Computed(requirement, shelf);
 }

@@ -57,7 +57,7 @@ internal abstract partial class ModuleFamily : Family
         if (ModuleOf(requirement.Name) is not ("feed_forward.gate" or "feed_forward.up") || Modules.GetValueOrDefault("feed_forward.gate") != Modules["feed_forward.up"])
             return stored;
         var rows = requirement.Shape[0];
-        return OfRows(stored, 2 * rows).Narrow(0, ModuleOf(requirement.Name) == "feed_forward.gate" ? 0 : rows, rows);
+        return OfRows(stored, 2L * rows).Narrow(0, ModuleOf(requirement.Name) == "feed_forward.gate" ? 0 : rows, rows);
     }
 
     /// <summary>Queries or keys whose rotary embedding turns neighbours, in the order in which halves turn; other rows as they are.</summary>
@@ -82,7 +82,7 @@ internal abstract partial class ModuleFamily : Family
     protected static StoredTensor InSequence(StoredTensor fused, AttentionDescription attention, int part)
     {
         var (q, kv) = (attention.QueryHeads * attention.HeadSize, attention.KeyValueHeads * attention.HeadSize);
-        return OfRows(fused, q + (2 * kv)).Narrow(0, part switch { 0 => 0, 1 => q, _ => q + kv }, part == 0 ? q : kv);
+        return OfRows(fused, q + (2L * kv)).Narrow(0, part switch { 0 => 0, 1 => q, _ => q + kv }, part == 0 ? q : kv);
     }
 
     /// <summary>Rows of a part where the rows of each key/value head are together: its queries, its key, its value.</summary>
@@ -90,7 +90,7 @@ internal abstract partial class ModuleFamily : Family
     {
         var d = attention.HeadSize;
         var queries = attention.QueryHeads / attention.KeyValueHeads * d;
-        return fused.Split(0, queries + (2 * d)).Narrow(1, part switch { 0 => 0, 1 => queries, _ => queries + d }, part == 0 ? queries : d);
+        return OfRows(fused, attention.KeyValueHeads * (queries + (2L * d))).Split(0, queries + (2 * d)).Narrow(1, part switch { 0 => 0, 1 => queries, _ => queries + d }, part == 0 ? queries : d);
     }
 
     /// <summary>A tensor as it is, or where queries, keys and values are fused the rows of one of them.</summary>
@@ -112,14 +112,23 @@ internal abstract partial class ModuleFamily : Family
         var stored = shelf.Take(SourceName(requirement.Name));
         if (!requirement.Name.StartsWith("layers.", StringComparison.Ordinal) || stored.Shape.Count > 2)
             return new(stored);
-        var rows = stored.Shape.Count == 2 ? stored.Transpose(0, 1) : stored;
+        var rows = stored.Shape.Count == 2 && !requirement.IsVector ? stored.Transpose(0, 1) : stored;
         return new(PartOf(requirement.Name) is >= 0 and var part ? fusedRows(rows, model.Layers[LayerOf(requirement.Name)].Attention!, part) : rows);
     }
 
     /// <summary>The tensor, if it has so many rows: parts of a longer one would be of the wrong places.</summary>
-    protected static StoredTensor OfRows(StoredTensor fused, int rows) => fused.Shape.Count > 0 && fused.Shape[0] == rows
+    protected static StoredTensor OfRows(StoredTensor fused, long rows) => fused.Shape.Count > 0 && fused.Shape[0] == rows
         ? fused
-        : throw new WeftException($"{fused.File}: tensor '{fused.Name}' has the shape [{string.Join(", ", fused.Shape)}], but the config asks for {rows} rows");
+        : throw new ShapeException(fused, $"{rows} {(fused.IsContiguous ? "rows" : "columns")}");
+
+    /// <summary>A learned table of positions in fairseq's layout: two rows that training left to padding go before the first position.</summary>
+    protected static StoredTensor AfterPadding(StoredTensor table, int positions)
+    {
+        const int Unused = 2;
+        return table.Shape is [var rows, _] && rows == (long)positions + Unused
+            ? table.Narrow(0, Unused, positions)
+            : throw new ShapeException(table, $"a table of {positions} positions, with {Unused} rows before them");
+    }
 
     [GeneratedRegex(@"^(?<stack>encoder\.)?(layers\.(?<layer>\d+)\.)?(?<module>.+)\.(?<kind>weight|bias)$")]
     private static partial Regex PackedName();

@@ -42,6 +42,7 @@ internal sealed class OpenElm : ModuleFamily
         if (!config.Bool("ffn_with_glu", true))
             throw config.Error("'ffn_with_glu' false is not supported");
         var layers = ConfigParts.Layers(config, "num_transformer_layers");
+        IReadOnlyList<T> OfLayers<T>(Func<string, IReadOnlyList<T>> read, string name) => ConfigParts.OfLayers(config, name, read(name), layers);
         var (queries, keys, widths) = (OfLayers(config.Ints, "num_query_heads"), OfLayers(config.Ints, "num_kv_heads"), OfLayers(config.Doubles, "ffn_multipliers"));
         var (hidden, size) = (config.Int("model_dim"), config.Int("head_dim", 128));
         // The epsilon is the implementation's; no config has it.
@@ -66,15 +67,11 @@ internal sealed class OpenElm : ModuleFamily
                 AttentionNorm = norm,
                 Attention = attention with { QueryHeads = queries[i], KeyValueHeads = keys[i] },
                 FeedForwardNorm = norm,
-                FeedForward = new() { IntermediateSize = Divisible(widths[i] * hidden, config.Int("ffn_dim_divisor", 256)), Activation = activation },
+                FeedForward = new() { IntermediateSize = Divisible(widths[i] * hidden, ConfigParts.Positive(config, "ffn_dim_divisor", 256)), Activation = activation },
             })],
             FinalNorm = norm,
             Head = new() { Tied = config.Bool("share_input_output_layers", true) },
         };
-
-        IReadOnlyList<T> OfLayers<T>(Func<string, IReadOnlyList<T>> read, string name) => read(name) is var list && list.Count == layers
-            ? list
-            : throw config.Error($"'{name}' must be a list of {layers}, one for each layer");
     }
 
     /// <inheritdoc/>

@@ -6,9 +6,6 @@ namespace Weft.Convert.Families;
 /// (Zhang et al. 2022, arXiv 2205.01068; Taylor et al. 2022, arXiv 2211.09085).</summary>
 internal sealed class Opt : ModuleFamily
 {
-    // Rows that training left to padding before the first position.
-    private const int UnusedPositions = 2;
-
     /// <inheritdoc/>
     public override IReadOnlyList<string> Architectures => ["OPTForCausalLM"];
 
@@ -79,6 +76,6 @@ internal sealed class Opt : ModuleFamily
     public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf)
     {
         var stored = shelf.Take(SourceName(requirement.Name));
-        return new(requirement.Name == TensorSchema.Positions ? stored.Narrow(0, UnusedPositions, requirement.Shape[0]) : stored);
+        return new(requirement.Name == TensorSchema.Positions ? AfterPadding(stored, requirement.Shape[0]) : stored);
     }
 }

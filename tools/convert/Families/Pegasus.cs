@@ -15,6 +15,5 @@ internal sealed class Pegasus : BartLayout
     public override ModelDescription Describe(ConfigFile config) => Describe(config, normsFirst: true, normsEmbedding: false, hasHeadBias: true);
 
     /// <inheritdoc/>
-    protected override TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) =>
-        new([]) { Transform = _ => Sinusoids.Table(requirement.Shape[0], requirement.Shape[1], 0, reachesLast: false) };
+    protected override TensorSource Positions(TensorRequirement requirement, TensorShelf shelf) => Computed(requirement, shelf);
 }

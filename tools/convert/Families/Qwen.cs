@@ -46,6 +46,9 @@ internal sealed class Qwen : ModuleFamily
         ConfigParts.RefuseTrue(config, "apply_residual_connection_post_layernorm");
         string Name(string newer, string older) => ConfigParts.Spelling(config, newer, older);
         var heads = config.Int(Name("num_attention_heads", "n_head"));
+        var inner = Name("intermediate_size", "ffn_hidden_size");
+        if (config.Int(inner) is var both && both % 2 != 0)
+            throw config.Error($"'{inner}' is {both}, which cannot be halved for gate and up");
         var size = config.Int("kv_channels", 128);
         var turned = (int)(size * config.Double("rotary_pct", 1));
         var bias = !config.Bool("no_bias", true);
@@ -75,7 +78,7 @@ internal sealed class Qwen : ModuleFamily
             FeedForward = new()
             {
                 // The config counts gate and up together.
-                IntermediateSize = config.Int(Name("intermediate_size", "ffn_hidden_size")) / 2,
+                IntermediateSize = both / 2,
                 Activation = Activation.Silu,
                 Bias = bias,
             },

@@ -18,16 +18,19 @@ internal abstract class RecurrentLayout : ModuleFamily
             ? source.Replace("#", layer, StringComparison.Ordinal)
             : base.SourceName(packedName);
 
+    /// <summary>A vector that is stored as a matrix: by heads, or by channels.</summary>
+    protected static TensorSource ByRows(StoredTensor stored) => new(stored) { FileRank = 2 };
+
     /// <summary>A packed name without its layer.</summary>
     protected static string InLayer(string packedName) => packedName.Split('.', 3) is ["layers", _, var rest] ? rest : packedName;
 
     /// <summary>A tensor with so many dimensions.</summary>
     protected static StoredTensor OfRank(StoredTensor stored, int dimensions) => stored.Shape.Count == dimensions
         ? stored
-        : throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], which should have {dimensions} dimensions");
+        : throw new ShapeException(stored, $"{dimensions} dimensions");
 
     /// <summary>A vector, of whatever shape with so many numbers, each changed.</summary>
     protected static TensorSource Changed(StoredTensor stored, TensorRequirement requirement, Func<float, float> change) => stored.Count == requirement.Shape[0]
-        ? new(stored) { Transform = numbers => Array.ConvertAll(numbers, x => change(x)) }
-        : throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], but the config asks for [{requirement.Shape[0]}]");
+        ? ByRows(stored) with { Transform = numbers => Array.ConvertAll(numbers, x => change(x)) }
+        : throw new ShapeException(stored, $"[{requirement.Shape[0]}]");
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weft.Models;
 
 namespace Weft.Convert.Families;
@@ -58,7 +59,15 @@ internal static class RotaryConfig
     }
 
     /// <summary>The object that holds base and scaling, under either of its names.</summary>
-    public static ConfigFile? Parameters(ConfigFile config) => config.Object("rope_parameters") ?? config.Object("rope_scaling");
+    /// <exception cref="WeftException">Both are there and say different things.</exception>
+    public static ConfigFile? Parameters(ConfigFile config)
+    {
+        const string Newer = "rope_parameters";
+        const string Older = "rope_scaling";
+        return config.Json(Newer) is { } newer && config.Json(Older) is { } older && !JsonElement.DeepEquals(newer, older)
+            ? throw config.Error($"'{Newer}' and '{Older}' are both there and say different things; remove one")
+            : config.Object(Newer) ?? config.Object(Older);
+    }
 
     /// <summary>Which scaling it asks for.</summary>
     public static string? Kind(ConfigFile scaling) => scaling.String("rope_type") ?? scaling.String("type");
@@ -87,6 +96,8 @@ internal static class RotaryConfig
     {
         switch (Kind(scaling))
         {
+            case null when scaling.Has("factor"):
+                throw scaling.Error($"the rotary scaling has a factor, {scaling.Double("factor")}, but no 'rope_type' that says which scaling it is of");
             case null or "default":
                 return null;
             case "linear":

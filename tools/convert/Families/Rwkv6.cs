@@ -65,8 +65,10 @@ internal sealed class Rwkv6() : RwkvLayout("time_faaaa", "time_maa_", shorten: t
         }
 
         if (name.EndsWith("_mix_out.weight", StringComparison.Ordinal))
-            return new(OfRows(OfRank(stored, 3), order.Length).Narrow(0, place, 1).Transpose(1, 2));
-        return name is "time_mix.decay_in.weight" or "time_mix.decay_out.weight" ? new(OfRank(stored, 2).Transpose(0, 1)) : new(stored);
+            return new(OfRows(OfRank(stored, 3), order.Length).At(place).Transpose(0, 1)) { FileRank = 3 };
+        if (name is "time_mix.decay_in.weight" or "time_mix.decay_out.weight")
+            return new(OfRank(stored, 2).Transpose(0, 1));
+        return name == "time_mix.first" ? ByRows(stored) : new(stored);
     }
 
     private static string Named(string packedName, string name) => $"rwkv.blocks.{packedName.Split('.')[1]}.attention.time_{name}";

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weft.Models;
 
 namespace Weft.Convert.Families;
@@ -60,6 +61,10 @@ internal sealed class Rwkv7 : RecurrentLayout
     };
 
     /// <inheritdoc/>
+    public override TensorSource Source(TensorRequirement requirement, ModelDescription model, TensorShelf shelf) =>
+        InLayer(requirement.Name) == "time_mix.first" ? ByRows(shelf.Take(SourceName(requirement.Name))) : base.Source(requirement, model, shelf);
+
+    /// <inheritdoc/>
     public override ModelDescription Describe(ConfigFile config)
     {
         if (config.Has("attn"))
@@ -67,7 +72,10 @@ internal sealed class Rwkv7 : RecurrentLayout
         if (config.String("hidden_act") is not (null or "sqrelu" or "relu2"))
             throw config.Error($"'hidden_act' {config.String("hidden_act")} is not supported; supported is sqrelu");
         var hidden = config.Int("hidden_size");
-        if (config.Ints("value_dim").Any(width => width != hidden))
+        var widths = config.Ints("value_dim");
+        if (config.Json("value_dim") is { ValueKind: JsonValueKind.Array })
+            _ = ConfigParts.OfLayers(config, "value_dim", widths, ConfigParts.Layers(config, "num_hidden_layers"));
+        if (widths.Any(width => width != hidden))
             throw config.Error("'value_dim' other than the hidden size is not supported");
         var heads = config.Has("head_dim") || !config.Has("num_heads") ? null : (int?)config.Int("num_heads");
         var size = heads is { } count ? ConfigParts.HeadSize(config, hidden, count) : config.Int("head_dim", 64);

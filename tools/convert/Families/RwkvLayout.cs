@@ -55,7 +55,9 @@ internal abstract class RwkvLayout(string first, string mix, bool shorten) : Rec
         var stored = shelf.Take(SourceName(requirement.Name));
         if (requirement.Name.EndsWith("mix", StringComparison.Ordinal))
             return Changed(stored, requirement, x => 1 - x);
-        return requirement.Name.EndsWith(".decay", StringComparison.Ordinal) ? Changed(stored, requirement, x => -MathF.Exp(x)) : new(stored);
+        if (requirement.Name.EndsWith(".decay", StringComparison.Ordinal))
+            return Changed(stored, requirement, x => -MathF.Exp(x));
+        return requirement.Name.EndsWith("time_mix.first", StringComparison.Ordinal) ? ByRows(stored) : new(stored);
     }
 
     /// <summary>The width of time mixing.</summary>

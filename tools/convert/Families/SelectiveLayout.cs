@@ -64,6 +64,7 @@ internal abstract class SelectiveLayout : StateSpaceLayout
             [_, "c", ..] => Times(space.InputNorm is null ? 1 / Headroom : 1, OfRows(stored, rank + (2 * n)).Narrow(0, rank + n, n)),
             [_, "c_norm", ..] or [_, "skip"] => Times(1 / Headroom, stored),
             [_, "output", "weight"] => Times(Headroom, stored),
+            [_, "decay"] => ByRows(OfRows(stored, i)),
             _ => new(stored),
         };
     }

@@ -17,8 +17,9 @@ internal sealed class SmolLm3 : LlamaLayout
     public override ModelDescription Describe(ConfigFile config)
     {
         var interval = Math.Max(config.Int("no_rope_layer_interval", Interval), 1);
-        var turns = config.Ints("no_rope_layers");
-        bool Turns(int layer) => layer < turns.Count ? turns[layer] != 0 : (layer + 1) % interval != 0;
+        const string Rotary = "no_rope_layers";
+        var turns = config.Has(Rotary) ? ConfigParts.OfLayers(config, Rotary, config.Ints(Rotary), ConfigParts.Layers(config, "num_hidden_layers")) : null;
+        bool Turns(int layer) => turns is null ? (layer + 1) % interval != 0 : turns[layer] != 0;
         var bias = config.Bool("attention_bias", false);
         var window = config.Bool("use_sliding_window", false) ? LayerWindows.Mixed(config, layer => !Turns(layer)) : _ => null;
         var defaults = new Defaults(ContextLength: 32768, KeyValueHeads: 4, RotaryBase: 2000000) { Tied = true };

@@ -91,11 +91,11 @@ internal abstract class StateSpaceLayout : RecurrentLayout
     protected StoredTensor Take(TensorRequirement requirement, TensorShelf shelf) =>
         (requirement.Name == TensorSchema.Embedding ? shelf.TryTake("backbone.embedding.weight") : null) ?? shelf.Take(SourceName(requirement.Name));
 
-    /// <summary>Some channels of a convolution [channels, 1, taps], or of its bias: taps outermost.</summary>
+    /// <summary>Some channels of a convolution [channels, 1, taps], with or without the 1, or of its bias: taps outermost.</summary>
     protected static TensorSource Convolution(StoredTensor stored, int first, int count)
     {
         var own = stored.Narrow(0, first, count);
-        return new(own.Shape.Count == 3 ? own.Transpose(0, 2) : own);
+        return ByRows(own.Shape.Count > 1 ? own.Transpose(0, own.Shape.Count - 1) : own);
     }
 
     /// <summary>V, which the release's code makes a multiple of a number.</summary>

@@ -113,10 +113,13 @@ internal sealed class T5 : ModuleFamily
         string Name(int layer) => $"{(isEncoder ? "encoder" : "decoder")}.block.{layer}.layer.0.SelfAttention.relative_attention_bias.weight";
         var stored = shelf.TryTake(Name(LayerOf(packedName + ".weight"))) ?? shelf.Take(Name(0));
         var (heads, most) = (model.Layers[0].Attention!.QueryHeads, model.Layers[0].Attention!.BiasDistance!.Value);
-        if (stored.Shape is not [var buckets and >= 4, var width] || width != heads || buckets != shelf.Config.Int("relative_attention_num_buckets", 32))
-            throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], but the config asks for [relative_attention_num_buckets, {heads}]");
+        const string Member = "relative_attention_num_buckets";
+        var asked = shelf.Config.Int(Member, 32);
+        if (stored.Shape is not [var buckets and >= 4, var width] || width != heads || buckets != asked)
+            throw new WeftException($"{stored.File}: tensor '{stored.Name}' has the shape [{string.Join(", ", stored.Shape)}], but the config asks for [{asked}, {heads}] ({Member} {asked}, num_heads {heads})");
         return new(stored)
         {
+            Resizes = true,
             Transform = bias => [.. from head in Enumerable.Range(0, heads) from distance in Enumerable.Range(-most, (2 * most) + 1) select bias[(Bucket(distance, (int)buckets, most, isEncoder) * heads) + head]],
         };
     }

@@ -14,7 +14,7 @@ internal static partial class UnknownArchitecture
     private const int MostNames = 8;
     private const int MostAlike = 3;
 
-    // Of members and of kinds of tensors: no model has so many, and each is held against every family.
+    // Kinds of tensors: no model has so many, and each is held against every family.
     private const int MostLookedAt = 4096;
 
     // Longer than any name; a distance takes time with each letter.
@@ -50,9 +50,9 @@ internal static partial class UnknownArchitecture
     public static WeftException Explain(ConfigFile config, string? architecture, IReadOnlyList<Family> families)
     {
         var names = Patterns(TensorNames(config.Folder));
-        var members = config.Members.Take(MostLookedAt).Where(Asks).ToList();
+        var members = config.Members.Where(Asks).ToList();
         var fits = families.Select(family => FamilyFit.Of(family, config, names, members)).ToList();
-        var kind = Letters(config.Members.FirstOrDefault(member => member.NameEquals("model_type")) is { Value.ValueKind: JsonValueKind.String } type ? type.Value.GetString()! : "");
+        var kind = Letters(config.Json("model_type") is { ValueKind: JsonValueKind.String } type ? type.GetString()! : "");
         fits = [.. fits.OrderByDescending(fit => fit.HasAllTensors).ThenByDescending(fit => fit.Score)
             .ThenByDescending(fit => kind.Length > 0 && fit.Architectures.Any(known => Letters(known).StartsWith(kind + "for", StringComparison.Ordinal)))
             .ThenByDescending(fit => fit.Family.IsOrigin).ThenBy(fit => fit.Extras).ThenBy(fit => Distance(architecture, fit.Architectures))];
@@ -67,7 +67,7 @@ internal static partial class UnknownArchitecture
         var near = nearest.Architectures[0] + (asNear.Count > 0 ? $" (as near: {List(asNear, MostAlike)})" : "");
         if (isFit)
             sentence += nearest.HasAllTensors ? $"; its tensors are those of {near}" : $"; by its config{(names.Count > 0 ? " and tensors" : "")} it is nearest to {near}";
-        var unread = members.Where(member => isFit ? !nearest.Knows(member) : !fits.Exists(fit => fit.Asks(member.Name))).Select(member => member.Name).ToList();
+        var unread = members.Where(member => isFit ? !nearest.Knows(member) : !fits.Exists(fit => fit.Asks(member.Key))).Select(member => member.Key).ToList();
         var blocks = unread.Select(name => (Name: name, Words: BlockOf(name) is { } block && !nearest.Has(block) ? Blocks[block].Words : null))
             .GroupBy(member => member.Words, member => member.Name).ToList();
         List<string> lacks = [.. blocks.Where(block => block.Key is not null).Select(block => $"{block.Key} ({List(block)})")];
@@ -108,7 +108,7 @@ internal static partial class UnknownArchitecture
     }
 
     /// <summary>Whether a member asks for something at all, and for something that changes what is computed.</summary>
-    private static bool Asks(JsonProperty member) => !Idle().IsMatch(member.Name) && member.Value.ValueKind switch
+    private static bool Asks(KeyValuePair<string, JsonElement> member) => !Idle().IsMatch(member.Key) && member.Value.ValueKind switch
     {
         JsonValueKind.Null or JsonValueKind.False => false,
         JsonValueKind.Number => member.Value.GetDouble() != 0,

@@ -61,6 +61,6 @@ internal static class Float8Weights
 
     /// <summary>What compressed-tensors says of the weights of each group of layers.</summary>
     public static IEnumerable<ConfigFile> Groups(ConfigFile quantization) => quantization.Object("config_groups") is { } groups
-        ? groups.Members.Select(group => groups.Object(group.Name)?.Object("weights")).OfType<ConfigFile>()
+        ? groups.Members.Select(group => groups.Object(group.Key)?.Object("weights")).OfType<ConfigFile>()
         : [];
 }

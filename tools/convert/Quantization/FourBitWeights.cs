@@ -11,6 +11,13 @@ namespace Weft.Convert.Quantization;
 internal static class FourBitWeights
 {
     private const string State = ".quant_state.bitsandbytes__";
+    private const string Map = ".quant_map";
+    private const string Absmax = ".absmax";
+    private const string NestedAbsmax = ".nested_absmax";
+    private const string NestedMap = ".nested_quant_map";
+
+    // What belongs to a matrix beside its codes and its state.
+    private static readonly string[] Parts = [Map, Absmax, NestedAbsmax, NestedMap];
 
     /// <summary>The same checkpoint, where each such matrix has its own shape and is made of its codes.</summary>
     /// <exception cref="WeftException">Something that belongs to one is missing or contradicts the rest.</exception>
@@ -25,8 +32,9 @@ internal static class FourBitWeights
         {
             var name = state.Name[..state.Name.IndexOf(State, StringComparison.Ordinal)];
             tensors[name] = Matrix(state, name, last => checkpoint.Tensors.GetValueOrDefault(name + last), read);
-            foreach (var part in tensors.Keys.Where(key => key.StartsWith(name + ".", StringComparison.Ordinal)).ToList())
-                tensors.Remove(part);
+            tensors.Remove(state.Name);
+            foreach (var part in Parts)
+                tensors.Remove(name + part);
         }
 
         return checkpoint with { Tensors = tensors };
@@ -44,9 +52,9 @@ internal static class FourBitWeights
         }
 
         var blocks = checked((int)(count / blockSize));
-        var map = Numbers(Required(".quant_map"), 16);
-        var absmax = Required(".absmax");
-        var (scales, factorMap) = nested is null ? default : (Required(".nested_absmax"), Required(".nested_quant_map"));
+        var map = Numbers(Required(Map), 16);
+        var absmax = Required(Absmax);
+        var (scales, factorMap) = nested is null ? default : (Required(NestedAbsmax), Required(NestedMap));
         return new(name, StoredType.Float32, shape, StoredTensor.RowMajorStrides(shape), codes.File, 0) { Coded = new Codes(codes.Offset, blockSize, map, Factors, read) };
 
         StoredTensor Required(string last) =>

@@ -82,15 +82,38 @@ internal sealed record QuantizationConfig
     /// <param name="config">config.json.</param>
     /// <param name="folder">Of the checkpoint.</param>
     /// <exception cref="WeftException">It says something that is not supported.</exception>
-    public static QuantizationConfig? Read(ConfigFile config, string folder)
+    public static QuantizationConfig? Read(ConfigFile config, string folder) => Find(config, folder) is var (own, method) ? Parse(own, method) : null;
+
+    /// <summary>Refuses a checkpoint of which nothing is stored as the config says.</summary>
+    /// <param name="config">config.json.</param>
+    /// <param name="folder">Of the checkpoint.</param>
+    /// <param name="checkpoint">Its tensors.</param>
+    /// <exception cref="WeftException">There are numbers only.</exception>
+    public static void RequireCodes(ConfigFile config, string folder, Checkpoint checkpoint)
+    {
+        if (Find(config, folder) is not var (own, method))
+            return;
+        _ = Parse(own, method); // what is not supported goes first
+        bool AreCodes(StoredTensor tensor) => method switch
+        {
+            "gptq" or "awq" => tensor.Name.EndsWith(".qweight", StringComparison.Ordinal),
+            "mxfp4" => tensor.Name.EndsWith("_blocks", StringComparison.Ordinal),
+            _ => tensor.Type is StoredType.Int8 or StoredType.UInt8 or StoredType.Int32 or StoredType.Float8,
+        };
+        if (!checkpoint.Tensors.Values.Any(AreCodes))
+            throw own.Error($"the weights are said to be quantized ({method}), but no tensor is stored so; remove that if they are numbers");
+    }
+
+    /// <summary>The object that says how, and its method.</summary>
+    private static (ConfigFile Config, string Method)? Find(ConfigFile config, string folder)
     {
         if (config.Object("quantization_config") is { } own)
-            return Parse(own, own.String("quant_method") ?? throw own.Error("'quantization_config.quant_method' is missing"));
+            return (own, own.String("quant_method") ?? throw own.Error("'quantization_config.quant_method' is missing"));
         foreach (var (name, method) in (ReadOnlySpan<(string, string)>)[("quantize_config.json", "gptq"), ("quant_config.json", "awq")])
         {
             var path = Path.Combine(folder, name);
             if (File.Exists(path) && ConfigFile.Open(path) is var beside)
-                return Parse(beside, beside.String("quant_method") ?? method);
+                return (beside, beside.String("quant_method") ?? method);
         }
 
         return null;

@@ -74,7 +74,7 @@ internal abstract class AdapterSource : CheckpointSource
     }
 
     /// <inheritdoc/>
-    public override CheckpointSettings ReadSettings() => Original.ReadSettings();
+    public override CheckpointSettings ReadSettings(int vocabulary) => Original.ReadSettings(vocabulary);
 
     /// <inheritdoc/>
     public override TokenizerDescription? ReadTokenizer() => Original.ReadTokenizer();

@@ -45,8 +45,9 @@ internal abstract class CheckpointSource
     public abstract Checkpoint OpenWeights();
 
     /// <summary>Reads special tokens, recommended sampling and chat templates.</summary>
-    /// <exception cref="WeftException">They are damaged.</exception>
-    public abstract CheckpointSettings ReadSettings();
+    /// <param name="vocabulary">V: there is no token beyond.</param>
+    /// <exception cref="WeftException">They are damaged, or contradict the vocabulary.</exception>
+    public abstract CheckpointSettings ReadSettings(int vocabulary);
 
     /// <summary>Reads the tokenizer, or null where there is none.</summary>
     /// <exception cref="WeftException">It is damaged or asks for something unsupported.</exception>

@@ -39,10 +39,15 @@ internal sealed class FolderSource : CheckpointSource
     public override QuantizationConfig? Quantization => QuantizationConfig.Read(Config, folder);
 
     /// <inheritdoc/>
-    public override Checkpoint OpenWeights() => FourBitWeights.Attach(Float8Weights.Attach(TextPart.IsIn(Config) ? TextPart.Unwrap(Checkpoint.Open(folder)) : Checkpoint.Open(folder), Config));
+    public override Checkpoint OpenWeights()
+    {
+        var checkpoint = TextPart.IsIn(Config) ? TextPart.Unwrap(Checkpoint.Open(folder)) : Checkpoint.Open(folder);
+        QuantizationConfig.RequireCodes(Config, folder, checkpoint);
+        return FourBitWeights.Attach(Float8Weights.Attach(checkpoint, Config));
+    }
 
     /// <inheritdoc/>
-    public override CheckpointSettings ReadSettings() => CheckpointSettings.Read(folder);
+    public override CheckpointSettings ReadSettings(int vocabulary) => CheckpointSettings.Read(folder, vocabulary);
 
     /// <inheritdoc/>
     public override TokenizerDescription? ReadTokenizer() => TokenizerReader.Read(folder);

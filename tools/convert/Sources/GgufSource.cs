@@ -111,16 +111,21 @@ internal sealed partial class GgufSource : CheckpointSource
     }
 
     /// <inheritdoc/>
-    public override CheckpointSettings ReadSettings() => new(
-        new GenerationDefaults
-        {
-            BosToken = Token("bos_token_id"),
-            EosTokens = [.. new[] { Token("eos_token_id"), Token("eot_token_id"), Token("eom_token_id") }.OfType<int>().Distinct()],
-            PadToken = Token("padding_token_id"),
-        },
-        null,
-        Templates(),
-        []);
+    public override CheckpointSettings ReadSettings(int vocabulary)
+    {
+        int? Token(string name) => file.FindInteger(Vocabulary + name) is { } id and >= 0 and <= int.MaxValue ? (int)id : null;
+        int? Known(string name) => Token(name) is { } id && id >= vocabulary ? throw file.Error($"'{Vocabulary}{name}' is {id}, but the vocabulary has {vocabulary} tokens") : Token(name);
+        return new(
+            new GenerationDefaults
+            {
+                BosToken = Known("bos_token_id"),
+                EosTokens = [.. new[] { Known("eos_token_id"), Known("eot_token_id"), Known("eom_token_id") }.OfType<int>().Distinct()],
+                PadToken = CheckpointSettings.Padding(Token("padding_token_id"), vocabulary),
+            },
+            null,
+            Templates(),
+            []);
+    }
 
     /// <inheritdoc/>
     public override TokenizerDescription? ReadTokenizer() => file.Find<List<string>>(Vocabulary + "tokens") is null ? null : TokenizerReader.Read(path);
@@ -139,8 +144,6 @@ internal sealed partial class GgufSource : CheckpointSource
 
         return templates;
     }
-
-    private int? Token(string name) => file.FindInteger(Vocabulary + name) is { } id and >= 0 and <= int.MaxValue ? (int)id : null;
 
     /// <summary>The file, or all that one was split into.</summary>
     private List<string> Parts()
@@ -184,11 +187,7 @@ internal sealed partial class GgufSource : CheckpointSource
             return [stored];
         if (stored.Shape is not [var experts, _, _])
             throw part.Error($"tensor '{tensor.Name}' has the shape [{string.Join(", ", stored.Shape)}], but [experts, rows, columns] is expected");
-        return Enumerable.Range(0, checked((int)experts)).Select(expert =>
-        {
-            var one = stored.Narrow(0, expert, 1);
-            return one with { Name = Family.ExpertName(packed, expert), Shape = [.. one.Shape.Skip(1)], Strides = [.. one.Strides.Skip(1)] };
-        });
+        return Enumerable.Range(0, checked((int)experts)).Select(expert => stored.At(expert) with { Name = Family.ExpertName(packed, expert) });
     }
 
     // The name that the family has for it. What it does not have at all is found when something is left over.

@@ -63,7 +63,7 @@ internal sealed partial class LoraSource : AdapterSource
         if (weight.Coded is not null || weight.Scales is not null || !weight.IsContiguous || !weight.Type.IsFloat())
             throw Adapter.Error($"it changes '{weight.Name}', which is quantized; convert it with the original checkpoint");
         var pattern = Adapter.Object("alpha_pattern");
-        var own = pattern?.Members.Select(member => member.Name).FirstOrDefault(module => EndsIn(weight.Name, module));
+        var own = pattern?.Members.Select(member => member.Key).FirstOrDefault(module => EndsIn(weight.Name, module));
         var alpha = own is null ? Adapter.Double("lora_alpha") : pattern!.Double(own);
         var scale = (float)(Adapter.Bool("use_rslora", false) ? alpha / Math.Sqrt(rank) : alpha / rank);
         var (left, right) = turned ? (a.Transpose(0, 1), b.Transpose(0, 1)) : (b, a);

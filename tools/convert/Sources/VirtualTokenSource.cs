@@ -45,7 +45,7 @@ internal sealed class VirtualTokenSource(string folder, ConfigFile adapter, bool
             return new(table);
         var rows = table.Narrow(1, tables.Take(index).Sum(tensor => (long)tensor.Shape[1]), requirement.Shape[1]);
         var order = OrderOf(index, model);
-        return order.Index().All(place => place.Index == place.Item) ? new(rows) : new(rows) { Transform = values => Ordered(values, order) };
+        return new(rows) { FileRank = 2, Transform = order.Index().All(place => place.Index == place.Item) ? null : values => Ordered(values, order) };
     }
 
     /// <inheritdoc/>
