@@ -10,6 +10,9 @@ internal static class ConfigParts
     // Far beyond any model, and few enough that describing them, and others for comparison, takes no time to speak of.
     private const int MaxLayers = 2000;
 
+    // Far beyond any model too; each may have a slope.
+    private const int MaxHeads = 1 << 16;
+
     /// <summary>The number of layers.</summary>
     public static int Layers(ConfigFile config, string name) => config.Int(name) is var layers and >= 1 and <= MaxLayers
         ? layers
@@ -46,9 +49,12 @@ internal static class ConfigParts
         (config.String("torch_dtype") ?? config.String("dtype")) == "float16" ? DataType.Float16 : DataType.BFloat16;
 
     /// <summary>D, where heads share the hidden size evenly.</summary>
-    public static int HeadSize(ConfigFile config, int hidden, int heads) => heads >= 1 && hidden % heads == 0
+    public static int HeadSize(ConfigFile config, int hidden, int heads) => hidden % Heads(config, heads) == 0
         ? hidden / heads
         : throw config.Error($"{heads} attention heads do not divide a hidden size of {hidden}");
+
+    /// <summary>The number of attention heads, which may be listed one by one in a description.</summary>
+    public static int Heads(ConfigFile config, int heads) => heads is >= 1 and <= MaxHeads ? heads : throw config.Error($"the number of attention heads is {heads}, but must be from 1 to {MaxHeads}");
 
     /// <summary>An activation by its name.</summary>
     public static Activation Activation(ConfigFile config, string name, string whenMissing) => (config.String(name) ?? whenMissing) switch

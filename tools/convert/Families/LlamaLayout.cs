@@ -49,10 +49,8 @@ internal abstract class LlamaLayout(params IEnumerable<(string Packed, string So
     /// <summary>Describes a model whose layers are all alike.</summary>
     protected static ModelDescription Describe(ConfigFile config, Defaults defaults, bool inputBias, bool outputBias, Func<int, int?> window)
     {
-        var heads = config.Int("num_attention_heads", defaults.QueryHeads);
+        var heads = ConfigParts.Heads(config, config.Int("num_attention_heads", defaults.QueryHeads));
         var hidden = config.Int("hidden_size");
-        if (heads < 1)
-            throw config.Error($"{heads} attention heads do not divide a hidden size of {hidden}");
         var headSize = config.Has("head_dim") || defaults.HeadSize is not null
             ? config.Int("head_dim", defaults.HeadSize)
             : ConfigParts.HeadSize(config, hidden, heads);
