@@ -15,6 +15,10 @@ public sealed class Tokenizer
     private readonly TokenModel model;
     private readonly Normalizer normalizer;
     private readonly PreTokenizer[] preTokenizers;
+
+    /// <summary>Words that each pre-tokenizer but the first has met: where several cut a text, most are cut again and again.</summary>
+    private readonly WordCache[] caches;
+
     private readonly bool treatsBeginningApart;
     private readonly AddedTokenFinder rawTokens;
     private readonly AddedTokenFinder normalizedTokens;
@@ -25,6 +29,7 @@ public sealed class Tokenizer
         model = TokenModel.Create(description.Model);
         normalizer = new Normalizer(description.Normalizers, [.. description.Model.WholeTokens.Select(id => description.Model.Tokens[id]!)]);
         preTokenizers = [.. description.PreTokenizers.Select(PreTokenizer.Create)];
+        caches = [.. preTokenizers.Skip(1).Select(_ => new WordCache())];
         treatsBeginningApart = description.PreTokenizers.Any(step => step is { Kind: PreTokenizerKind.Metaspace, OnlyFirst: true });
         var limit = new WorkLimit(description.AddedTokens.Sum(token => (long)token.Content.Length));
         // Such a token is its normalized text from here on; it decodes to it, too.
@@ -108,13 +113,17 @@ public sealed class Tokenizer
             return;
         }
 
+        var cache = step > 0 && !(first && treatsBeginningApart) ? caches[step - 1] : null;
+        if (cache?.TryAppend(text, ids) == true)
+            return;
         limit.Spend(text.Length);
-        if (preTokenizers[step].Change(text, first) is { } changed)
-            text = changed;
+        var begin = ids.Count;
+        var changed = preTokenizers[step].Change(text, first) is { } other ? other : text;
         var list = words[step] ??= [];
         list.Clear();
-        preTokenizers[step].Cut(text, list, limit);
+        preTokenizers[step].Cut(changed, list, limit);
         foreach (var word in list)
-            EncodeWords(text[word], first && word.Start.Value == 0, step + 1, words, ids, limit);
+            EncodeWords(changed[word], first && word.Start.Value == 0, step + 1, words, ids, limit);
+        cache?.Remember(text, ids, begin);
     }
 }

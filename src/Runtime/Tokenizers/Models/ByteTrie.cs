@@ -13,7 +13,7 @@ internal sealed class ByteTrie
 
     public ByteTrie(TokenTable table)
     {
-        var ends = new List<int>(2 * table.Count) { -1 };
+        var ends = new List<int> { -1 };
         for (var id = 0; id < table.Count; id++)
         {
             var node = 0;

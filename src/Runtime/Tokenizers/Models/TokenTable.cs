@@ -25,10 +25,12 @@ internal sealed class TokenTable
     public TokenTable(IReadOnlyList<string?> tokens, bool byteLevel, IReadOnlyList<int> left)
     {
         var hidden = left.Count == 0 ? null : left.ToHashSet();
-        var buffer = new byte[8 * tokens.Count];
+        // Ids may lie far apart; only what is there takes room.
+        var count = tokens.Count(token => token is not null);
+        var buffer = new byte[8 * count];
         var end = 0;
         starts = new int[tokens.Count + 1];
-        slots = new int[BitOperations.RoundUpToPowerOf2((uint)(2 * tokens.Count) + 2)];
+        slots = new int[BitOperations.RoundUpToPowerOf2((uint)(2 * count) + 2)];
         for (var id = 0; id < tokens.Count; id++)
         {
             starts[id] = end;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Weft.Tokenizers.Models;
 
 /// <summary>
-/// Remembers the ids of words: those of natural text repeat. A word has two places, which the last two that came own, so that a hostile
+/// Remembers the ids of words, or of stretches that are not yet cut into words: those of natural text repeat. A word has two places, which the last two that came own, so that a hostile
 /// text neither fills the memory nor locks the cache; an entry is replaced as a whole, so that threads share it without a lock.
 /// </summary>
 internal sealed class WordCache
