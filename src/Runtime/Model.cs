@@ -109,6 +109,12 @@ public sealed class Model : IDisposable
     /// <summary>Bytes set aside for the cache, activations and scratch; the system commits them as they are used.</summary>
     public long WorkingBytes => Program.WorkingBytes;
 
+    /// <summary>
+    /// What was measured on the device when the model was loaded, and is done accordingly, a line each for people: how products with quantized weights are computed for how many
+    /// rows, where <see cref="ModelOptions.BatchInvariant"/> is off. Empty where nothing had to be chosen.
+    /// </summary>
+    public IReadOnlyList<string> MeasuredChoices => Program.MeasuredChoices;
+
     internal StepProgram Program { get; }
 
     internal BlockPool Blocks { get; }
@@ -233,7 +239,7 @@ public sealed class Model : IDisposable
     private StepProgram CompileCuda(CudaPlatform platform, StepGraph graph, StepBatch batch, ModelOptions options, int blocks)
     {
         return CudaBackend.Compile(platform, graph, new FileWeights(file), batch, new CudaOptions(
-            options.Device.Ordinal, options.ActivationType, options.CacheType, blocks, Positions, options.BatchInvariant, StateSlots));
+            options.Device.Ordinal, options.ActivationType, options.CacheType, blocks, Positions, options.BatchInvariant, StateSlots, options.ProductWays));
     }
 
     /// <summary>The model's own. What no release has says that there is no end, and is cut to what fits the memory.</summary>

@@ -1,4 +1,5 @@
 using Weft.Backends.Cpu;
+using Weft.Backends.Cuda.Operations;
 using Weft.Tensors;
 
 namespace Weft;
@@ -43,6 +44,9 @@ public sealed record ModelOptions
     /// is always invariant.
     /// </summary>
     public bool BatchInvariant { get; init; } = true;
+
+    /// <summary>In place of what would be measured (<see cref="Model.MeasuredChoices"/>): tests go each way.</summary>
+    internal ProductWays? ProductWays { get; init; }
 
     internal void Validate()
     {

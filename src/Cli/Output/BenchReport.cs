@@ -10,6 +10,7 @@ internal readonly record struct Sample(double TokensPerSecond, double Ceiling);
 /// <summary>What <c>weft bench</c> measured. A fraction compares each repetition with the probes right before and after it.</summary>
 /// <param name="Model">Path as given.</param>
 /// <param name="Device">What it ran on.</param>
+/// <param name="MeasuredChoices">What loading it measured: <see cref="Weft.Model.MeasuredChoices"/>.</param>
 /// <param name="Cache">Element type of the key/value cache.</param>
 /// <param name="Threads">Threads of the probes.</param>
 /// <param name="PrefillTokens">Tokens of the prompt.</param>
@@ -28,6 +29,7 @@ internal readonly record struct Sample(double TokensPerSecond, double Ceiling);
 internal sealed record BenchReport(
     string Model,
     string Device,
+    IReadOnlyList<string> MeasuredChoices,
     string Cache,
     int Threads,
     int PrefillTokens,
@@ -56,7 +58,7 @@ internal sealed record BenchReport(
     {
         var (operations, bytes) = (model.MatrixOperationsPerToken, model.WeightBytesPerToken);
         return new(
-            name, model.DeviceName, cache, threads, shape.Prefill, shape.Decode, shape.Repeat, bytes, operations,
+            name, model.DeviceName, model.MeasuredChoices, cache, threads, shape.Prefill, shape.Decode, shape.Repeat, bytes, operations,
             Of(prefills, sample => sample.TokensPerSecond),
             Of(prefills, sample => sample.TokensPerSecond * operations / 1e9),
             Of(decodes, sample => sample.TokensPerSecond),

@@ -17,6 +17,8 @@ internal static class BenchTable
         output.WriteLine($"{report.Model} on {report.Device}, cache {report.Cache}, {report.Repeat} repetitions");
         output.WriteLine(
             $"a token reads {Units.Bytes(report.WeightBytesPerToken)} of weights and takes {Units.Count(report.MatrixOperationsPerToken)} matrix operations");
+        foreach (var choice in report.MeasuredChoices)
+            output.WriteLine($"measured when loading: {choice}");
         var table = new Table().Border(TableBorder.Rounded).AddColumn("");
         foreach (var heading in (string[])["median", "min", "max", "unit"])
             table.AddColumn(new TableColumn(heading).RightAligned());

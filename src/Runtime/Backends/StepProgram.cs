@@ -31,6 +31,9 @@ internal abstract class StepProgram : IDisposable
     /// <summary>Bytes of cache, activations and scratch, weights excluded.</summary>
     public abstract long WorkingBytes { get; }
 
+    /// <summary>What was measured on the device when the model was loaded, and is done accordingly: a line each, for people.</summary>
+    public virtual IReadOnlyList<string> MeasuredChoices => [];
+
     /// <summary>A step runs while the host goes on: the next may be submitted before this one is received, with tokens it draws.</summary>
     public abstract bool RunsAhead { get; }
 

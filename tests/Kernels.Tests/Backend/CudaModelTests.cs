@@ -1,4 +1,5 @@
 using Weft.Backends.Cuda;
+using Weft.Backends.Cuda.Operations;
 using Weft.Interop;
 using Weft.Kernels.Tests.Support;
 using Weft.Models;
@@ -85,21 +86,48 @@ public sealed class CudaModelTests
         Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [70, 3, 1, 1, 1, 1, 8, 5]), expected), Is.LessThan(Tolerances[DataType.Float16]));
     }
 
-    /// <summary>Many rows by cuBLAS, quantized ones as numbers.</summary>
-    [TestCase("grouped", false)]
-    [TestCase("grouped", true)]
-    [TestCase("bias", true)]
-    [TestCase("gelu", true)]
-    [TestCase("odd widths", false)]
-    public void Logits_match_the_definition_where_the_batch_may_matter(string shape, bool isQuantized)
+    /// <summary>Many rows by cuBLAS.</summary>
+    [TestCase("grouped")]
+    [TestCase("odd widths")]
+    public void Logits_match_the_definition_where_the_batch_may_matter(string shape)
     {
         _ = TestDevice.Open();
-        using var tiny = TinyModel.Create(
-            Shapes[shape], DataType.Float16, quantization: isQuantized ? new() { GroupSize = 32, ZeroPoints = true } : null);
+        using var tiny = TinyModel.Create(Shapes[shape], DataType.Float16);
         var tokens = Tokens(tiny, 190);
         var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
         using var model = Load(tiny, DataType.Float16, batchInvariant: false);
         Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [150, 3, 1, 1, 1, 1, 33]), expected), Is.LessThan(Tolerances[DataType.Float16]));
+    }
+
+    [Test]
+    public void Quantized_logits_match_the_definition_whichever_way_products_go(
+        [Values("grouped", "bias", "gelu")] string shape, [Values(nameof(ProductWay.Warp), nameof(ProductWay.Warpgroup), nameof(ProductWay.Numbers))] string wayName, [Values] bool isPermuted)
+    {
+        var way = Enum.Parse<ProductWay>(wayName);
+        var device = TestDevice.Open().Context.Device;
+        if (!QuantizedLinearOperation.WaysOf(device).Contains(way))
+            Assert.Ignore($"{device.Name} has no wgmma");
+        using var tiny = CreateQuantized(shape, isPermuted);
+        var tokens = Tokens(tiny, 190);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, DataType.Float16, batchInvariant: false, ways: ProductWays.Measure([way], 190, (_, _) => 0));
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [150, 3, 1, 1, 1, 1, 33]), expected), Is.LessThan(Tolerances[DataType.Float16]));
+    }
+
+    /// <summary>What is fastest on the software device means nothing; that it was measured there and that the result is right does.</summary>
+    [Test]
+    public void Loading_measures_which_way_quantized_products_go()
+    {
+        _ = TestDevice.Open();
+        using var tiny = CreateQuantized("grouped", isPermuted: false);
+        using (var invariant = Load(tiny, DataType.Float16))
+            Assert.That(invariant.MeasuredChoices, Is.Empty);
+        var tokens = Tokens(tiny, 60);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, DataType.Float16, batchInvariant: false);
+        Assert.That(model.MeasuredChoices, Has.Count.EqualTo(4), string.Join('\n', model.MeasuredChoices));
+        Assert.That(model.MeasuredChoices, Has.All.Match("int4, groups of 32, zero points.*: .*(mma.sync|wgmma|cuBLAS) to 256 rows$"));
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [57, 1, 1, 1]), expected), Is.LessThan(Tolerances[DataType.Float16]));
     }
 
     [Test]
@@ -203,6 +231,9 @@ public sealed class CudaModelTests
         using var tiny = CreateQuantizedExperts(DataType.Int4, plain: true, permuted: true);
         Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("columns in another order"));
     }
+
+    private static TinyModel CreateQuantized(string shape, bool isPermuted) =>
+        TinyModel.Create(Shapes[shape], DataType.Float16, quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = isPermuted });
 
     private static TinyModel CreateQuantizedExperts(DataType codes, bool plain, bool permuted)
     {
@@ -401,9 +432,10 @@ public sealed class CudaModelTests
         int context = 256, bool bias = false, int? window = null, bool tied = false, Activation activation = Activation.Silu) =>
         TinyModel.Describe(layers, hidden, heads, keyValueHeads, headSize, intermediate, vocabulary, context, bias, window, null, tied, activation);
 
-    private static Model Load(TinyModel tiny, DataType? type, int cacheTokens = 0, bool batchInvariant = true, DataType? cache = null) => Model.Load(tiny.Path, new ModelOptions
+    private static Model Load(TinyModel tiny, DataType? type, int cacheTokens = 0, bool batchInvariant = true, DataType? cache = null, ProductWays? ways = null) => Model.Load(tiny.Path, new ModelOptions
     {
         BatchInvariant = batchInvariant,
+        ProductWays = ways,
         Device = new DeviceChoice(TestDevice.IsSimulator ? DeviceKind.Simulator : DeviceKind.Cuda),
         ActivationType = type,
         CacheType = cache,

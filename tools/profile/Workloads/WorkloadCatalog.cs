@@ -97,7 +97,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
             ? QuantizedProducts(rows, 80).Select(workload => workload with { Kernel = workload.Kernel + ", mma.sync", Peer = null })
             : []);
 
-    private IEnumerable<Workload> QuantizedProducts(int rows, int computeCapability) => rows > QuantizedGemmKernel.MostRows || new[] { queryWidth, model.Hidden, model.Intermediate }.Any(inner => inner % GroupSize != 0)
+    private IEnumerable<Workload> QuantizedProducts(int rows, int computeCapability) => new[] { queryWidth, model.Hidden, model.Intermediate }.Any(inner => inner % GroupSize != 0)
         ? []
         :
         [

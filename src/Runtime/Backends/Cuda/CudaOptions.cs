@@ -1,3 +1,4 @@
+using Weft.Backends.Cuda.Operations;
 using Weft.Tensors;
 
 namespace Weft.Backends.Cuda;
@@ -10,4 +11,5 @@ namespace Weft.Backends.Cuda;
 /// <param name="MaxPositions">Longest sequence.</param>
 /// <param name="BatchInvariant">A token's bits do not depend on what else is in the step: every number of rows is added up in one order, by our own kernels.</param>
 /// <param name="StateSlots">Slots of the states of recurrent blocks.</param>
-internal sealed record CudaOptions(int Ordinal, DataType? ActivationType, DataType? CacheType, int CacheBlocks, int MaxPositions, bool BatchInvariant, int StateSlots);
+/// <param name="Ways">Of quantized products where the batch may matter; null measures them.</param>
+internal sealed record CudaOptions(int Ordinal, DataType? ActivationType, DataType? CacheType, int CacheBlocks, int MaxPositions, bool BatchInvariant, int StateSlots, ProductWays? Ways = null);

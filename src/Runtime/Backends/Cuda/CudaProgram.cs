@@ -80,6 +80,8 @@ internal sealed class CudaProgram : StepProgram
             encoderOperations = graph.Nodes.Count(node => node.IsOfSource);
             weights.Finish();
             kernels.Load(operations.SelectMany(operation => operation.Kernels));
+            if (!options.BatchInvariant)
+                MeasuredChoices = new ProductTimer(context, stream, value => value.Rows == Rows.Logits ? logitRows : rows).Choose(operations, options.Ways);
             WorkingBytes = arena.Bytes + DeviceKvCache.CountBytes(model, types.Cache, options.CacheBlocks) + DeviceStates.CountBytes(options.StateSlots, graph.StateSize);
 
             DeviceBatch OnDevice(StepBatch rows) => resources.Add(new DeviceBatch(
@@ -111,6 +113,8 @@ internal sealed class CudaProgram : StepProgram
     public override DataType ActivationType { get; }
 
     public override long WorkingBytes { get; }
+
+    public override IReadOnlyList<string> MeasuredChoices { get; } = [];
 
     public override bool RunsAhead => true;
 

@@ -99,7 +99,7 @@ internal sealed class DeviceWeights : IDisposable
                 numbers = Math.Max(numbers, Math.Max(
                     isBatchInvariant ? 0 : width * row,
                     tensors.Append(null).Max(tensor => QuantizedGemmKernel.MostPartialBytes(tensor?.Shape[0] ?? width, inner, quantizedTensor.Tiles.Bits, gated && tensor is null, multiprocessors))));
-                input = Math.Max(input, (isBatchInvariant ? mostRows : QuantizedGemmKernel.MostRows) * row);
+                input = Math.Max(input, mostRows * row);
                 counters = Math.Max(counters, (long)sizeof(int) * QuantizedGemmKernel.Counters(width));
             }
             else if (isBatchInvariant)

@@ -116,11 +116,8 @@ internal static class QuantizedGemvKernel
 /// <summary>kernels/quantized_gemm.cu.</summary>
 internal static class QuantizedGemmKernel
 {
-    /// <summary>
-    /// Where the order of sums may vary with the batch, more rows than this are a matter for cuBLAS, after the matrix has become numbers: that
-    /// moves nine times the bytes, and multiplies faster where rows are many. Reckoned from bytes, not measured yet.
-    /// </summary>
-    public const int MostRows = 128;
+    /// <summary>More rows than this give blocks enough for any device, and no product is split.</summary>
+    private const int MostSplitRows = 128;
 
     /// <summary>Instances for this architecture multiply with the instruction of <see cref="QuantizedGemvKernel"/>, and so give its bits.</summary>
     public const int InvariantCapability = 80;
@@ -160,14 +157,14 @@ internal static class QuantizedGemmKernel
         var tileColumns = QuantizedLayout.TileBytes * 8 / (QuantizedLayout.TileRows * bits);
         var (x, y) = (Up(outputs, Warps * QuantizedLayout.TileRows * (gated ? 1 : Sets)), Up(rows, columns));
         var tiles = Up(inner, tileColumns);
-        var splits = rows > MostRows ? 1 : Math.Clamp(BlocksEach * multiprocessors / (x * y), 1, Math.Clamp(tiles / FewestTiles, 1, Phases));
-        var rowElements = tileColumns + (IsWarpgroup(computeCapability) ? 0 : Pad);
+        var splits = rows > MostSplitRows ? 1 : Math.Clamp(BlocksEach * multiprocessors / (x * y), 1, Math.Clamp(tiles / FewestTiles, 1, Phases));
+        var rowElements = tileColumns + (HasWarpgroups(computeCapability) ? 0 : Pad);
         var z = (int)BitOperations.RoundUpToPowerOf2((uint)splits + 1) / 2;
         return new(x, y, z, Threads, (Stages * columns * rowElements * sizeof(ushort)) + SumsBytes(columns));
     }
 
     /// <summary>Counters of a product of <paramref name="outputs"/>: one for each block that splits share.</summary>
-    public static int Counters(int outputs) => Up(outputs, Warps * QuantizedLayout.TileRows) * Up(MostRows, Widths[^1]);
+    public static int Counters(int outputs) => Up(outputs, Warps * QuantizedLayout.TileRows) * Up(MostSplitRows, Widths[^1]);
 
     /// <summary>Bytes of QuantizedGemmParams.Partial of a launch.</summary>
     /// <param name="shape">The launch.</param>
@@ -181,7 +178,7 @@ internal static class QuantizedGemmKernel
     /// <param name="bits">Of a code.</param>
     /// <param name="gated">Gate and up meet.</param>
     /// <param name="multiprocessors">Of the device.</param>
-    public static long MostPartialBytes(int width, int inner, int bits, bool gated, int multiprocessors) => new[] { Widths[0], Widths[1], Widths[2], MostRows }
+    public static long MostPartialBytes(int width, int inner, int bits, bool gated, int multiprocessors) => new[] { Widths[0], Widths[1], Widths[2], MostSplitRows }
         .Max(rows => PartialBytes(Shape(rows, gated ? width / 2 : width, inner, bits, gated, multiprocessors, InvariantCapability), rows));
 
     /// <summary>What LLaMA-like models ask for.</summary>
@@ -198,8 +195,8 @@ internal static class QuantizedGemmKernel
         ]
         select instance;
 
-    // wgmma exists on 9.0 alone.
-    private static bool IsWarpgroup(int computeCapability) => computeCapability == AttentionPrefillKernel.WarpgroupCapability;
+    /// <summary><c>wgmma</c>, which exists on 9.0 alone.</summary>
+    public static bool HasWarpgroups(int computeCapability) => computeCapability == AttentionPrefillKernel.WarpgroupCapability;
 
     private static int Columns(int rows) => Widths.FirstOrDefault(width => rows <= width, Widths[^1]);
 
@@ -207,7 +204,7 @@ internal static class QuantizedGemmKernel
     private static int SumsBytes(int columns) => Sets * QuantizedLayout.TileRows * Warps * columns * sizeof(float);
 
     private static KernelInstance Of(DataType type, int bits, int columns, string output, int computeCapability) =>
-        new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{bits},{columns},{output},weft::{(IsWarpgroup(computeCapability) ? "Warpgroup" : "Warp")}Input>");
+        new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{bits},{columns},{output},weft::{(HasWarpgroups(computeCapability) ? "Warpgroup" : "Warp")}Input>");
 
     private static int Up(int value, int unit) => (value + unit - 1) / unit;
 }

@@ -1,19 +1,30 @@
 using Weft.Backends.Cuda.Kernels;
 using Weft.Graph;
+using Weft.Interop;
 using Weft.Tensors;
 
 namespace Weft.Backends.Cuda.Operations;
 
 /// <summary>
-/// <see cref="FusedLinearNode"/> with quantized weights, after the norm in front of it: for few rows and for some our own products, which read every code
-/// once, however many where the batch must not matter; else for many, the matrix becomes numbers in a workspace and cuBLAS multiplies. Matrices
-/// with one order of columns are one launch.
+/// <see cref="FusedLinearNode"/> with quantized weights, after the norm in front of it: our own products, which read every code once, or, where the batch
+/// may matter and that was measured to be faster, cuBLAS after the matrix has become numbers in a workspace. Matrices with one order of columns are one launch.
 /// </summary>
 internal sealed class QuantizedLinearOperation(
     CudaProgramContext context, FusedLinearNode node, InputNorm? norm, IReadOnlyList<DeviceQuantizedMatrix> matrices, DeviceBias bias, ProductWorkspace workspace)
     : ProductOperation(context, node, norm, bias, workspace)
 {
     private readonly int width = matrices[0].Columns;
+
+    /// <summary>What products have in common that take the same time.</summary>
+    public string Kind { get; } = string.Join(" + ", matrices.Select(matrix =>
+        $"{matrix.Rows}×{matrix.Columns} int{matrix.Bits}, groups of {matrix.Weight.GroupSize}{(matrix.Weight.ZeroPoints != 0 ? ", zero points" : "")}{(matrix.Weight.Order != 0 ? ", permuted" : "")}"))
+        + (node.Gate is null ? node.Accumulate ? ", added" : "" : ", gated");
+
+    /// <summary>y.</summary>
+    public Value Result => Node.Y;
+
+    /// <summary>Chosen for this product; those of <see cref="ProductTimer"/> where the batch may matter.</summary>
+    public ProductWays Ways { get; set; } = ProductWays.Invariant;
 
     public override IEnumerable<KernelInstance> Kernels
     {
@@ -24,8 +35,12 @@ internal sealed class QuantizedLinearOperation(
                 if (!Context.IsBatchInvariant)
                     yield return DequantizeKernel.Instance(Context.Type, matrix.Bits);
                 yield return Gemv(matrix);
-                foreach (var rows in (int[])[16, 32, 64])
-                    yield return Gemm(matrix, rows);
+                foreach (var way in Context.IsBatchInvariant ? [ProductWay.Warp] : WaysOf(Context.Device).Where(way => way != ProductWay.Numbers))
+                {
+                    foreach (var rows in (int[])[16, 32, 64])
+                        yield return Gemm(matrix, rows, way);
+                }
+
                 if (matrix.Weight.Order != 0)
                     yield return DequantizeKernel.OrderColumns(Context.Type);
             }
@@ -39,8 +54,10 @@ internal sealed class QuantizedLinearOperation(
         }
     }
 
-    // Gate and up that are one matrix meet in the product; two of them meet in a launch of their own.
-    private bool IsGateFused => Node.Gate is not null && matrices.Count == 1;
+    /// <summary>Ways that a device has.</summary>
+    public static IReadOnlyList<ProductWay> WaysOf(CudaDeviceInfo device) => QuantizedGemmKernel.HasWarpgroups(device.ComputeCapability)
+        ? [ProductWay.Warp, ProductWay.Warpgroup, ProductWay.Numbers]
+        : [ProductWay.Warp, ProductWay.Numbers];
 
     public override void Run(in StepShape shape)
     {
@@ -48,33 +65,41 @@ internal sealed class QuantizedLinearOperation(
         if (rows == 0)
             return;
         Norm?.Run(rows);
-        var isOwn = Context.IsBatchInvariant || rows <= QuantizedGemvKernel.MostRows || (rows <= QuantizedGemmKernel.MostRows && QuantizedGemmKernel.Fits(width));
-        var first = 0;
-        foreach (var matrix in matrices)
-        {
-            if (isOwn)
-                RunOwn(matrix, rows, first);
-            else
-                RunMany(matrix, rows, first);
-            first += matrix.Rows;
-        }
-
-        if (Node.Gate is { } gate && !(isOwn && IsGateFused))
-            Gate(rows, gate, matrices.Sum(matrix => matrix.Rows) / 2);
+        Multiply(rows, Ways.At(rows));
         Activate(rows);
     }
 
-    private int Capability => Context.IsBatchInvariant ? QuantizedGemmKernel.InvariantCapability : Context.Device.ComputeCapability;
+    /// <summary>Submits the products of <paramref name="rows"/> rows and what joins their halves.</summary>
+    public void Multiply(int rows, ProductWay way)
+    {
+        var first = 0;
+        foreach (var matrix in matrices)
+        {
+            if (way == ProductWay.Numbers)
+                RunNumbers(matrix, rows, first);
+            else
+                RunCodes(matrix, rows, first, way);
+            first += matrix.Rows;
+        }
+
+        if (Node.Gate is { } gate && (way == ProductWay.Numbers || !IsGateFused))
+            Gate(rows, gate, matrices.Sum(matrix => matrix.Rows) / 2);
+    }
+
+    // Gate and up that are one matrix meet in the product; two of them meet in a launch of their own.
+    private bool IsGateFused => Node.Gate is not null && matrices.Count == 1;
+
+    private int Capability(ProductWay way) => way == ProductWay.Warpgroup ? Context.Device.ComputeCapability : QuantizedGemmKernel.InvariantCapability;
 
     private KernelInstance Gemv(DeviceQuantizedMatrix matrix) => IsGateFused
         ? QuantizedGemvKernel.Gated(Context.Type, matrix.Bits, Node.Gate!.Value)
         : QuantizedGemvKernel.Instance(Context.Type, matrix.Bits, Output);
 
-    private KernelInstance Gemm(DeviceQuantizedMatrix matrix, int rows) => IsGateFused
-        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value, Capability)
-        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output, Capability);
+    private KernelInstance Gemm(DeviceQuantizedMatrix matrix, int rows, ProductWay way) => IsGateFused
+        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value, Capability(way))
+        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output, Capability(way));
 
-    private void RunOwn(DeviceQuantizedMatrix matrix, int rows, int first)
+    private void RunCodes(DeviceQuantizedMatrix matrix, int rows, int first, ProductWay way)
     {
         var x = Context.Address(Node.X);
         if (matrix.Weight.Order != 0)
@@ -116,8 +141,8 @@ internal sealed class QuantizedLinearOperation(
         }
 
         var shape = QuantizedGemmKernel.Shape(
-            rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors, Capability);
-        Context.Launch(Gemm(matrix, rows), shape, new QuantizedGemmParams
+            rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors, Capability(way));
+        Context.Launch(Gemm(matrix, rows, way), shape, new QuantizedGemmParams
         {
             X = x,
             Weight = matrix.Weight,
@@ -134,7 +159,7 @@ internal sealed class QuantizedLinearOperation(
         });
     }
 
-    private void RunMany(DeviceQuantizedMatrix matrix, int rows, int first)
+    private void RunNumbers(DeviceQuantizedMatrix matrix, int rows, int first)
     {
         var stride = ValueLayout.Stride(width);
         Context.Launch(DequantizeKernel.Instance(Context.Type, matrix.Bits), DequantizeKernel.Shape(matrix.Weight.Tiles, matrix.RowBlocks), new DequantizeParams
