@@ -29,12 +29,13 @@ internal static class GpuProfile
         using (var kernels = new KernelTimings(context, isTrial))
             (ceilings, rows) = kernels.Measure(models, note, cancellationToken);
         var trace = new TraceFile(device.Name);
-        var timed = new ModelTimings(ceilings, trace, isTrial).Measure(models, note, cancellationToken);
+        var timings = new ModelTimings(ceilings, trace, isTrial);
+        var timed = timings.Measure(models, note, cancellationToken);
         var clocksAfter = DeviceClocks.Read(isTrial, cancellationToken);
         note("PyTorch at the same work");
         (rows, var peer) = TorchPeer.Measure(rows, cancellationToken);
         var report = new GpuReport(
-            device.Name, device.ComputeCapability, CudaDeviceInfo.Text(device.DriverVersion), $"before {clocks}; after {clocksAfter}", ceilings, checks, rows, timed, peer,
+            device.Name, device.ComputeCapability, CudaDeviceInfo.Text(device.DriverVersion), $"before {clocks}; after {clocksAfter}", ceilings, checks, rows, timed, timings.Choices, peer,
             Stopwatch.GetElapsedTime(start).TotalSeconds);
         GpuTables.Write(console, report);
         if (options.Out is { } target)

@@ -93,11 +93,12 @@ public sealed record CheckRow(string Name, CheckOutcome Outcome, double Seconds,
 /// <param name="Checks">Correctness, which comes first.</param>
 /// <param name="Rows">Kernels.</param>
 /// <param name="Models">Whole models.</param>
+/// <param name="Choices">What loading the models measured, a line each.</param>
 /// <param name="PyTorch">Version of PyTorch beside it, or why there is none.</param>
 /// <param name="Seconds">Of the whole run.</param>
 public sealed record GpuReport(
     string Device, int ComputeCapability, string Driver, string Clocks, Ceilings Ceilings, IReadOnlyList<CheckRow> Checks, IReadOnlyList<GpuRow> Rows,
-    IReadOnlyList<ModelRow> Models, string PyTorch, double Seconds)
+    IReadOnlyList<ModelRow> Models, IReadOnlyList<string> Choices, string PyTorch, double Seconds)
 {
     /// <summary>No check failed.</summary>
     public bool Passed => Checks.All(check => check.Outcome != CheckOutcome.Failed);

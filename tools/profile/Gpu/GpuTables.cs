@@ -9,6 +9,8 @@ internal static class GpuTables
 {
     private static readonly string[] CheckColumns = ["check", "outcome", "s", "summary"];
     private static readonly string[] KernelColumns = ["kernel", "shape", "µs", "min–max", "GB/s", "TFLOP/s", "of ceiling", "PyTorch µs", "× PyTorch"];
+    private static readonly string[] ProductColumns = ["product with 4-bit weights", "kernel", "µs", "× cuBLAS bf16", "weights GB/s", "of copy rate"];
+    private static readonly string[] ChoiceColumns = ["measured when a model was loaded"];
     private static readonly string[] ModelColumns =
         ["model", "step", "batch", "context", "tokens/s", "µs", "min–max", "host µs", "launches", "gaps", "GB/s", "TFLOP/s", "of ceiling"];
 
@@ -54,13 +56,32 @@ internal static class GpuTables
             Text(row.Operations / row.Microseconds / 1e6, "F1"), Text(row.Fraction, "P0"), row.PyTorch is > 0 ? Text(row.PyTorch.Value, "F1") : "",
             row.PyTorch is > 0 ? Text(row.PyTorch.Value / row.Microseconds, "F2") : "",
         ])),
+        (ProductColumns, Products(report)),
         (ModelColumns, report.Models.Select(row => (string[])
         [
             row.Model, row.What, Text(row.Batch, "F0"), Text(row.Context, "F0"), Text(row.TokensPerSecond, "N0"), Text(row.Microseconds, "F0"),
             Range(row.Fastest, row.Slowest), Text(row.Host, "F1"), Text(row.Launches, "F0"), Text(row.GapShare, "P1"), Text(row.Bytes / row.Microseconds / 1e3, "F0"),
             Text(row.Operations / row.Microseconds / 1e6, "F1"), Text(row.Fraction, "P0"),
         ])),
+        (ChoiceColumns, report.Choices.Select(choice => (string[])[choice])),
     ];
+
+    /// <summary>Every way of a product beside cuBLAS in 16 bits at the same shape.</summary>
+    private static IEnumerable<string[]> Products(GpuReport report)
+    {
+        const string Blas = "cuBLAS";
+        var dense = report.Rows.Where(row => row.Kernel == Blas).ToDictionary(row => row.Shape);
+        return
+            from row in report.Rows
+            let product = row.Shape.Split(',')[0]
+            where row.Kernel != Blas && row.Kernel.Contains("int4", StringComparison.Ordinal) && dense.ContainsKey(product)
+            let rate = row.Bytes / row.Microseconds * 1e6
+            select (string[])
+            [
+                product, row.Kernel, Text(row.Microseconds, "F1"), Text(dense[product].Microseconds / row.Microseconds, "F2"), Text(rate / 1e9, "F0"),
+                Text(rate / report.Ceilings.CopyBytesPerSecond, "P0"),
+            ];
+    }
 
     private static string Range(double low, double high) => $"{Text(low, "F1")}–{Text(high, "F1")}";
 

@@ -1,4 +1,5 @@
 using Weft.Backends.Cuda.Compilation;
+using Weft.Backends.Cuda.Kernels;
 using Weft.Interop;
 using Weft.Profile.Workloads;
 
@@ -51,17 +52,13 @@ internal sealed class KernelTimings : IDisposable
                 Time(workload);
             }
 
-            foreach (var (name, m, k) in model.Products)
-            {
-                foreach (var n in isTrial ? [16] : (int[])[1, 8, 16, 32, 64, 128, 512])
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                    Blas($"{model.Name} {name}", n, m, k);
-                    // Where quantized_gemm ends and this begins is measured here.
-                    if (name != "head" && n >= 16)
-                        DequantizedBlas(catalog.Dequantize(name, m, k), $"{model.Name} {name}", n, m, k);
-                }
-            }
+            TimeProducts(model, catalog, cancellationToken);
+        }
+
+        if (!isTrial)
+        {
+            note($"products at the shapes of {ModelShape.Large.Name}");
+            TimeProducts(ModelShape.Large, new WorkloadCatalog(ModelShape.Large, target), cancellationToken);
         }
 
         note("kernels of mixtures of experts");
@@ -93,10 +90,30 @@ internal sealed class KernelTimings : IDisposable
         stream.Dispose();
     }
 
+    /// <summary>Products with 4-bit weights in every way that there is, beside cuBLAS in bf16.</summary>
+    private void TimeProducts(ModelShape model, WorkloadCatalog catalog, CancellationToken cancellationToken)
+    {
+        foreach (var n in isTrial ? [1, 16] : (int[])[1, 8, 16, 32, 64, 128, 512])
+        {
+            foreach (var workload in catalog.QuantizedProducts(n))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                Time(workload);
+            }
+
+            foreach (var (name, m, k) in model.Products)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                Blas($"{model.Name} {name}", n, m, k);
+                if (name != "head" && n > QuantizedGemvKernel.MostRows)
+                    DequantizedBlas(catalog.Dequantize(name, m, k), $"{model.Name} {name}", n, m, k);
+            }
+        }
+    }
+
     private IEnumerable<Workload> Workloads(WorkloadCatalog catalog) =>
     [
         .. (isTrial ? [(2, 300)] : ((int, int)[])[(1, 4096), (4, 4096), (8, 4096), (16, 4096), (64, 4096)]).SelectMany(step => catalog.Decode(step.Item1, step.Item2)),
-        .. (isTrial ? [20] : (int[])[32, 128]).SelectMany(catalog.QuantizedProducts),
         .. (isTrial ? [100] : (int[])[2048, 16384]).SelectMany(catalog.Prefill),
     ];
 

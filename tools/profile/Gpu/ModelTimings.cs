@@ -14,13 +14,21 @@ using Weft.Tensors;
 
 namespace Weft.Profile.Gpu;
 
-/// <summary>Whole models of random weights: prefill of one prompt, then greedy decoding of a batch, as a server runs them.</summary>
+/// <summary>
+/// Whole models of random weights, in bf16 and in codes of 4 bits: prefill of one prompt, then greedy decoding of a batch, as a server runs them, and prefill where
+/// bits may depend on the batch.
+/// </summary>
 internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTrial)
 {
     private const DataType Type = DataType.BFloat16;
     private const int Repeats = 5;
+    private const string DecodeStep = "decode";
 
     private readonly List<ModelRow> rows = [];
+    private readonly List<string> choices = [];
+
+    /// <summary>What loading the models measured (<see cref="StepProgram.MeasuredChoices"/>), a line each.</summary>
+    public IReadOnlyList<string> Choices => choices;
 
     private int Prompt => isTrial ? 40 : 1024;
 
@@ -34,71 +42,83 @@ internal sealed class ModelTimings(Ceilings ceilings, TraceFile trace, bool isTr
     {
         foreach (var model in models)
         {
-            foreach (var batch in isTrial ? [1, 3] : (int[])[1, 16, 64])
+            foreach (var isQuantized in (bool[])[false, true])
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                note($"{model.Name}, batch {batch}");
-                try
-                {
-                    Measure(model, batch);
-                }
-                catch (WeftException failure)
-                {
-                    note($"skipped: {failure.Message}");
-                }
+                var name = isQuantized ? model.Name + " int4" : model.Name;
+                foreach (var batch in isTrial ? [1, 3] : (int[])[1, 16, 64])
+                    Try($"{name}, batch {batch}", () => Measure(model, name, batch, isQuantized, batchInvariant: true));
+                Try($"{name}, where the batch may matter", () => Measure(model, name, 1, isQuantized, batchInvariant: false));
             }
         }
 
         return rows;
+
+        void Try(string what, Action measure)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            note(what);
+            try
+            {
+                measure();
+            }
+            catch (WeftException failure)
+            {
+                note($"skipped: {failure.Message}");
+            }
+        }
     }
 
-    private void Measure(ModelShape shape, int batch)
+    private void Measure(ModelShape shape, string name, int batch, bool isQuantized, bool batchInvariant)
     {
         var model = shape.Describe();
         var blocks = batch * BlockPool.BlocksFor(Positions);
         var pool = new BlockPool(blocks);
         var input = new StepBatch(isTrial ? 64 : 2048, batch, BlockPool.BlocksFor(Positions), Math.Max(batch, 16));
-        var weights = new RandomWeights(shape.Name, model);
+        var weights = new RandomWeights(name, model, isQuantized);
         using var program = CudaBackend.Compile(
-            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), weights, input, new CudaOptions(0, Type, null, blocks, Positions, BatchInvariant: true, StateSlots: 0));
+            CudaLibraries.Selected, Fusion.Fuse(GraphBuilder.Build(model)), weights, input, new CudaOptions(0, Type, null, blocks, Positions, batchInvariant, StateSlots: 0));
+        choices.AddRange(program.MeasuredChoices.Select(choice => $"{shape.Name}: {choice}"));
         var run = new Run(program, pool, batch, model.VocabularySize, Positions);
         if (batch == 1)
         {
             var all = Enumerable.Range(0, Repeats + 1).Select(_ => run.Prefill(0, Prompt, keep: false)).Skip(1).ToList();
-            Add(shape, model, "prefill", 1, Prompt, all, Trace("prefill", run.TimePrefill(Prompt), new(1, Prompt, 0, 1, 2, 2)));
+            Add(shape, weights, batchInvariant ? "prefill" : "prefill, batch may matter", 1, Prompt, all, Trace("prefill", run.TimePrefill(Prompt), new(1, Prompt, 0, 1, 2, 2)));
         }
 
+        if (!batchInvariant)
+            return;
         for (var sequence = 0; sequence < batch; sequence++)
             run.Prefill(sequence, Prompt, keep: true);
         var times = Enumerable.Range(0, Repeats + 1).Select(_ => run.Decode(StepsEach)).Skip(1).ToList();
-        Add(shape, model, "decode", batch, Prompt, times, Trace("decode", run.TimeDecode(), new(batch, 1, Positions - 1, batch, 2, 2)));
+        Add(shape, weights, DecodeStep, batch, Prompt, times, Trace(DecodeStep, run.TimeDecode(), new(batch, 1, Positions - 1, batch, 2, 2)));
 
         // Returns how many launches the step has.
         int Trace(string what, IReadOnlyList<NodeTime> nodes, StepSize size)
         {
-            trace.Add($"{shape.Name} {what}, batch {batch}", nodes.Select(time => (
+            trace.Add($"{name} {what}{(batchInvariant ? "" : ", batch may matter")}, batch {batch}", nodes.Select(time => (
                 time, time.Node is null ? NodeWork.Drawing(size.LogitRows, shape.Vocabulary) : NodeWork.Of(time.Node, weights.Find, size))));
             return nodes.Sum(node => node.Launches);
         }
     }
 
-    private void Add(ModelShape shape, ModelDescription model, string what, int batch, int context, IEnumerable<StepTime> times, int launches)
+    private void Add(ModelShape shape, RandomWeights weights, string what, int batch, int context, IEnumerable<StepTime> times, int launches)
     {
         var sorted = times.OrderBy(time => time.Step).ToList();
         var median = sorted[sorted.Count / 2];
-        var isPrefill = what == "prefill";
+        var isPrefill = what != DecodeStep;
         var tokens = isPrefill ? context : batch;
         var positions = isPrefill ? context / 2 : context + (Positions - Prompt) / 2;
-        var matrices = TensorSchema.Of(model).Where(tensor => !tensor.IsVector && (tensor.Name != TensorSchema.Embedding || shape.Tied))
-            .Sum(tensor => (double)tensor.Shape[0] * tensor.Shape[1]);
+        var matrices = TensorSchema.Of(weights.Model).Where(tensor => !tensor.IsVector && (tensor.Name != TensorSchema.Embedding || shape.Tied))
+            .Select(tensor => weights.Find(tensor.Name)).ToList();
+        var elements = matrices.Sum(tensor => (double)tensor.Shape[0] * tensor.Shape[1]);
         // The head sees one row of a prompt.
         var head = (double)shape.Vocabulary * shape.Hidden;
         var attention = 4.0 * shape.Layers * tokens * positions * shape.QueryHeads * shape.HeadSize;
-        var operations = (2 * tokens * (matrices - (isPrefill ? head : 0))) + attention;
+        var operations = (2 * tokens * (elements - (isPrefill ? head : 0))) + attention;
         var cache = 4.0 * shape.Layers * shape.KeyHeads * shape.HeadSize * (isPrefill ? tokens : (double)batch * positions);
-        var bytes = (2 * matrices) + cache;
+        var bytes = matrices.Sum(tensor => (double)tensor.Length) + cache;
         rows.Add(new(
-            shape.Name, what, batch, context, tokens / median.Step * 1e6, median.Step, sorted[0].Step, sorted[^1].Step, [.. sorted.Select(time => time.Step)], median.Host,
+            weights.Name, what, batch, context, tokens / median.Step * 1e6, median.Step, sorted[0].Step, sorted[^1].Step, [.. sorted.Select(time => time.Step)], median.Host,
             launches, launches * ceilings.LaunchMicroseconds / median.Step, bytes, operations, ceilings.Floor(bytes, operations)));
     }
 

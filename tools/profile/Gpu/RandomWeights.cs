@@ -1,18 +1,29 @@
 using Weft.Backends.Cuda;
 using Weft.Interop;
 using Weft.Models;
+using Weft.Profile.Workloads;
 using Weft.Tensors;
 using Weft.Weights;
 
 namespace Weft.Profile.Gpu;
 
-/// <summary>Weights for timing: norms of one, matrices of random numbers with the spread of trained ones, copied about on the device.</summary>
-internal sealed class RandomWeights(string name, ModelDescription model) : IModelWeights
+/// <summary>
+/// Weights for timing: norms of one, matrices of random numbers with the spread of trained ones, copied about on the device; those of the layers in bf16 or in codes of
+/// 4 bits.
+/// </summary>
+internal sealed class RandomWeights(string name, ModelDescription model, bool isQuantized) : IModelWeights
 {
     private readonly Dictionary<string, TensorEntry> entries = TensorSchema.Of(model).ToDictionary(
         tensor => tensor.Name,
         tensor =>
         {
+            if (isQuantized && !tensor.IsVector && tensor.Name.StartsWith(TensorSchema.Layer(0)[..^2], StringComparison.Ordinal))
+            {
+                var quantization = new Quantization { GroupSize = WorkloadCatalog.GroupSize };
+                var layout = new QuantizedLayout(tensor.Shape[0], tensor.Shape[1], DataType.Int4, quantization);
+                return new TensorEntry(tensor.Name, DataType.Int4, TensorLayout.Tiles, tensor.Shape, 0, layout.Length, 0, quantization);
+            }
+
             var type = tensor.IsVector ? DataType.Float32 : DataType.BFloat16;
             return new TensorEntry(tensor.Name, type, TensorLayout.RowMajor, tensor.Shape, 0, Elements(tensor.Shape) * type.Size(), 0);
         });
@@ -31,21 +42,18 @@ internal sealed class RandomWeights(string name, ModelDescription model) : IMode
     {
         private const int PoolElements = 8 << 20;
         private const float Spread = 0.02f;
-
         private readonly Dictionary<DataType, CudaDeviceMemory> pools = [];
 
         public void Upload(TensorEntry tensor, CudaDeviceMemory target, long offset, int stride, DataType type)
         {
             if (stride != tensor.Shape[^1])
                 throw new NotSupportedException($"{tensor.Name}: rows of {tensor.Shape[^1]} elements need padding, which random weights have not");
-            var bytes = Elements(tensor.Shape) * type.Size();
-            var pool = Pool(type);
-            for (var done = 0L; done < bytes; done += pool.Bytes)
-                target.CopyFromAsync(pool, 0, offset + done, Math.Min(pool.Bytes, bytes - done), stream);
+            Fill(Pool(type), target, offset, Elements(tensor.Shape) * type.Size());
         }
 
+        /// <summary>Codes are any bytes, scales any small numbers.</summary>
         public void UploadBytes(TensorEntry tensor, long from, long length, CudaDeviceMemory target, long offset) =>
-            throw new NotSupportedException($"{tensor.Name}: random weights are dense");
+            Fill(Pool(from == 0 ? DataType.BFloat16 : DataType.Float16), target, offset, length);
 
         public void Dispose()
         {
@@ -53,6 +61,12 @@ internal sealed class RandomWeights(string name, ModelDescription model) : IMode
             foreach (var pool in pools.Values)
                 pool.Dispose();
             pools.Clear();
+        }
+
+        private void Fill(CudaDeviceMemory pool, CudaDeviceMemory target, long offset, long bytes)
+        {
+            for (var done = 0L; done < bytes; done += pool.Bytes)
+                target.CopyFromAsync(pool, 0, offset + done, Math.Min(pool.Bytes, bytes - done), stream);
         }
 
         private CudaDeviceMemory Pool(DataType type)

@@ -23,7 +23,7 @@ internal static class SimProfile
     public static (ProfileDocument Document, IReadOnlyList<SimRow> Rows) Run(string kernel, CancellationToken cancellationToken)
     {
         var workloads = ModelShape.Counted.SelectMany(model => new WorkloadCatalog(model, Target) is var catalog
-                ? catalog.Decode(1, 1000).Concat(catalog.Decode(8, 300)).Concat(catalog.QuantizedProducts(20)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(200))
+                ? catalog.Decode(1, 1000).Concat(catalog.Decode(8, 300)).Concat(catalog.QuantizedProducts(1)).Concat(catalog.QuantizedProducts(8)).Concat(catalog.QuantizedProducts(20)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(200))
                 : [])
             .Concat(new ExpertWorkloads(ExpertShape.Counted, Target) is var experts ? experts.Step(1).Concat(experts.Step(64)) : [])
             .Concat(LatentWorkloads.Small.Decode(Target, 8, 300)).Concat(LatentWorkloads.Small.Prefill(Target, 200))

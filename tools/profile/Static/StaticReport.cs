@@ -107,7 +107,7 @@ internal static class StaticWorkloads
     private static IEnumerable<Workload> All(WorkloadTarget target) => (
         from model in ModelShape.Real
         let catalog = new WorkloadCatalog(model, target)
-        from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.QuantizedProducts(16)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(Prompt))
+        from workload in catalog.Decode(1, Context).Concat(catalog.Decode(8, Context)).Concat(catalog.QuantizedProducts(1)).Concat(catalog.QuantizedProducts(8)).Concat(catalog.QuantizedProducts(16)).Concat(catalog.QuantizedProducts(64)).Concat(catalog.Prefill(Prompt))
         select workload).Concat(LatentWorkloads.Real.Decode(target, 1, Context)).Concat(LatentWorkloads.Real.Decode(target, 8, Context)).Concat(LatentWorkloads.Real.Prefill(target, Prompt))
         .Concat(new ExpertWorkloads(ExpertShape.Real, target) is var experts ? experts.Step(1).Concat(experts.Step(Prompt)) : []);
 }

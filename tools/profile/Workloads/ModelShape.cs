@@ -15,6 +15,9 @@ internal sealed record ModelShape(
         new("Llama-7B", 32, 4096, 11008, 32, 32, 128, 32000, false),
     ];
 
+    /// <summary>Llama 70B, whose products alone are timed.</summary>
+    public static ModelShape Large { get; } = new("Llama-70B", 80, 8192, 28672, 64, 8, 128, 128256, false);
+
     /// <summary>Small ones for counters: with the two common head sizes, widths that are whole tiles and some that are not.</summary>
     public static IReadOnlyList<ModelShape> Counted { get; } =
     [

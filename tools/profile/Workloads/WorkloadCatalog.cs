@@ -28,8 +28,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
     {
         var cache = new CacheLayout(batch, context);
         yield return Embedding(batch);
-        foreach (var workload in DenseProducts(batch).Append(Dense("head", batch, model.Vocabulary, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat))
-            .Concat(QuantizedProducts(batch)))
+        foreach (var workload in DenseProducts(batch).Append(Dense("head", batch, model.Vocabulary, model.Hidden, GemvInput.RmsInput, GemvOutput.StoreFloat)))
             yield return workload;
 
         yield return Norm(batch);
