@@ -41,21 +41,68 @@ public sealed unsafe partial class MachineCodeTests
             text.Add($"{{disp32}} vmovdqu32 zmm{z}, [r10 + {1024 * z}]");
             code.Store(z, Assembler.Rdx, 64 * z);
             text.Add($"{{disp32}} vmovdqu32 [rdx + {64 * z}], zmm{z}");
-            code.Dot(z, other, Assembler.R11, 4 * z);
-            text.Add($"{{disp32}} vpdpbusd zmm{z}, zmm{other}, dword ptr [r11 + {4 * z}]{{1to16}}");
+            code.Broadcast(z, Assembler.R11, 4 * z);
+            text.Add($"{{disp32}} vpbroadcastd zmm{z}, dword ptr [r11 + {4 * z}]");
+            var third = (z * 7) % 32;
+            code.Dot(z, other, third);
+            text.Add($"{{evex}} vpdpbusd zmm{z}, zmm{other}, zmm{third}");
+            code.ShiftWordsRight(z, other, 4);
+            text.Add($"vpsrlw zmm{z}, zmm{other}, 4");
+            code.And(z, other, third);
+            text.Add($"vpandd zmm{z}, zmm{other}, zmm{third}");
+            foreach (var isHigh in (bool[])[false, true])
+            {
+                code.Interleave(z, other, third, isHigh);
+                code.InterleaveQuads(z, other, third, isHigh);
+                var half = isHigh ? 'h' : 'l';
+                text.AddRange([$"vpunpck{half}dq zmm{z}, zmm{other}, zmm{third}", $"vpunpck{half}qdq zmm{z}, zmm{other}, zmm{third}"]);
+            }
+
+            code.ShuffleLanes(z, other, third, 0xDD);
+            text.Add($"vshufi32x4 zmm{z}, zmm{other}, zmm{third}, 0xDD");
+            code.Permute(z, other, third);
+            text.Add($"vpermd zmm{z}, zmm{other}, zmm{third}");
+            code.Permute(z, other, Assembler.Rsi, 32 * z);
+            text.Add($"{{disp32}} vpermd zmm{z}, zmm{other}, [rsi + {32 * z}]");
+            code.ToFloats(z, other);
+            text.Add($"vcvtdq2ps zmm{z}, zmm{other}");
+            code.LoadHalves(z, Assembler.Rdx, 32 * z);
+            text.Add($"{{disp32}} vcvtph2ps zmm{z}, [rdx + {32 * z}]");
+            code.LoadBytes(z, Assembler.R11, 16 * z);
+            text.Add($"{{disp32}} vpmovzxbd zmm{z}, [r11 + {16 * z}]");
+            code.MultiplyFloats(z, other, Assembler.Rcx, 4 * z);
+            text.Add($"{{disp32}} vmulps zmm{z}, zmm{other}, dword ptr [rcx + {4 * z}]{{1to16}}");
+            code.AddProduct(z, other, third);
+            text.Add($"vfmadd231ps zmm{z}, zmm{other}, zmm{third}");
+            code.AddProduct(z, other, Assembler.R11, 4 * z);
+            text.Add($"{{disp32}} vfmadd231ps zmm{z}, zmm{other}, dword ptr [r11 + {4 * z}]{{1to16}}");
+            code.SubtractProduct(z, other, Assembler.R10, 4 * z);
+            text.Add($"{{disp32}} vfnmadd231ps zmm{z}, zmm{other}, dword ptr [r10 + {4 * z}]{{1to16}}");
         }
 
         code.Address(Assembler.R10, Assembler.Rdi, 2048);
         code.Address(Assembler.R11, Assembler.Rsi, 64);
         code.AddRegister(Assembler.R11, Assembler.Rcx);
         code.Set(Assembler.Rax, 16);
+        code.Move(Assembler.Rax, Assembler.Rdx);
+        code.AddRegister(Assembler.Rcx, Assembler.R9, 32);
+        code.AddRegister(Assembler.R10, Assembler.R9, 40);
+        code.LoadRegister(Assembler.Rdx, Assembler.R9, 48);
+        code.LoadRegister(Assembler.R8, Assembler.R9, 56);
+        code.Prefetch(Assembler.Rdi, 4096);
         var loop = code.Here;
+        var end = code.LeaveWhenZero();
         code.Add(Assembler.R10, 300);
         code.Add(Assembler.R11, 400);
         code.LoopWhileNotZero(loop);
+        code.Land(end);
         code.Return();
         text.AddRange(
-            ["{disp32} lea r10, [rdi + 2048]", "{disp32} lea r11, [rsi + 64]", "add r11, rcx", "mov eax, 16", "loop_begin: add r10, 300", "add r11, 400", "dec eax", "{disp32} jnz loop_begin", "ret"]);
+        [
+            "{disp32} lea r10, [rdi + 2048]", "{disp32} lea r11, [rsi + 64]", "add r11, rcx", "mov eax, 16", "mov rax, rdx", "{disp32} add rcx, [r9 + 32]", "{disp32} add r10, [r9 + 40]",
+            "{disp32} mov rdx, [r9 + 48]", "{disp32} mov r8, [r9 + 56]", "{disp32} prefetcht0 [rdi + 4096]",
+            "loop_begin: dec eax", "{disp32} jz loop_end", "add r10, 300", "add r11, 400", "dec eax", "{disp32} jnz loop_begin", "loop_end: ret",
+        ]);
         Assert.That(code.Code, Is.EqualTo(Assembled(text)));
     }
 

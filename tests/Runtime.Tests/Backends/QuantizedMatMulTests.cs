@@ -24,9 +24,9 @@ public sealed unsafe class QuantizedMatMulTests
 
     private static readonly int[] TokenCounts = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31];
 
-    // Rows below, at and above a tile's; columns of half a tile, whole ones, and with a last tile that is not full.
+    // Rows below, at and above a tile's; columns of half a tile, whole ones, with a last tile that is not full, and groups of several chunks.
     private static readonly (int M, int K, int GroupSize)[] Sizes =
-        [(1, 64, 64), (15, 128, 64), (16, 96, 32), (17, 320, 64), (33, 384, 128), (34, 192, 192), (5, 100, 100), (20, 1000, 1000), (48, 256, 32), (7, 15, 15)];
+        [(1, 64, 64), (15, 128, 64), (16, 96, 32), (17, 320, 64), (33, 384, 128), (34, 192, 192), (5, 100, 100), (20, 1000, 1000), (48, 256, 32), (7, 15, 15), (18, 768, 256), (16, 224, 224)];
 
     private static readonly (string Name, bool IsSupported, Func<QuantizedLayout, QuantizedInput, MatMulKernel> Create)[] Kernels =
     [

@@ -41,7 +41,7 @@ public static class InstructionSets
     /// <summary>Whether this machine runs <paramref name="set"/> in hardware.</summary>
     public static bool IsSupported(InstructionSet set) => set switch
     {
-        InstructionSet.Amx => IsSupported(InstructionSet.Vector512) && TileUnit.IsSupported,
+        InstructionSet.Amx => IsSupported(InstructionSet.Vnni) && TileUnit.IsSupported,
         InstructionSet.Vnni => IsSupported(InstructionSet.Vector512) && DotProducts.IsSupported,
         InstructionSet.Vector512 => Vector512.IsHardwareAccelerated && Avx512F.IsSupported,
         InstructionSet.Vector256 => Vector256.IsHardwareAccelerated && Avx2.IsSupported && Fma.IsSupported,

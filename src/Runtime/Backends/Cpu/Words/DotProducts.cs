@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Weft.Backends.Cpu.Words;
@@ -11,22 +10,24 @@ namespace Weft.Backends.Cpu.Words;
 /// </summary>
 internal unsafe struct DotProducts : IProductUnit
 {
-    private const int MostTokens = 8;
+    private const int MostTokens = 8; // of a function
     private const int Blocks = 2;
     private const int StepColumns = 4;
     private const int VectorBytes = 64;
-    private const int BlockBytes = 1024; // of codes of a unit, and of sums
-    private const int Codes = 0; // the first vector of codes; sums are from here on:
+    private const int BlockBytes = 1024; // of codes of a unit
+    private const int TokenBytes = Blocks * VectorBytes; // of sums
+
+    // Vectors: codes of both blocks, a token's columns, of each block scales and zeros, what is being computed, and from here on exact sums.
+    private const int Codes = 0;
+    private const int Columns = 2;
+    private const int Scales = 3;
+    private const int Total = 7;
     private const int Sums = 16;
 
     // More have no registers for sums of high and of low bytes.
     private const int MostTogether = 4;
 
     private static readonly int[] ChunkSizes = [32, 64, 128];
-
-    private int tokens;
-    private nint function;
-    private byte* codes;
 
     /// <summary>Whether this processor and this system have it.</summary>
     public static bool IsSupported { get; } = CanRun && MachineCode.Load([0xC3]).Length > 0; // ret
@@ -43,7 +44,9 @@ internal unsafe struct DotProducts : IProductUnit
     }
 
     /// <inheritdoc/>
-    public void Begin(int tokens, int columns) => this.tokens = tokens;
+    public readonly void Begin(int tokens, int columns)
+    {
+    }
 
     /// <inheritdoc/>
     public readonly void End()
@@ -51,33 +54,34 @@ internal unsafe struct DotProducts : IProductUnit
     }
 
     /// <inheritdoc/>
-    public void Load(byte* codes, int columns)
+    [MethodImpl(Hot.Path)]
+    public readonly void Multiply(byte* codes, int columns, in ChunkOperands chunk)
     {
-        this.codes = codes;
-        function = Written.Functions[(columns / WordInput.UnitColumns * MostTokens) + tokens - 1]; // 32, 64 and 128 are at 0, 1 and 2
+        var operands = chunk;
+        var functions = Written.Functions.AsSpan(columns / WordInput.UnitColumns * MostTokens, MostTokens); // 32, 64 and 128 are at 0, 1 and 2
+        for (var left = chunk.Tokens; left > 0; left -= MostTokens)
+        {
+            var tokens = Math.Min(left, MostTokens);
+            ((delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, nint, ChunkOperands*, void>)functions[tokens - 1])(
+                codes, operands.X, operands.Sums, operands.UnitBytes, &operands);
+            operands.X += tokens * WordInput.UnitBytes;
+            operands.Sums += tokens * TokenBytes / sizeof(float);
+            operands.XScales += tokens;
+            operands.XSums += tokens;
+        }
     }
 
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Multiply(byte* x, nint unitBytes, int* sums) =>
-        ((delegate* unmanaged[SuppressGCTransition]<byte*, byte*, int*, nint, void>)function)(codes, x, sums, unitBytes);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Sum(int* sums, int token, int block) => Vector512.Load(sums + (((block * BlockBytes) + (token * VectorBytes)) / sizeof(int)));
-
-    /// <summary>Writes the product of some tokens with a chunk: <c>(codes, x, sums, unitBytes)</c>.</summary>
+    /// <summary>Writes the product of some tokens with a chunk: <c>(codes, x, sums, unitBytes, operands)</c>.</summary>
     /// <remarks>
-    /// 256 · high + low: where there are registers for both, high and low bytes are summed side by side; otherwise first the high ones, then, on top of 256 times that, the low ones. A single token has
-    /// two sums for each, of columns in turn, because an instruction takes longer than four of them last.
+    /// 256 · high + low: where there are registers for both, high and low bytes are summed side by side; otherwise first the high ones, then, on top of 256 times that, the low ones.
     /// </remarks>
     public static byte[] Function(int tokens, int columns)
     {
         var code = new Assembler();
-        var (together, inTurn) = (tokens <= MostTogether, tokens == 1);
+        var together = tokens <= MostTogether;
         var unit = Math.Min(columns, WordInput.UnitColumns);
-        int Sum(int token, int block, bool isLow, int turn = 0) => Sums + (inTurn ? turn * Blocks * 2 : 0) + (together && isLow ? tokens * Blocks : 0) + (token * Blocks) + block;
-        for (var i = 0; i < tokens * Blocks * (together ? 2 : 1) * (inTurn ? 2 : 1); i++)
+        int Sum(int token, int block, bool isLow) => Sums + (together && isLow ? tokens * Blocks : 0) + (token * Blocks) + block;
+        for (var i = 0; i < tokens * Blocks * (together ? 2 : 1); i++)
             code.Clear(Sums + i);
         for (var pass = 0; pass < (together ? 1 : 2); pass++)
         {
@@ -89,52 +93,59 @@ internal unsafe struct DotProducts : IProductUnit
                 code.Address(Assembler.R11, Assembler.Rsi, pass * WordInput.UnitColumns);
                 if (first > 0)
                     code.AddRegister(Assembler.R11, Assembler.Rcx);
-                var turns = inTurn ? 2 : 1;
-                code.Set(Assembler.Rax, unit / StepColumns / turns);
+                code.Set(Assembler.Rax, unit / StepColumns);
                 var loop = code.Here;
-                for (var turn = 0; turn < turns; turn++)
+                for (var block = 0; block < Blocks; block++)
+                    code.Load(Codes + block, Assembler.R10, block * BlockBytes);
+                for (var token = 0; token < tokens; token++)
                 {
-                    for (var block = 0; block < Blocks; block++)
-                        code.Load(Codes + block, Assembler.R10, (block * BlockBytes) + (turn * VectorBytes));
-                    for (var token = 0; token < tokens; token++)
+                    for (var part = 0; part < (together ? 2 : 1); part++)
                     {
-                        for (var part = 0; part < (together ? 2 : 1); part++)
-                        {
-                            for (var block = 0; block < Blocks; block++)
-                                code.Dot(Sum(token, block, part == 1, turn), Codes + block, Assembler.R11, (token * WordInput.UnitBytes) + (part * WordInput.UnitColumns) + (turn * StepColumns));
-                        }
+                        code.Broadcast(Columns, Assembler.R11, (token * WordInput.UnitBytes) + (part * WordInput.UnitColumns));
+                        for (var block = 0; block < Blocks; block++)
+                            code.Dot(Sum(token, block, part == 1), Codes + block, Columns);
                     }
                 }
 
-                code.Add(Assembler.R10, turns * VectorBytes);
-                code.Add(Assembler.R11, turns * StepColumns);
+                code.Add(Assembler.R10, VectorBytes);
+                code.Add(Assembler.R11, StepColumns);
                 code.LoopWhileNotZero(loop);
             }
         }
 
+        for (var block = 0; block < Blocks; block++)
+        {
+            code.Load(Scales + (2 * block), Assembler.R8, Offset(block == 0 ? nameof(ChunkOperands.Scale) : nameof(ChunkOperands.OtherScale)));
+            code.Load(Scales + (2 * block) + 1, Assembler.R8, Offset(block == 0 ? nameof(ChunkOperands.Zero) : nameof(ChunkOperands.OtherZero)));
+        }
+
+        code.LoadRegister(Assembler.R10, Assembler.R8, Offset(nameof(ChunkOperands.XScales)));
+        code.LoadRegister(Assembler.R11, Assembler.R8, Offset(nameof(ChunkOperands.XSums)));
         for (var token = 0; token < tokens; token++)
         {
             for (var block = 0; block < Blocks; block++)
             {
-                if (inTurn)
-                {
-                    code.AddIntegers(Sum(token, block, isLow: false), Sum(token, block, isLow: false, turn: 1));
-                    code.AddIntegers(Sum(token, block, isLow: true), Sum(token, block, isLow: true, turn: 1));
-                }
-
+                var exact = Sum(token, block, isLow: false);
                 if (together)
                 {
-                    code.ShiftLeft(Sum(token, block, isLow: false), 8);
-                    code.AddIntegers(Sum(token, block, isLow: false), Sum(token, block, isLow: true));
+                    code.ShiftLeft(exact, 8);
+                    code.AddIntegers(exact, Sum(token, block, isLow: true));
                 }
 
-                code.Store(Sum(token, block, isLow: false), Assembler.Rdx, (block * BlockBytes) + (token * VectorBytes));
+                code.ToFloats(exact, exact);
+                code.MultiplyFloats(exact, exact, Assembler.R10, token * sizeof(float));
+                code.AddProduct(exact, Scales + (2 * block) + 1, Assembler.R11, token * sizeof(float));
+                code.Load(Total, Assembler.Rdx, (token * TokenBytes) + (block * VectorBytes));
+                code.AddProduct(Total, exact, Scales + (2 * block));
+                code.Store(Total, Assembler.Rdx, (token * TokenBytes) + (block * VectorBytes));
             }
         }
 
         code.Return();
         return code.Code;
     }
+
+    private static int Offset(string member) => (int)Marshal.OffsetOf<ChunkOperands>(member);
 
     /// <summary>Takes 20 ms, which a model without such weights need not wait for.</summary>
     private static class Written

@@ -9,7 +9,7 @@ using Weft.Weights;
 namespace Weft.Backends.Cpu.Words;
 
 /// <summary>
-/// The product with 16-bit activations, 32 rows of weights at a time. A chunk of their codes is spread once, one to a byte, and meets all tokens, eight at a time; sums over a
+/// The product with 16-bit activations, 32 rows of weights at a time. A chunk of their codes is spread once, one to a byte, and meets all tokens, some at a time; sums over a
 /// chunk are exact integers, which get the activations' and the weights' scales in the order of the chunks. So a token's numbers do not depend on how many there are.
 /// </summary>
 internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, WordInput input) : QuantizedMatMulKernel(layout)
@@ -39,21 +39,21 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
     [MethodImpl(Hot.Path)]
     public override void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch)
     {
-        if (arguments.N == 1 && Layout.Bits == 4)
+        if (arguments.N == 1)
         {
             RunOne(arguments, firstRow, endRow, scratch);
             return;
         }
 
         var unit = default(TUnit);
-        unit.Begin(Math.Min(UnitTokens, arguments.N), input.ChunkColumns);
+        unit.Begin(arguments.N, input.ChunkColumns);
         for (var block = firstRow / BlockRows; block * BlockRows < endRow; block += 2)
         {
             var blocks = Math.Min(2, (endRow - (block * BlockRows) + BlockRows - 1) / BlockRows);
             var strip = new Strip(arguments.W, block, blocks, scratch);
             for (int token = 0, end; token < arguments.N; token = end)
             {
-                // Enough are left for another eight.
+                // Enough are left for what a unit multiplies at a time.
                 var left = arguments.N - token;
                 end = token + (left <= MostTokens ? left : Math.Min(MostTokens, left - UnitTokens));
                 Multiply(ref unit, strip, new(input, arguments, token, end - token));
@@ -70,7 +70,7 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
         unit.End();
     }
 
-    /// <summary>One token with int4, sixteen rows at a time and tile by tile, as memory has them.</summary>
+    /// <summary>One token, sixteen rows at a time, tile by tile as memory has them.</summary>
     [MethodImpl(Hot.Path)]
     private void RunOne(in MatMulArguments arguments, int firstRow, int endRow, float* sums)
     {
@@ -79,50 +79,42 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
         {
             var block = row / BlockRows;
             var end = Math.Min((block + 1) * BlockRows, endRow);
-            MultiplyOne(arguments.W, block, x).Store(sums);
+            Vector512<float>.Zero.Store(sums);
+            // Chunks of one group share its scales, those of many have one each.
+            var (ofGroup, group) = (Layout.Groups == 1 ? input.Chunks : Layout.Quantization.GroupSize / input.ChunkColumns, 0);
+            for (int chunk = 0, next; chunk < input.Chunks; chunk = next, group++)
+            {
+                next = ofGroup == 1 ? input.Chunks : chunk + ofGroup;
+                var whole = Math.Min(next, Layout.Columns / input.ChunkColumns);
+                if (whole > chunk)
+                    MultiplyOne(arguments.W, block, group, chunk, whole - chunk, input.ChunkColumns, x, sums);
+                if (whole < next)
+                    MultiplyOne(arguments.W, block, group, whole, 1, Layout.Columns % input.ChunkColumns, x, sums);
+            }
+
             Write(arguments, 0, row, end, sums);
             row = end;
         }
     }
 
-    [MethodImpl(Hot.Path)]
-    private Vector512<float> MultiplyOne(byte* weights, int block, in Activations x)
+    /// <summary>Adds chunks that have one group, or one each from <paramref name="group"/> on.</summary>
+    private void MultiplyOne(byte* weights, int block, int group, int chunk, int chunks, int columns, in Activations x, float* sums)
     {
-        byte* tile = weights + Layout.Tile(block, 0), values = x.Values;
-        var (tiles, ofUnit, ofChunk) = (Layout.ColumnTiles, x.UnitBytes, input.ChunkColumns);
-        var (sums, pending) = (Vector512<float>.Zero, Vector512<int>.Zero);
-        for (var (t, chunk) = (0, 0); t < tiles; t++)
-        {
-            Prefetch(tile + Ahead);
-            var (first, last) = Int4Tile.Multiply(tile, values);
-            if (ofChunk == WordInput.UnitColumns / 2)
+        var (column, index) = ((nint)chunk * input.ChunkColumns, (nint)Layout.GroupIndex(block * BlockRows, group));
+        var isEach = Layout.Quantization.GroupSize == input.ChunkColumns;
+        TokenProducts.Multiply(
+            Layout.Bits, columns, Layout.Quantization.ZeroPoints, weights + Layout.Tile(block, (int)column / Layout.TileColumns), x.Values + (column / WordInput.UnitColumns * x.UnitBytes), chunks, new()
             {
-                sums = Add(sums, weights, block, chunk++, first, x);
-                if (chunk < input.Chunks)
-                    sums = Add(sums, weights, block, chunk++, last, x);
-            }
-            else
-            {
-                pending += first + last;
-                if (ofChunk == WordInput.UnitColumns || t % 2 == 1 || t == tiles - 1)
-                {
-                    sums = Add(sums, weights, block, chunk++, pending, x);
-                    pending = default;
-                }
-            }
-
-            tile += QuantizedLayout.TileBytes;
-            values += ofUnit;
-        }
-
-        return sums;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Vector512<float> Add(Vector512<float> sums, byte* weights, int block, int chunk, Vector512<int> exact, in Activations x)
-    {
-        var (scale, zero) = Group(weights, block, Layout.Groups == 1 ? 0 : chunk * input.ChunkColumns / Layout.Quantization.GroupSize);
-        return Add(sums, exact, Vector512.Create(x.Scales[(nint)chunk * x.Rows]), Vector512.Create(x.Sums[(nint)chunk * x.Rows]), scale, zero);
+                Sums = sums,
+                UnitBytes = x.UnitBytes,
+                XScales = x.Scales + ((nint)chunk * x.Rows),
+                XSums = x.Sums + ((nint)chunk * x.Rows),
+                XBytes = (nint)x.Rows * sizeof(float),
+                Scales = weights + Layout.Scales + (index * sizeof(ushort)),
+                ScaleBytes = isEach ? BlockRows * sizeof(ushort) : 0,
+                ZeroPoints = weights + Layout.ZeroPoints + index,
+                ZeroPointBytes = isEach ? BlockRows : 0,
+            });
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -203,26 +195,23 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
     [MethodImpl(Hot.Path)]
     private void MultiplyChunk(ref TUnit unit, in Strip strip, int column, byte* codes, int columns, in Activations x)
     {
-        unit.Load(codes, columns);
         var (chunk, group) = (column / input.ChunkColumns, Layout.Groups == 1 ? 0 : column / Layout.Quantization.GroupSize);
         var (scale, zero) = Group(strip.Weights, strip.Block, group);
         var (otherScale, otherZero) = Group(strip.Weights, strip.OtherBlock, group);
-        var sums = strip.Sums;
-        var values = x.Values + ((nint)column / WordInput.UnitColumns * x.UnitBytes) + (column % WordInput.UnitColumns);
-        float* xScales = x.Scales + ((nint)chunk * x.Rows), xSums = x.Sums + ((nint)chunk * x.Rows);
-        for (var token = 0; token < x.Tokens; token += UnitTokens)
+        unit.Multiply(codes, columns, new()
         {
-            // The last eight begin early enough to be eight; those that they have twice are not added again.
-            var start = Math.Max(0, Math.Min(token, x.Tokens - UnitTokens));
-            unit.Multiply(values + ((nint)start * WordInput.UnitBytes), x.UnitBytes, strip.ChunkSums);
-            var end = Math.Min(token + UnitTokens, x.Tokens);
-            for (var t = token; t < end; t++, sums += StripRows)
-            {
-                var (s, sum) = (Vector512.Create(xScales[t]), Vector512.Create(xSums[t]));
-                Add(Vector512.Load(sums), TUnit.Sum(strip.ChunkSums, t - start, 0), s, sum, scale, zero).Store(sums);
-                Add(Vector512.Load(sums + BlockRows), TUnit.Sum(strip.ChunkSums, t - start, 1), s, sum, otherScale, otherZero).Store(sums + BlockRows);
-            }
-        }
+            Scale = scale,
+            Zero = zero,
+            OtherScale = otherScale,
+            OtherZero = otherZero,
+            XScales = x.Scales + ((nint)chunk * x.Rows),
+            XSums = x.Sums + ((nint)chunk * x.Rows),
+            X = x.Values + ((nint)column / WordInput.UnitColumns * x.UnitBytes) + (column % WordInput.UnitColumns),
+            UnitBytes = x.UnitBytes,
+            Tokens = x.Tokens,
+            Sums = strip.Sums,
+            Scratch = strip.ChunkSums,
+        });
     }
 
     /// <summary>Of a group the scales of sixteen rows, and the zero points less than zero.</summary>
@@ -236,10 +225,6 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
             : Vector512.Create(-(float)(1 << (Layout.Bits - 1))));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Add(Vector512<float> sums, Vector512<int> exact, Vector512<float> xScale, Vector512<float> xSum, Vector512<float> scale, Vector512<float> zero) =>
-        Vector512.FusedMultiplyAdd(Vector512.FusedMultiplyAdd(zero, xSum, Vector512.ConvertToSingle(exact) * xScale), scale, sums);
-
     /// <summary>One or two rows of tiles, and a thread's memory.</summary>
     private readonly struct Strip(byte* weights, int block, int blocks, float* scratch)
     {
@@ -252,7 +237,7 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
         /// <summary>[units, 2, 1024].</summary>
         public readonly byte* Codes = (byte*)scratch;
 
-        /// <summary>As the unit leaves them, 2 KiB.</summary>
+        /// <summary><see cref="ChunkOperands.Scratch"/>.</summary>
         public readonly int* ChunkSums = (int*)scratch + (2 * MostUnits * UnitSums);
 
         /// <summary>[token, 32].</summary>
