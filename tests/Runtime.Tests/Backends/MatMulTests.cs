@@ -13,7 +13,7 @@ namespace Weft.Runtime.Tests.Backends;
 public sealed unsafe class MatMulTests
 {
     private static readonly int[] TokenCounts = [1, 2, 3, 4, 5, 6, 7, 9, 13, 20];
-    private static readonly (int K, int M)[] Sizes = [(1, 1), (15, 3), (64, 4), (111, 17), (100, 40), (256, 19), (768, 8), (1024, 6), (1003, 5), (2100, 9)];
+    private static readonly (int K, int M)[] Sizes = [(1, 1), (15, 3), (64, 4), (111, 17), (100, 40), (256, 19), (768, 8), (1024, 6), (1003, 5), (2100, 9), (96, 141)];
 
     [Test]
     public void Product_matches_its_definition(
@@ -66,7 +66,7 @@ public sealed unsafe class MatMulTests
     /// <summary>Poisoned, so that a read of what was not packed shows.</summary>
     private static float* Scratch(int k)
     {
-        var count = MatMulKernel.PackedFloats(k);
+        var count = Math.Max(MatMulKernel.PackedFloats(k), MatMulKernel.ManyTokensFloats);
         var memory = (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);
         new Span<float>(memory, count).Fill(float.NaN);
         return memory;

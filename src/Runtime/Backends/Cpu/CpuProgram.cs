@@ -351,7 +351,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     private int ScratchFloats() => graph.Nodes.OfType<AttentionNode>()
         .Select(node => AttentionKernel.ScratchFloats(node.Attention.HeadSize))
         .Concat(graph.Nodes.OfType<DeltaRuleNode>().Select(node => HeadOperation.ScratchFloats(node.HeadSize)))
-        .Append(MatMulKernel.PackedFloats(MatMulKernel.MaxChunk))
+        .Append(MatMulKernel.ManyTokensFloats)
         .Concat(graph.Nodes.OfType<HeadLinearNode>().Select(node => MatMulKernel.PackedFloats(node.X.Width / node.Heads)))
         .Concat(file.Header.Tensors.Where(HasIntegers).Select(tensor => QuantizedMatMul.ScratchFloats(tensor.Tiles)))
         .Concat(file.Header.Tensors.Where(tensor => tensor.Quantization is not null && !HasIntegers(tensor)).Select(tensor => DecodedMatMulKernel<TSimd, TVector>.ScratchFloats(tensor.Tiles)))

@@ -52,7 +52,7 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
                 continue;
             }
 
-            var end = Math.Min(row + (few ? Rows : RowBlock), endRow);
+            var end = Math.Min(row + (few ? Rows : TWeights.IsDear ? DecodedRows : RowBlock), endRow);
             for (var k = 0; k < arguments.K; k += chunk)
                 RunChunk(arguments, row, end, k, Math.Min(chunk, arguments.K - k), few, scratch);
             row = end;
@@ -129,6 +129,12 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
     [MethodImpl(Hot.Path)]
     private static void RunChunk(in MatMulArguments arguments, int row, int end, int k, int length, bool few, float* scratch)
     {
+        if (TWeights.IsDear && !few && length % (2 * TSimd.Width) == 0)
+        {
+            RunDecoded(arguments, row, end, k, length, scratch);
+            return;
+        }
+
         var rowBytes = (nint)arguments.K * TWeights.ElementSize;
         for (int token = 0, group; token < arguments.N; token += group)
         {
@@ -145,6 +151,39 @@ internal sealed unsafe class MatMulKernel<TSimd, TVector, TWeights> : MatMulKern
                     ? new Prefetch(next + (Rows * k * TWeights.ElementSize), 2 * TSimd.Width * TWeights.ElementSize, Rows)
                     : new Prefetch(next + (k * TWeights.ElementSize), rowBytes, 1);
                 RunTile(arguments, r, end, token, group, k, length, x, ahead);
+            }
+        }
+    }
+
+    /// <summary>A chunk of many tokens with weights that are made into numbers first, in the order in which the format gives them, so that sums are formed as elsewhere.</summary>
+    [MethodImpl(Hot.Path)]
+    private static void RunDecoded(in MatMulArguments arguments, int row, int end, int k, int length, float* scratch)
+    {
+        var numbers = scratch + PackedFloats(MaxChunk);
+        for (var r = row; r < end; r++)
+        {
+            var source = arguments.W + ((((nint)r * arguments.K) + k) * TWeights.ElementSize);
+            var target = numbers + ((nint)(r - row) * length);
+            for (var i = 0; i < length; i += 2 * TSimd.Width, source += 2 * TSimd.Width * TWeights.ElementSize, target += 2 * TSimd.Width)
+            {
+                TSimd.Store(target, TWeights.First<TSimd, TVector>(source));
+                TSimd.Store(target + TSimd.Width, TWeights.Second<TSimd, TVector>(source));
+            }
+        }
+
+        var sums = stackalloc float[8 * Rows];
+        for (int token = 0, group; token < arguments.N; token += group)
+        {
+            group = GroupSize(arguments.N - token);
+            Pack(arguments, token, group, k, length, scratch);
+            for (var r = row; r < end; r += Rows)
+            {
+                var rows = Math.Min(Rows, end - r);
+                var w = numbers + ((nint)(r - row) * length);
+                MatMulKernel<TSimd, TVector, Float32Weights>.Multiply(
+                    group, (byte*)w, (byte*)(w + (Math.Min(1, rows - 1) * length)), (byte*)(w + (Math.Min(2, rows - 1) * length)), (byte*)(w + (Math.Min(3, rows - 1) * length)),
+                    scratch, length / (2 * TSimd.Width), sums, new Prefetch((byte*)(w + (Rows * length)), length * sizeof(float), 1));
+                Write(arguments, r, rows, token, group, k == 0, sums);
             }
         }
     }

@@ -41,10 +41,16 @@ internal abstract unsafe class MatMulKernel
     /// <summary>Rows whose chunk of 16-bit weights (512 KiB) stays in L2 while all tokens pass over it.</summary>
     public const int RowBlock = 256;
 
+    /// <summary>Rows whose chunk does so as float32.</summary>
+    public const int DecodedRows = 128;
+
     /// <summary>Up to this many tokens, activations are packed once for all threads and each weight row is read once, front to back.</summary>
     public const int FewTokens = 18;
 
-    /// <summary>Floats that packed activations of inner size <paramref name="k"/> take; also the scratch that a thread needs for many tokens.</summary>
+    /// <summary>Floats that a thread needs for many tokens: packed activations of a chunk, and weights that were made into numbers.</summary>
+    public static int ManyTokensFloats => PackedFloats(MaxChunk) + (DecodedRows * MaxChunk);
+
+    /// <summary>Floats that packed activations of inner size <paramref name="k"/> take.</summary>
     public static int PackedFloats(int k) => (FewTokens + 2) * (Math.Max(k, MaxChunk) + 64);
 
     /// <summary>
@@ -74,6 +80,6 @@ internal abstract unsafe class MatMulKernel
     /// <param name="arguments">The product.</param>
     /// <param name="firstRow">A multiple of four, so that rows meet in the same tiles whoever computes them.</param>
     /// <param name="endRow">End of the rows.</param>
-    /// <param name="scratch">At least <see cref="PackedFloats"/> of <see cref="MaxChunk"/>, 64-byte aligned, of this thread alone.</param>
+    /// <param name="scratch">At least <see cref="ManyTokensFloats"/>, 64-byte aligned, of this thread alone; <see cref="PackedFloats"/> of <see cref="MaxChunk"/> for weights in float32.</param>
     public abstract void Run(in MatMulArguments arguments, int firstRow, int endRow, float* scratch);
 }

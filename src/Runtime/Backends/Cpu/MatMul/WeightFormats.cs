@@ -11,6 +11,9 @@ internal unsafe interface IWeightFormat
 {
     static abstract int ElementSize { get; }
 
+    /// <summary>A step takes more instructions to read than products leave room for: where there are many tokens, it is made into numbers once for all.</summary>
+    static abstract bool IsDear { get; }
+
     static abstract TVector First<TSimd, TVector>(byte* step)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct;
@@ -27,6 +30,8 @@ internal unsafe interface IWeightFormat
 internal readonly unsafe struct BFloat16Weights : IWeightFormat
 {
     public static int ElementSize => 2;
+
+    public static bool IsDear => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<TSimd, TVector>(byte* step)
@@ -48,6 +53,8 @@ internal readonly unsafe struct Float16Weights : IWeightFormat
 {
     public static int ElementSize => 2;
 
+    public static bool IsDear => true;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<TSimd, TVector>(byte* step)
         where TSimd : struct, ISimd<TVector>
@@ -67,6 +74,8 @@ internal readonly unsafe struct Float16Weights : IWeightFormat
 internal readonly unsafe struct Float32Weights : IWeightFormat
 {
     public static int ElementSize => 4;
+
+    public static bool IsDear => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<TSimd, TVector>(byte* step)

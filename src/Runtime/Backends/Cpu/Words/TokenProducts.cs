@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Weft.Backends.Cpu.Words;
@@ -88,6 +89,7 @@ internal static unsafe class TokenProducts
     /// <param name="x">[(high, low), 64] of its columns.</param>
     /// <param name="chunks">At least one.</param>
     /// <param name="arguments">The rest.</param>
+    [MethodImpl(Hot.Path)]
     public static void Multiply(int bits, int columns, bool hasZeroPoints, byte* tiles, byte* x, int chunks, TokenArguments arguments)
     {
         arguments.Constants = Written.Constants + (bits == 4 ? 0 : Written.ConstantBytes);

@@ -98,6 +98,7 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
     }
 
     /// <summary>Adds chunks that have one group, or one each from <paramref name="group"/> on.</summary>
+    [MethodImpl(Hot.Path)]
     private void MultiplyOne(byte* weights, int block, int group, int chunk, int chunks, int columns, in Activations x, float* sums)
     {
         var (column, index) = ((nint)chunk * input.ChunkColumns, (nint)Layout.GroupIndex(block * BlockRows, group));
