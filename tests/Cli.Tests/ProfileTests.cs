@@ -96,6 +96,7 @@ public sealed class ProfileTests
             {
                 "ceilings", "check", "embedding", "gemv", "gemv, gated", "gemm", "gemm, gated", "quantized_gemv int4", "quantized_gemv int4, gated", "quantized_gemm int4", "quantized_gemm int4, gated", "quantized_gemm int4, mma.sync", "quantized_gemm int4, gated, mma.sync", "norm", "rotary_cache_write", "attention_decode",
                 "sample", "attention_prefill", "attention_prefill, mma.sync", "activation, gated", "copy_rows", "copy_heads", "virtual_rows", "virtual_keys", "dequantize int4", "cuBLAS", "dequantize int4 + cuBLAS", "prefill tiny", "decode tiny",
+                "prefill, batch may matter tiny", "prefill tiny int4", "decode tiny int4", "prefill, batch may matter tiny int4",
                 "token_shift", "average", "decay", "delta_rule", "convolution", "scan", "scan, by head", "mix", "lerp", "gate", "bonus",
                 "route", "sort_assignments", "gemv, experts", "gemm, experts", "combine", "head_linear", "latent_write", "attention_latent",
             }));
@@ -110,9 +111,10 @@ public sealed class ProfileTests
         using var trace = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "trace.json")));
         Assert.That(
             trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "M").Select(e => e.GetProperty("args").GetProperty("name").GetString()),
-            Does.Contain("tiny prefill, batch 1").And.Contain("tiny decode, batch 3"));
+            Does.Contain("tiny prefill, batch 1").And.Contain("tiny decode, batch 3").And.Contain("tiny int4 prefill, batch may matter, batch 1"));
         Assert.That(outcome.Out, Does.Contain("software CUDA device").And.Contain("of ceiling"));
-        Assert.That(File.ReadAllText(Path.Combine(folder, "gpu.md")), Does.Contain("| llama bf16 | passed |").And.Contain("| tiny | decode | 3 |"));
+        Assert.That(File.ReadAllText(Path.Combine(folder, "gpu.md")), Does.Contain("| llama bf16 | passed |").And.Contain("| tiny | decode | 3 |")
+            .And.Match(@"\| tiny down 16×128×256 \| quantized_gemm int4, mma.sync \|.* %").And.Match(@"\| tiny: 128×256 int4, groups of 128, added: .*(mma.sync|wgmma|cuBLAS) to 64 rows"));
     }
 
     [Test]
@@ -171,12 +173,13 @@ public sealed class ProfileTests
     [TestCase("profile", "static", "--architecture", "sm_80")]
     public void Wrong_arguments_are_named(params string[] arguments) => Assert.That(InProcess.Run(arguments).ExitCode, Is.EqualTo(2));
 
-    [Test]
-    public void An_unknown_architecture_is_named()
+    [TestCase("volta")]
+    [TestCase("sm_10")]
+    public void An_unknown_architecture_is_named(string name)
     {
-        var outcome = InProcess.Run("profile", "static", "--arch", "sm_80,volta");
+        var outcome = InProcess.Run("profile", "static", "--arch", $"sm_80,{name}");
         Assert.That(outcome.ExitCode, Is.EqualTo(1));
-        Assert.That(outcome.Error, Does.Contain("'volta' is not an architecture"));
+        Assert.That(outcome.Error, Does.Contain($"'{name}' is not an architecture that is profiled; those are sm_75, sm_80"));
     }
 
     [Test]

@@ -164,9 +164,9 @@ public static class ProfileCommand
         return
         [
             .. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name =>
-                KernelArchitecture.TryParse(name, out var architecture)
+                KernelArchitecture.TryParse(name, out var architecture) && GpuModel.All.Any(model => model.ComputeCapability == architecture.Number)
                     ? architecture
-                    : throw new WeftException($"'{name}' is not an architecture; they read sm_75, sm_80 … sm_90a")),
+                    : throw new WeftException($"'{name}' is not an architecture that is profiled; those are {string.Join(", ", KernelArchitecture.Checked.Select(known => known.Name))}")),
         ];
     }
 }

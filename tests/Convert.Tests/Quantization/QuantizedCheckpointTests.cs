@@ -147,7 +147,8 @@ public sealed class QuantizedCheckpointTests
 
     [TestCase("version", "\"gemv\"", "the AWQ layout 'gemv' is not supported")]
     [TestCase("bits", "8", "AWQ with 8 bits is not supported")]
-    public void An_awq_layout_that_is_not_supported_is_named(string member, string value, string message)
+    [TestCase("zero_point", "false", "'zero_point' is false in the config, but tensor 'model.layers.0.self_attn.q_proj.qzeros' holds a zero point of ")]
+    public void An_awq_config_that_contradicts_or_is_not_supported_is_refused(string member, string value, string message)
     {
         var source = new QuantizedCheckpoint(new("awq", 4, 64));
         source.Quantization[member] = System.Text.Json.Nodes.JsonNode.Parse(value);

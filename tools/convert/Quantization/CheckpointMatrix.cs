@@ -170,6 +170,8 @@ internal sealed class CheckpointMatrix : MatrixSource
             var (group, row) = Math.DivRem(i, rows);
             var stored = config.Method == QuantizationMethod.Gptq ? Code(words, (long)group * length, 1, row) : (words[(group * length) + (row / 8)] >> AwqShift(row % 8)) & 15;
             var zero = stored + config.ZeroPointOffset;
+            if (config.IsSymmetric && zero != Middle)
+                throw new WeftException($"{zeroPoints.File}: 'zero_point' is false in the config, but tensor '{zeroPoints.Name}' holds a zero point of {zero}; without them all are {Middle}");
             result[i] = zero <= byte.MaxValue
                 ? (byte)zero
                 : throw new WeftException($"{zeroPoints.File}: tensor '{zeroPoints.Name}' holds a zero point of {zero}, beyond all codes");

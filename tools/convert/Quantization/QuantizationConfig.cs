@@ -46,6 +46,9 @@ internal sealed record QuantizationConfig
     /// <summary>What is added to stored zero points: version 1 of GPTQ's layout stores one less.</summary>
     public int ZeroPointOffset { get; init; }
 
+    /// <summary>The config says that there are no zero points but the middle of the codes.</summary>
+    public bool IsSymmetric { get; init; }
+
     /// <summary>Type of the packed file's codes; those of fewer bits than 4 take 4.</summary>
     public DataType Type => Method == QuantizationMethod.Mxfp4 ? DataType.Mxfp4 : Bits <= 4 ? DataType.Int4 : DataType.Int8;
 
@@ -159,7 +162,13 @@ internal sealed record QuantizationConfig
         var bits = config.Int(isOld ? "w_bit" : "bits");
         if (bits != 4)
             throw config.Error($"AWQ with {bits} bits is not supported; {Supported}");
-        return new() { Method = QuantizationMethod.Awq, Bits = bits, GroupSize = GroupSizeOf(config, isOld ? "q_group_size" : "group_size") };
+        return new()
+        {
+            Method = QuantizationMethod.Awq,
+            Bits = bits,
+            GroupSize = GroupSizeOf(config, isOld ? "q_group_size" : "group_size"),
+            IsSymmetric = !config.Bool("zero_point", true),
+        };
     }
 
     private static QuantizationConfig Compressed(ConfigFile config)
