@@ -75,6 +75,17 @@ public sealed class ComparisonTests
         Fails(Document(Row("norm"), Row("norm")), "two rows of norm");
     }
 
+    [Test]
+    public void Counted_work_in_common_does_not_hide_that_no_compiled_kernel_is()
+    {
+        static ProfileDocument Of(string architecture) => Document(
+            Row("norm") with { Shape = "", Instance = "weft::norm", Target = architecture }, Row("norm") with { Target = "H200" });
+        Assert.That(
+            () => Comparison.Of(Of("sm_80"), Of("sm_86"), Threshold),
+            Throws.InstanceOf<WeftException>().With.Message.EqualTo("not comparable: no compiled kernel in common; the baseline is of sm_80, the other of sm_86"));
+        Assert.That(Comparison.Of(Of("sm_80"), Of("sm_80"), Threshold).Changes, Is.Not.Null);
+    }
+
     [TestCase("{}", "lacks profile")]
     [TestCase("[1]", "is not a profile")]
     [TestCase("not JSON", "is not a profile")]

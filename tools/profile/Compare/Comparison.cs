@@ -58,10 +58,11 @@ internal sealed record Comparison(IReadOnlyList<Change> Changes, IReadOnlyList<P
         var news = Index(to);
         var common = to.Rows.Where(row => olds.ContainsKey(row.Key)).ToList();
         if (common.Count == 0)
-        {
-            throw new WeftException(
-                $"not comparable: no row in common; the baseline is of {Targets(from)}, the other of {Targets(to)}");
-        }
+            throw new WeftException($"not comparable: no row in common; the baseline is of {Targets(from.Rows)}, the other of {Targets(to.Rows)}");
+        // Counted work is the same whatever it was compiled for, and would hide that nothing else is.
+        var (oldCompiled, newCompiled) = (from.Rows.Where(IsCompiled).ToList(), to.Rows.Where(IsCompiled).ToList());
+        if (oldCompiled.Count > 0 && newCompiled.Count > 0 && !common.Exists(IsCompiled))
+            throw new WeftException($"not comparable: no compiled kernel in common; the baseline is of {Targets(oldCompiled)}, the other of {Targets(newCompiled)}");
 
         return new(
             [.. common.SelectMany(row => Compare(olds[row.Key], row, threshold))],
@@ -81,7 +82,9 @@ internal sealed record Comparison(IReadOnlyList<Change> Changes, IReadOnlyList<P
         return rows;
     }
 
-    private static string Targets(ProfileDocument document) => string.Join(", ", document.Rows.Select(row => row.Target).Distinct());
+    private static bool IsCompiled(ProfileRow row) => row.Shape.Length == 0;
+
+    private static string Targets(IEnumerable<ProfileRow> rows) => string.Join(", ", rows.Select(row => row.Target).Distinct());
 
     private static IEnumerable<Change> Compare(ProfileRow from, ProfileRow to, double threshold)
     {
