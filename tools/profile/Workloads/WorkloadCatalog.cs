@@ -90,7 +90,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         Dense("down", rows, model.Hidden, model.Intermediate, GemvInput.PlainInput, GemvOutput.Accumulate),
     ];
 
-    /// <summary>Products with 4-bit weights, of as many rows as our own kernels take; on 9.0 beside what <c>wgmma</c> gains over <c>mma.sync</c>.</summary>
+    /// <summary>Products with 4-bit weights by our own kernels; on 9.0 beside what <c>wgmma</c> gains over <c>mma.sync</c>.</summary>
     public IEnumerable<Workload> QuantizedProducts(int rows) => QuantizedProducts(rows, target.ComputeCapability).Concat(
         rows > QuantizedGemvKernel.MostRows && target.ComputeCapability == AttentionPrefillKernel.WarpgroupCapability
             ? QuantizedProducts(rows, 80).Select(workload => workload with { Kernel = workload.Kernel + ", mma.sync", Peer = null })

@@ -107,68 +107,49 @@ internal static unsafe class TokenProducts
         var code = new Assembler();
         Begin(code);
         var loop = code.Here;
-        if (bits == 4)
-            Int4Chunk(code, columns, hasZeroPoints);
+        int? end = null;
+        if (columns == PartColumns)
+            end = TwoChunks(code, bits, hasZeroPoints);
         else
-            Int8Chunk(code, columns, hasZeroPoints);
-        code.Store(Total, Scales, 0);
+            OneChunk(code, bits, columns, hasZeroPoints);
+        code.LoopWhileNotZero(loop);
+        if (end is { } leave)
+            code.Land(leave);
+        code.LoadRegister(Assembler.Rdx, Arguments, Offset(nameof(TokenArguments.Sums)));
+        code.Store(Total, Assembler.Rdx, 0);
         code.Return();
         return code.Code;
+    }
 
-        void Int4Chunk(Assembler code, int columns, bool hasZeroPoints)
+    /// <summary>Chunks of 32 columns: a unit of activations is two, and the last may be one.</summary>
+    /// <returns>Where the last leaves.</returns>
+    private static int TwoChunks(Assembler code, int bits, bool hasZeroPoints)
+    {
+        if (bits == 4)
+            Int4Tile(code, isApart: true);
+        else
+            Int8Tile(code, half: 0);
+        Apply(code, bits == 4 ? Exact : Free, hasZeroPoints);
+        var end = code.LeaveWhenZero();
+        if (bits == 8)
+            Int8Tile(code, half: 1);
+        Apply(code, Free, hasZeroPoints);
+        return end;
+    }
+
+    /// <summary>The tiles of a larger chunk.</summary>
+    private static void OneChunk(Assembler code, int bits, int columns, bool hasZeroPoints)
+    {
+        for (var column = 0; column < columns; column += bits == 4 ? WordInput.UnitColumns : PartColumns)
         {
-            if (columns == PartColumns)
-            {
-                // A tile is two chunks.
-                Int4Tile(code, isApart: true);
-                Apply(code, Exact, hasZeroPoints);
-                var end = code.LeaveWhenZero();
-                Apply(code, Free, hasZeroPoints, Free + 1);
-                code.LoopWhileNotZero(loop);
-                code.Land(end);
-            }
+            if (bits == 4)
+                Int4Tile(code, isApart: false);
             else
-            {
-                for (var column = 0; column < columns; column += WordInput.UnitColumns)
-                {
-                    Int4Tile(code, isApart: false);
-                    Add(code, column == 0);
-                }
-
-                Apply(code, Exact, hasZeroPoints);
-                code.LoopWhileNotZero(loop);
-            }
-
-            code.LoadRegister(Scales, Arguments, Offset(nameof(TokenArguments.Sums)));
+                Int8Tile(code, column / PartColumns % 2);
+            Add(code, column == 0);
         }
 
-        void Int8Chunk(Assembler code, int columns, bool hasZeroPoints)
-        {
-            var end = 0;
-            if (columns == PartColumns)
-            {
-                Int8Tile(code, 0);
-                Apply(code, Free, hasZeroPoints, Free + 1);
-                end = code.LeaveWhenZero();
-                Int8Tile(code, 1);
-                Apply(code, Free, hasZeroPoints, Free + 1);
-            }
-            else
-            {
-                for (var part = 0; part < columns / PartColumns; part++)
-                {
-                    Int8Tile(code, part % 2);
-                    Add(code, part == 0);
-                }
-
-                Apply(code, Exact, hasZeroPoints);
-            }
-
-            code.LoopWhileNotZero(loop);
-            if (columns == PartColumns)
-                code.Land(end);
-            code.LoadRegister(Scales, Arguments, Offset(nameof(TokenArguments.Sums)));
-        }
+        Apply(code, Exact, hasZeroPoints);
     }
 
     private static int Offset(string member) => (int)Marshal.OffsetOf<TokenArguments>(member);
@@ -309,21 +290,21 @@ internal static unsafe class TokenProducts
     /// <param name="code">Is written.</param>
     /// <param name="exact">The sums.</param>
     /// <param name="hasZeroPoints">Otherwise they are in <see cref="Middle"/>.</param>
-    /// <param name="free">A vector.</param>
-    private static void Apply(Assembler code, int exact, bool hasZeroPoints, int free = Free + 1)
+    private static void Apply(Assembler code, int exact, bool hasZeroPoints)
     {
+        const int Other = Free + 1; // for a tile of two chunks has the sums of the second before it
         code.ToFloats(exact, exact);
         code.MultiplyFloats(exact, exact, XScales, 0);
         if (hasZeroPoints)
         {
-            code.LoadBytes(free, ZeroPoints, 0);
-            code.ToFloats(free, free);
+            code.LoadBytes(Other, ZeroPoints, 0);
+            code.ToFloats(Other, Other);
             code.AddRegister(ZeroPoints, Arguments, Offset(nameof(TokenArguments.ZeroPointBytes)));
         }
 
-        code.SubtractProduct(exact, hasZeroPoints ? free : Middle, XSums, 0);
-        code.LoadHalves(free, Scales, 0);
-        code.AddProduct(Total, exact, free);
+        code.SubtractProduct(exact, hasZeroPoints ? Other : Middle, XSums, 0);
+        code.LoadHalves(Other, Scales, 0);
+        code.AddProduct(Total, exact, Other);
         code.AddRegister(XScales, Arguments, Offset(nameof(TokenArguments.XBytes)));
         code.AddRegister(XSums, Arguments, Offset(nameof(TokenArguments.XBytes)));
         code.AddRegister(Scales, Arguments, Offset(nameof(TokenArguments.ScaleBytes)));
