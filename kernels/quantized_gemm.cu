@@ -55,90 +55,123 @@ struct GemmTile {
   float zero[kScales][2];
 };
 
-// mma.sync, for every architecture: rows of x as they are, 8 bytes a lane where the codes' order asks for four neighbouring columns.
+// A stage of x as 8×8 matrices of 128 bytes, eight rows of eight columns, for ldmatrix and wgmma alike. A step's columns are put in the
+// codes' order on their way: 4t and 4t + 1 stand at 2t of its first matrix, 4t + 2 and 4t + 3 at 2t of its second.
+//   [half][row / 8][step][row % 8][8]
 template <typename T, int Bits, int Columns>
-struct WarpInput {
-  static constexpr int kTileColumns = Codes<Bits>::kTileColumns;
-  // Rows then lie 32 bytes apart in the banks: a half-warp's 8 bytes a lane meet each bank once.
-  static constexpr int kStride = kTileColumns + 16;
-  static constexpr int kStageElements = Columns * kStride;
-  using Sums = float (&)[kGemmSets][Columns / 8][4];
-  using Fragments = unsigned (&)[kGemmSets][kGemmScaled][4];
+struct StagedRows {
+  static constexpr int kSteps = Codes<Bits>::kSteps;
+  static constexpr int kMatrix = 64;
+  // The second halves begin 16 banks further: the 4 bytes of a warp's lanes, four rows of a step, meet each bank once.
+  static constexpr int kHalf = Columns * kSteps * 8 + kMatrix / 2;
+  static constexpr int kElements = 2 * kHalf - kMatrix / 2;
+
+  __device__ static int matrix(int half, int eighth, int step) { return half * kHalf + (eighth * kSteps + step) * kMatrix; }
 
   __device__ static void fill(T* stage, const QuantizedGemmParams& p, int first_row, int first_column) {
-    constexpr int kChunks = kTileColumns / 8;
-    for (int i = threadIdx.x; i < Columns * kChunks; i += kGemmThreads) {
-      const int n = first_row + i / kChunks;
-      const int k = first_column + i % kChunks * 8;
-      const bool valid = n < p.rows && k < p.inner;
-      ptx::cp_async_16(stage + i / kChunks * kStride + i % kChunks * 8,
-                       static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
-    }
-  }
-
-  __device__ static void publish() {}
-
-  // sums[s] += a[s] · x over kGemmScaled steps from `first` on.
-  __device__ static void multiply(Sums sums, Fragments a, const T* stage, int first) {
-    const int lane = threadIdx.x % kWarpSize;
+    constexpr int kWords = kStepColumns / 2;
+    const int word = threadIdx.x % kWords;
+#pragma unroll 1
+    for (int row = threadIdx.x / kWords; row < Columns; row += kGemmThreads / kWords) {
+      const int n = first_row + row;
+      const T* x = static_cast<const T*>(p.x) + static_cast<size_t>(n) * p.x_stride;
 #pragma unroll
-    for (int i = 0; i < kGemmScaled; ++i) {
-#pragma unroll
-      for (int f = 0; f < Columns / 8; ++f) {
-        const uint2 x = *reinterpret_cast<const uint2*>(stage + (f * 8 + lane / 4) * kStride + (first + i) * kStepColumns + lane % 4 * 4);
-#pragma unroll
-        for (int s = 0; s < kGemmSets; ++s) ptx::mma_m16n8k16<T>(sums[s][f], a[s][i], x.x, x.y);
+      for (int step = 0; step < kSteps; ++step) {
+        const int k = first_column + step * kStepColumns + word * 2;
+        const bool valid = n < p.rows && k < p.inner;
+        ptx::cp_async_4(stage + matrix(word % 2, row / 8, step) + row % 8 * 8 + word / 2 * 2, valid ? x + k : static_cast<const T*>(p.x), valid);
       }
     }
   }
 };
 
-// wgmma (sm_90a): the four warps' 64 rows of W together, x from shared memory as 8×8 matrices [row / 8][column / 8] whose columns are
-// in the codes' order already, which takes copies of 4 bytes.
-template <typename T, int Bits, int Columns>
-struct WarpgroupInput {
-  static constexpr int kTileColumns = Codes<Bits>::kTileColumns;
-  static constexpr int kMatrixBytes = 128;
-  static constexpr int kStageElements = Columns * kTileColumns;
-  using Sums = float (&)[kGemmSets][Columns / 8][4];
-  using Fragments = unsigned (&)[kGemmSets][kGemmScaled][4];
-
-  __device__ static void fill(T* stage, const QuantizedGemmParams& p, int first_row, int first_column) {
-    constexpr int kMatrices = kTileColumns / 8;  // of eight rows
-    // A warp fills one matrix, 4 bytes a lane: every bank once.
-    for (int i = threadIdx.x; i < Columns * kTileColumns / 2; i += kGemmThreads) {
-      const int t = i % 4;
-      const int matrix = i / kWarpSize;
-      const int n = first_row + matrix / kMatrices * 8 + i / 4 % 8;
-      // Of a step's 16 columns, 4t and 4t + 1 stand where a fragment has 2t, and 4t + 2 and 4t + 3 where it has 2t + 8.
-      const int k = first_column + matrix % kMatrices / 2 * kStepColumns + 4 * t + matrix % 2 * 2;
-      const bool valid = n < p.rows && k < p.inner;
-      ptx::cp_async_4(stage + i * 2, static_cast<const T*>(p.x) + (valid ? static_cast<size_t>(n) * p.x_stride + k : 0), valid);
+// sums[s][f …] += scales[s] · part[s]; scales are of rows g and g + 8.
+template <int Fragments, int All>
+__device__ inline void add_scaled(float (&sums)[kGemmSets][All][4], const float (&scales)[kGemmSets][2],
+                                  const float (&part)[kGemmSets][Fragments][4], int f) {
+#pragma unroll
+  for (int s = 0; s < kGemmSets; ++s) {
+#pragma unroll
+    for (int i = 0; i < Fragments; ++i) {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) sums[s][f + i][j] += scales[s][j / 2] * part[s][i][j];
     }
   }
+}
+
+// mma.sync, for every architecture.
+template <typename T, int Bits, int Columns>
+struct WarpInput {
+  using Rows = StagedRows<T, Bits, Columns>;
+  using Sums = float (&)[kGemmSets][Columns / 8][4];
+  using Fragments = unsigned (&)[kGemmSets][kGemmScaled][4];
+  using Scales = float (&)[kGemmSets][2];
+
+  __device__ static void publish() {}
+
+  // sums[s] += scales[s] · (a[s] · x) over kGemmScaled steps from `first` on.
+  __device__ static void multiply(Sums sums, Fragments a, Scales scales, const T* stage, int first) {
+    constexpr int kTogether = Columns / 8 < 4 ? Columns / 8 : 4;  // products enough to hide their latency; more would take more registers
+    const int lane = threadIdx.x % kWarpSize;
+    const T* own = stage + Rows::matrix(lane / 8 % 2, lane / 16, first) + lane % 8 * 8;
+#pragma unroll
+    for (int f = 0; f < Columns / 8; f += kTogether) {
+#if __CUDA_ARCH__ < 800
+      __syncwarp();  // or the compiler loads so far ahead that registers spill
+#endif
+      float part[kGemmSets][kTogether][4] = {};
+#pragma unroll
+      for (int i = 0; i < kGemmScaled; ++i) {
+#pragma unroll
+        for (int j = 0; j < kTogether; j += 2) {
+          unsigned x[4];  // both halves of two fragments
+          ptx::ldmatrix_x4(x, own + Rows::matrix(0, f + j, i));
+#pragma unroll
+          for (int s = 0; s < kGemmSets; ++s) {
+            ptx::mma_m16n8k16<T>(part[s][j], a[s][i], x[0], x[1]);
+            ptx::mma_m16n8k16<T>(part[s][j + 1], a[s][i], x[2], x[3]);
+          }
+        }
+      }
+      add_scaled<kTogether>(sums, scales, part, f);
+    }
+  }
+};
+
+// wgmma (sm_90a): the four warps' 64 rows of W together.
+template <typename T, int Bits, int Columns>
+struct WarpgroupInput {
+  using Rows = StagedRows<T, Bits, Columns>;
+  using Sums = float (&)[kGemmSets][Columns / 8][4];
+  using Fragments = unsigned (&)[kGemmSets][kGemmScaled][4];
+  using Scales = float (&)[kGemmSets][2];
 
   __device__ static void publish() { ptx::async_proxy_fence(); }
 
-  __device__ static void multiply(Sums sums, Fragments a, const T* stage, int first) {
-    ptx::wgmma_begin<kGemmSets * Columns / 8, kGemmSets * kGemmScaled>(sums[0], a[0]);
+  __device__ static void multiply(Sums sums, Fragments a, Scales scales, const T* stage, int first) {
+    constexpr int kBytes = static_cast<int>(sizeof(T));
+    float part[kGemmSets][Columns / 8][4] = {};
+    ptx::wgmma_begin<kGemmSets * Columns / 8, kGemmSets * kGemmScaled>(part[0], a[0]);
 #pragma unroll
     for (int i = 0; i < kGemmScaled; ++i) {
-      const auto x = ptx::shared_matrix(stage + (first + i) * 2 * 64, kMatrixBytes, kTileColumns / 8 * kMatrixBytes);
+      const auto x = ptx::shared_matrix(stage + Rows::matrix(0, 0, first + i), Rows::kHalf * kBytes, Rows::kSteps * Rows::kMatrix * kBytes);
 #pragma unroll
-      for (int s = 0; s < kGemmSets; ++s) ptx::wgmma_m64k16<T, Columns, false>(sums[s], a[s][i], x);
+      for (int s = 0; s < kGemmSets; ++s) ptx::wgmma_m64k16<T, Columns, false>(part[s], a[s][i], x);
     }
-    ptx::wgmma_finish<kGemmSets * Columns / 8, kGemmSets * kGemmScaled>(sums[0], a[0]);
+    ptx::wgmma_finish<kGemmSets * Columns / 8, kGemmSets * kGemmScaled>(part[0], a[0]);
+    add_scaled<Columns / 8>(sums, scales, part, 0);
   }
 };
 
 template <typename T, int Bits, int Columns, typename Output, template <typename, int, int> class Input>
 __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(QuantizedGemmParams p) {
-  using Rows = Input<T, Bits, Columns>;
+  using Rows = StagedRows<T, Bits, Columns>;
+  using Product = Input<T, Bits, Columns>;
   using Tile = ProductTile<kGemmWarps, 1, kGemmSets, Columns / 8, Output::kGated>;
   constexpr int kFragments = Columns / 8;
-  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][Rows::kStageElements]
+  T* staged = reinterpret_cast<T*>(ptx::dynamic_shared());  // [stage][Rows::kElements]
   // The sums of the phases before, in Tile's places. In registers they would make others spill.
-  float* totals = reinterpret_cast<float*>(staged + kGemmStages * Rows::kStageElements);
+  float* totals = reinterpret_cast<float*>(staged + kGemmStages * Rows::kElements);
   const int lane = threadIdx.x % kWarpSize;
   const int g = lane / 4;
   const int first_row = blockIdx.y * Columns;
@@ -160,7 +193,7 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
       to[s].codes = ptx::load_streaming(p.weight.codes + (static_cast<size_t>(block) * p.weight.tiles + tile) * kWarpSize + lane);
 #pragma unroll
       for (int i = 0; i < GemmTile<Bits>::kScales; ++i) {
-        const int group = p.weight.group_of(tile * Rows::kTileColumns + i * kGemmScaled * kStepColumns);
+        const int group = p.weight.group_of(tile * Codes<Bits>::kTileColumns + i * kGemmScaled * kStepColumns);
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           to[s].scale[i][half] = p.weight.scale(block, group, g + 8 * half);
@@ -169,7 +202,7 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
       }
     }
   };
-  const auto stage_of = [&](int step) { return staged + step % kGemmStages * Rows::kStageElements; };
+  const auto stage_of = [&](int step) { return staged + step % kGemmStages * Rows::kElements; };
 
   // Weights do not depend on the launch before: the first are under way while it finishes.
   TileWalk walk{first_phase, tiles};
@@ -181,7 +214,7 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
   TileWalk ahead = walk;
 #pragma unroll
   for (int i = 0; i < kGemmStages - 1; ++i) {
-    if (i < steps) Rows::fill(stage_of(i), p, first_row, ahead.tile * Rows::kTileColumns);
+    if (i < steps) Rows::fill(stage_of(i), p, first_row, ahead.tile * Codes<Bits>::kTileColumns);
     ptx::cp_async_commit();
     ahead.advance();
   }
@@ -196,10 +229,10 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
     walk.advance();
     if (step + 1 < steps) load(walk.tile, next);
     ptx::cp_async_wait<kGemmStages - 2>();
-    Rows::publish();
+    Product::publish();
     __syncthreads();
     if (step + kGemmStages - 1 < steps) {
-      Rows::fill(stage_of(step + kGemmStages - 1), p, first_row, ahead.tile * Rows::kTileColumns);
+      Rows::fill(stage_of(step + kGemmStages - 1), p, first_row, ahead.tile * Codes<Bits>::kTileColumns);
       ahead.advance();
     }
     ptx::cp_async_commit();
@@ -207,23 +240,17 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
 #pragma unroll
     for (int i = 0; i < GemmTile<Bits>::kScales; ++i) {
       unsigned a[kGemmSets][kGemmScaled][4];
+      float scales[kGemmSets][2];
 #pragma unroll
       for (int s = 0; s < kGemmSets; ++s) {
+        scales[s][0] = now[s].scale[i][0];
+        scales[s][1] = now[s].scale[i][1];
         const unsigned words[4] = {now[s].codes.x, now[s].codes.y, now[s].codes.z, now[s].codes.w};
         const Unpacker<T, Bits> unpacker(now[s].zero[i][0], now[s].zero[i][1]);
 #pragma unroll
         for (int step = 0; step < kGemmScaled; ++step) unpacker.unpack(words, i * kGemmScaled + step, a[s][step]);
       }
-      float part[kGemmSets][kFragments][4] = {};
-      Rows::multiply(part, a, stage_of(step), i * kGemmScaled);
-#pragma unroll
-      for (int s = 0; s < kGemmSets; ++s) {
-#pragma unroll
-        for (int f = 0; f < kFragments; ++f) {
-#pragma unroll
-          for (int j = 0; j < 4; ++j) sums[s][f][j] += now[s].scale[i][j / 2] * part[s][f][j];
-        }
-      }
+      Product::multiply(sums, a, scales, stage_of(step), i * kGemmScaled);
     }
 
     if (!ends_phase) continue;

@@ -65,7 +65,7 @@ public sealed class QuantizedTests
             return Multiply(device, type, matrix, weight, x, 20);
         }
 
-        Assert.That(QuantizedGemmKernel.Shape(20, 40, 4096, 4, false, Multiprocessors, Ampere).GridZ, Is.GreaterThan(4));
+        Assert.That(QuantizedGemmKernel.Shape(20, 40, 4096, 4, false, Multiprocessors).GridZ, Is.GreaterThan(4));
         var first = Of(1);
         foreach (var seed in (ulong[])[2, 3, 4])
             Assert.That(Of(seed), Is.EqualTo(first));
@@ -248,7 +248,7 @@ public sealed class QuantizedTests
 
         if (computeCapability == Hopper && device.Context.Device.ComputeCapability != Hopper)
             Assert.Ignore("wgmma needs compute capability 9.0");
-        var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, bits, gate is not null, multiprocessors, computeCapability);
+        var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, bits, gate is not null, multiprocessors);
         using var partial = device.Poisoned<byte>((int)Math.Max(16, QuantizedGemmKernel.PartialBytes(shape, p.Rows)));
         using var counters = device.Upload(new int[QuantizedGemmKernel.Counters(matrix.Layout.Rows)]);
         device.Run(

@@ -213,7 +213,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
     private Workload QuantizedGemm(string name, int n, int m, int k, GemvOutput? output, int computeCapability)
     {
         var matrix = new QuantizedMatrix(output is null ? 2 * m : m, k);
-        var shape = QuantizedGemmKernel.Shape(n, m, k, 4, output is null, target.Multiprocessors, computeCapability);
+        var shape = QuantizedGemmKernel.Shape(n, m, k, 4, output is null, target.Multiprocessors);
         return Workload.Of<QuantizedGemmParams>(
             output is null ? "quantized_gemm int4, gated" : "quantized_gemm int4", $"{model.Name} {name} {n}×{matrix.Rows}×{k}, groups of {GroupSize}",
             output is { } to ? QuantizedGemmKernel.Instance(type, 4, n, to, computeCapability) : QuantizedGemmKernel.Gated(type, 4, n, Models.Activation.Silu, computeCapability),

@@ -126,7 +126,7 @@ internal static class QuantizedGemmKernel
     private const int Warps = Threads / 32;
     private const int Sets = 2;
     private const int Stages = 3;
-    private const int Pad = 16;
+    private const int Shift = 32; // elements between a stage's halves
     private const int BlocksEach = 2; // of a multiprocessor
     private const int FewestTiles = 4; // of a split
     private const int Phases = 8; // sums of quantized_gemv's warps
@@ -150,17 +150,16 @@ internal static class QuantizedGemmKernel
     /// <param name="bits">Of a code.</param>
     /// <param name="gated">Gate and up meet.</param>
     /// <param name="multiprocessors">Of the device.</param>
-    /// <param name="computeCapability">90 for 9.0.</param>
-    public static LaunchShape Shape(int rows, int outputs, int inner, int bits, bool gated, int multiprocessors, int computeCapability)
+    public static LaunchShape Shape(int rows, int outputs, int inner, int bits, bool gated, int multiprocessors)
     {
         var columns = Columns(rows);
         var tileColumns = QuantizedLayout.TileBytes * 8 / (QuantizedLayout.TileRows * bits);
         var (x, y) = (Up(outputs, Warps * QuantizedLayout.TileRows * (gated ? 1 : Sets)), Up(rows, columns));
         var tiles = Up(inner, tileColumns);
         var splits = rows > MostSplitRows ? 1 : Math.Clamp(BlocksEach * multiprocessors / (x * y), 1, Math.Clamp(tiles / FewestTiles, 1, Phases));
-        var rowElements = tileColumns + (HasWarpgroups(computeCapability) ? 0 : Pad);
+        var stageElements = (columns * tileColumns) + Shift;
         var z = (int)BitOperations.RoundUpToPowerOf2((uint)splits + 1) / 2;
-        return new(x, y, z, Threads, (Stages * columns * rowElements * sizeof(ushort)) + SumsBytes(columns));
+        return new(x, y, z, Threads, (Stages * stageElements * sizeof(ushort)) + SumsBytes(columns));
     }
 
     /// <summary>Counters of a product of <paramref name="outputs"/>: one for each block that splits share.</summary>
@@ -179,7 +178,7 @@ internal static class QuantizedGemmKernel
     /// <param name="gated">Gate and up meet.</param>
     /// <param name="multiprocessors">Of the device.</param>
     public static long MostPartialBytes(int width, int inner, int bits, bool gated, int multiprocessors) => new[] { Widths[0], Widths[1], Widths[2], MostSplitRows }
-        .Max(rows => PartialBytes(Shape(rows, gated ? width / 2 : width, inner, bits, gated, multiprocessors, InvariantCapability), rows));
+        .Max(rows => PartialBytes(Shape(rows, gated ? width / 2 : width, inner, bits, gated, multiprocessors), rows));
 
     /// <summary>What LLaMA-like models ask for.</summary>
     public static IEnumerable<KernelInstance> Instances(int computeCapability) =>

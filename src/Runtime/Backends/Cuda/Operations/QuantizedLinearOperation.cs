@@ -140,8 +140,7 @@ internal sealed class QuantizedLinearOperation(
             return;
         }
 
-        var shape = QuantizedGemmKernel.Shape(
-            rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors, Capability(way));
+        var shape = QuantizedGemmKernel.Shape(rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors);
         Context.Launch(Gemm(matrix, rows, way), shape, new QuantizedGemmParams
         {
             X = x,
