@@ -17,7 +17,7 @@ struct DequantizeParams {
   int stride;
 };
 
-template <typename T, int Bits>
+template <typename T, int Bits, template <typename, int> class Meaning = AffineMeaning>
 __global__ void __launch_bounds__(kDequantizeThreads) dequantize(DequantizeParams p) {
   ptx::wait_for_previous_launch();
   const int lane = threadIdx.x % kWarpSize;
@@ -36,8 +36,8 @@ __global__ void __launch_bounds__(kDequantizeThreads) dequantize(DequantizeParam
       const int column = tile * Codes<Bits>::kTileColumns + step * kStepColumns + lane % 4 * 4;
       if (column >= p.columns) continue;
       const int group = p.weight.group_of(column);
-      const float scale = p.weight.scale(block, group, row);
-      const float zero = p.weight.template zero<Bits>(block, group, row);
+      const float scale = Meaning<T, Bits>::scale(p.weight, block, group, row);
+      const float zero = Meaning<T, Bits>::zero(p.weight, block, group, row);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         if (column + i >= p.columns) break;

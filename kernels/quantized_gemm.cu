@@ -163,7 +163,8 @@ struct WarpgroupInput {
   }
 };
 
-template <typename T, int Bits, int Columns, typename Output, template <typename, int, int> class Input>
+template <typename T, int Bits, int Columns, typename Output, template <typename, int, int> class Input,
+          template <typename, int> class Meaning = AffineMeaning>
 __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(QuantizedGemmParams p) {
   using Rows = StagedRows<T, Bits, Columns>;
   using Product = Input<T, Bits, Columns>;
@@ -196,8 +197,8 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
         const int group = p.weight.group_of(tile * Codes<Bits>::kTileColumns + i * kGemmScaled * kStepColumns);
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          to[s].scale[i][half] = p.weight.scale(block, group, g + 8 * half);
-          to[s].zero[i][half] = p.weight.template zero<Bits>(block, group, g + 8 * half);
+          to[s].scale[i][half] = Meaning<T, Bits>::scale(p.weight, block, group, g + 8 * half);
+          to[s].zero[i][half] = Meaning<T, Bits>::zero(p.weight, block, group, g + 8 * half);
         }
       }
     }
@@ -246,7 +247,7 @@ __global__ void __launch_bounds__(kGemmThreads, kGemmBlocks) quantized_gemm(Quan
         scales[s][0] = now[s].scale[i][0];
         scales[s][1] = now[s].scale[i][1];
         const unsigned words[4] = {now[s].codes.x, now[s].codes.y, now[s].codes.z, now[s].codes.w};
-        const Unpacker<T, Bits> unpacker(now[s].zero[i][0], now[s].zero[i][1]);
+        const typename Meaning<T, Bits>::Numbers unpacker(now[s].zero[i][0], now[s].zero[i][1]);
 #pragma unroll
         for (int step = 0; step < kGemmScaled; ++step) unpacker.unpack(words, i * kGemmScaled + step, a[s][step]);
       }

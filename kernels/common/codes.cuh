@@ -66,11 +66,41 @@ struct Unpacker<T, 8> {
   }
 };
 
+// The same where zero points are no codes. Their nearest whole number near the codes goes as a code would, exactly; what is left of them is
+// subtracted then, which rounds once.
+template <typename T, int Bits>
+struct FractionalUnpacker;
+
+template <typename T>
+struct FractionalUnpacker<T, 4> {
+  Unpacker<T, 4> whole;
+  unsigned lower, upper;
+
+  __device__ FractionalUnpacker(float lower_zero, float upper_zero)
+      : whole(nearest(lower_zero), nearest(upper_zero)), lower(rest(lower_zero)), upper(rest(upper_zero)) {}
+
+  __device__ void unpack(const unsigned (&words)[4], int step, unsigned (&a)[4]) const {
+    whole.unpack(words, step, a);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) a[i] = ptx::subtract2<T>(a[i], i % 2 ? upper : lower);
+  }
+
+ private:
+  __device__ static float nearest(float zero) { return fminf(fmaxf(rintf(zero), -64.0f), 64.0f); }
+  __device__ static unsigned rest(float zero) { return pack2_in_range<T>(zero - nearest(zero), zero - nearest(zero)); }
+};
+
+// Eight bits become numbers in float32, where a zero point may be any.
+template <typename T>
+struct FractionalUnpacker<T, 8> : Unpacker<T, 8> {
+  using Unpacker<T, 8>::Unpacker;
+};
+
 // A quantized matrix on the device.
 struct QuantizedWeight {
   const uint4* codes;                // [row blocks, tiles, 32 lanes]
   const unsigned short* scales;      // f16 [row blocks, groups, 16]; bytes where the codes' meaning says so
-  const unsigned char* zero_points;  // [row blocks, groups, 16], or null: half the codes
+  const unsigned char* zero_points;  // [row blocks, groups, 16], or null: half the codes; f16 where the codes' meaning says so
   const int* order;                  // [K] the input's column that each stored one multiplies, or null: the same
   int tiles;
   int groups;
@@ -92,8 +122,26 @@ struct QuantizedWeight {
 // What codes of integers stand for: (code − zero point) · scale, with f16 scales.
 template <typename T, int Bits>
 struct AffineMeaning {
-  __device__ static Unpacker<T, Bits> unpacker(const QuantizedWeight& w, int block, int group, int row) {
-    return {w.template zero<Bits>(block, group, row), w.template zero<Bits>(block, group, row + 8)};
+  using Numbers = Unpacker<T, Bits>;
+
+  __device__ static float zero(const QuantizedWeight& w, int block, int group, int row) { return w.template zero<Bits>(block, group, row); }
+  __device__ static Numbers unpacker(const QuantizedWeight& w, int block, int group, int row) {
+    return {zero(w, block, group, row), zero(w, block, group, row + 8)};
+  }
+  __device__ static float scale(const QuantizedWeight& w, int block, int group, int row) { return w.scale(block, group, row); }
+};
+
+// The same with zero points that count in f16 from half the codes.
+template <typename T, int Bits>
+struct FractionalMeaning {
+  using Numbers = FractionalUnpacker<T, Bits>;
+
+  __device__ static float zero(const QuantizedWeight& w, int block, int group, int row) {
+    const auto* from_middle = reinterpret_cast<const unsigned short*>(w.zero_points);
+    return static_cast<float>(1 << (Bits - 1)) + ptx::f16_to_float(from_middle[(static_cast<size_t>(block) * w.groups + group) * kTileRows + row]);
+  }
+  __device__ static Numbers unpacker(const QuantizedWeight& w, int block, int group, int row) {
+    return {zero(w, block, group, row), zero(w, block, group, row + 8)};
   }
   __device__ static float scale(const QuantizedWeight& w, int block, int group, int row) { return w.scale(block, group, row); }
 };

@@ -24,12 +24,12 @@ public sealed class QuantizedTests
 
     [Test]
     public void Few_rows_are_multiplied(
-        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values(1, 2, 3)] int seed)
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(0, 1, 2)] int zeroPointBytes, [Values(1, 2, 3)] int seed)
     {
         var device = TestDevice.Open((ulong)seed);
         foreach (var (m, k, groupSize) in Sizes)
         {
-            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
+            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPointBytes > 0, Fractional = zeroPointBytes == 2 });
             foreach (var rows in (int[])[1, 5, 8])
             {
                 foreach (var output in Enum.GetValues<GemvOutput>())
@@ -41,13 +41,13 @@ public sealed class QuantizedTests
     // The inner dimension whole, and split over as many blocks as a large device wants.
     [Test]
     public void More_rows_are_multiplied(
-        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values(1, 132)] int multiprocessors,
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(0, 1, 2)] int zeroPointBytes, [Values(1, 132)] int multiprocessors,
         [Values(Ampere, Hopper)] int computeCapability)
     {
         var device = TestDevice.Open((ulong)multiprocessors);
         foreach (var (m, k, groupSize) in Sizes.Where(size => size.K % 8 == 0).Append((144, 1024, 128)))
         {
-            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
+            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPointBytes > 0, Fractional = zeroPointBytes == 2 });
             foreach (var rows in m == 144 ? [9, 64, 128] : (int[])[9, 14, 16, 17, 18, 19, 33, 65])
                 CheckProduct(device, type, matrix, rows, Enum.GetValues<GemvOutput>()[rows % 3], multiprocessors, computeCapability);
         }
@@ -124,16 +124,16 @@ public sealed class QuantizedTests
 
     [Test]
     public void Codes_become_numbers(
-        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values] bool zeroPoints, [Values] bool permuted)
+        [ValueSource(nameof(Types))] DataType type, [Values(DataType.Int4, DataType.Int8)] DataType codes, [Values(0, 1, 2)] int zeroPointBytes, [Values] bool permuted)
     {
         var device = TestDevice.Open();
         foreach (var (m, k, groupSize) in Sizes)
         {
-            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPoints, Permuted = permuted });
+            var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPointBytes > 0, Fractional = zeroPointBytes == 2, Permuted = permuted });
             using var weight = new DeviceMatrix(device, matrix);
             var stride = ((k + 7) / 8 * 8) + 8;
             using var y = device.Poisoned<ushort>(m * stride);
-            device.Run(DequantizeKernel.Instance(type, matrix.Layout.Bits), DequantizeKernel.Shape(matrix.Layout.ColumnTiles, matrix.Layout.RowBlocks), new DequantizeParams
+            device.Run(DequantizeKernel.Instance(type, Codes(matrix)), DequantizeKernel.Shape(matrix.Layout.ColumnTiles, matrix.Layout.RowBlocks), new DequantizeParams
             {
                 Weight = weight.Weight,
                 Y = y.Address,
@@ -216,7 +216,7 @@ public sealed class QuantizedTests
 
         Assert.That(
             ErrorMeasure.RelativeRms(actual, expected),
-            Is.LessThan((output == GemvOutput.StoreHalf ? 2 * Values.Rounding(type) : 0) + 1e-6),
+            Is.LessThan((output == GemvOutput.StoreHalf ? 2 * Values.Rounding(type) : 0) + (matrix.Layout.Quantization.Fractional ? Values.Rounding(type) : 0) + 1e-6),
             $"{type} {output} {m}×{k}, groups of {matrix.Layout.Quantization.GroupSize}, {rows} rows");
     }
 
@@ -232,27 +232,29 @@ public sealed class QuantizedTests
         return y.Download();
     }
 
+    private static CodeMeaning Codes(QuantizedMatrix matrix) => new(matrix.Layout.Bits == 8 ? DataType.Int8 : DataType.Int4, matrix.Layout.Quantization.Fractional);
+
     /// <summary>The kernel for so many rows; with an activation it is gated.</summary>
     private static void Run(
         TestDevice device, DataType type, QuantizedMatrix matrix, Activation? gate, GemvOutput? output, int multiprocessors, int computeCapability,
         QuantizedGemvParams p)
     {
-        var bits = matrix.Layout.Bits;
+        var codes = Codes(matrix);
         if (p.Rows <= QuantizedGemvKernel.MostRows)
         {
             device.Run(
-                gate is { } few ? QuantizedGemvKernel.Gated(type, bits, few) : QuantizedGemvKernel.Instance(type, bits, output!.Value),
+                gate is { } few ? QuantizedGemvKernel.Gated(type, codes, few) : QuantizedGemvKernel.Instance(type, codes, output!.Value),
                 QuantizedGemvKernel.Shape(p.Outputs, gate is not null), p);
             return;
         }
 
         if (computeCapability == Hopper && device.Context.Device.ComputeCapability != Hopper)
             Assert.Ignore("wgmma needs compute capability 9.0");
-        var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, bits, gate is not null, multiprocessors);
+        var shape = QuantizedGemmKernel.Shape(p.Rows, p.Outputs, p.Inner, codes.Bits, gate is not null, multiprocessors);
         using var partial = device.Poisoned<byte>((int)Math.Max(16, QuantizedGemmKernel.PartialBytes(shape, p.Rows)));
         using var counters = device.Upload(new int[QuantizedGemmKernel.Counters(matrix.Layout.Rows)]);
         device.Run(
-            gate is { } some ? QuantizedGemmKernel.Gated(type, bits, p.Rows, some, computeCapability) : QuantizedGemmKernel.Instance(type, bits, p.Rows, output!.Value, computeCapability),
+            gate is { } some ? QuantizedGemmKernel.Gated(type, codes, p.Rows, some, computeCapability) : QuantizedGemmKernel.Instance(type, codes, p.Rows, output!.Value, computeCapability),
             shape, new QuantizedGemmParams
             {
                 X = p.X,
@@ -271,7 +273,7 @@ public sealed class QuantizedTests
         Assert.That(counters.Download(), Has.All.Zero);
         Assert.That(
             QuantizedGemmKernel.PartialBytes(shape, p.Rows),
-            Is.LessThanOrEqualTo(QuantizedGemmKernel.MostPartialBytes(matrix.Layout.Rows, p.Inner, bits, gate is not null, multiprocessors)));
+            Is.LessThanOrEqualTo(QuantizedGemmKernel.MostPartialBytes(matrix.Layout.Rows, p.Inner, codes.Bits, gate is not null, multiprocessors)));
     }
 
     /// <summary>A matrix's parts in memory of their own, so that reading beyond one is caught.</summary>
@@ -294,7 +296,7 @@ public sealed class QuantizedTests
             {
                 Codes = Part(0, (long)layout.RowBlocks * layout.ColumnTiles * QuantizedLayout.TileBytes),
                 Scales = Part(layout.Scales, groupRows * sizeof(ushort)),
-                ZeroPoints = layout.Quantization.ZeroPoints ? Part(layout.ZeroPoints, groupRows) : 0,
+                ZeroPoints = layout.Quantization.ZeroPoints ? Part(layout.ZeroPoints, groupRows * layout.ZeroPointBytes) : 0,
                 Order = layout.Quantization.Permuted ? Part(layout.Order, layout.Columns * sizeof(int)) : 0,
                 Tiles = layout.ColumnTiles,
                 Groups = layout.Groups,

@@ -21,7 +21,7 @@ public static class PackedWeights
         var (blocks, tiles) = ((m + 15) / 16, (k + tileColumns - 1) / tileColumns);
         var scales = Up(512 * blocks * tiles);
         var zeros = Up(scales + (32 * blocks * groups));
-        var order = Up(zeros + (meaning.ZeroPoints ? 16 * blocks * groups : 0));
+        var order = Up(zeros + (meaning.ZeroPoints ? (meaning.Fractional ? 32 : 16) * blocks * groups : 0));
         var result = new double[m, k];
         for (var row = 0; row < m; row++)
         {
@@ -43,7 +43,8 @@ public static class PackedWeights
                 }
 
                 var index = (16 * ((row / 16 * groups) + (column / meaning.GroupSize))) + r;
-                var zero = meaning.ZeroPoints ? bytes[zeros + index] : 1 << (bits - 1);
+                var zero = !meaning.ZeroPoints ? 1 << (bits - 1)
+                    : meaning.Fractional ? (1 << (bits - 1)) + (double)BinaryPrimitives.ReadHalfLittleEndian(bytes[(zeros + (2 * index))..]) : bytes[zeros + index];
                 var scale = (double)BinaryPrimitives.ReadHalfLittleEndian(bytes[(scales + (2 * index))..]);
                 var input = meaning.Permuted ? BinaryPrimitives.ReadInt32LittleEndian(bytes[(order + (4 * column))..]) : column;
                 result[row, input] = (code - zero) * scale;

@@ -55,11 +55,19 @@ public sealed class QuantizedMatrix
 
         var size = Layout.Quantization.GroupSize;
         var scale = (Half)((random.NextSingle() - 0.3f) / (1 << Layout.Bits));
-        var zero = Layout.Quantization.ZeroPoints ? random.Next(1 << Layout.Bits) : 1 << (Layout.Bits - 1);
+        var zero = Layout.ZeroPointBytes switch
+        {
+            0 => 1 << (Layout.Bits - 1),
+            1 => random.Next(1 << Layout.Bits),
+            // Most lie among the codes, one in twenty far away, where a small scale makes up for it.
+            _ => Layout.MiddleCode + (double)(Half)(((random.NextDouble() - 0.5) * (1 << Layout.Bits)) - (random.Next(20) == 0 ? 5 << Layout.Bits : 0)),
+        };
         var index = Layout.GroupIndex(row, group);
         BitConverter.GetBytes(scale).CopyTo(bytes, Layout.Scales + (2 * index));
-        if (Layout.Quantization.ZeroPoints)
+        if (Layout.ZeroPointBytes == 1)
             bytes[Layout.ZeroPoints + index] = (byte)zero;
+        else if (Layout.ZeroPointBytes == 2)
+            BitConverter.GetBytes((Half)(zero - Layout.MiddleCode)).CopyTo(bytes, Layout.ZeroPoints + (2 * index));
         for (var column = group * size; column < (group + 1) * size; column++)
         {
             var code = random.Next(1 << Layout.Bits);

@@ -35,6 +35,7 @@ public sealed class QuantizedLayout
         ArgumentNullException.ThrowIfNull(quantization);
         (Rows, Columns, Bits, Quantization) = (rows, columns, type == DataType.Int8 ? 8 : 4, quantization);
         ScaleBytes = type == DataType.Mxfp4 ? 1 : sizeof(ushort);
+        ZeroPointBytes = !quantization.ZeroPoints ? 0 : quantization.Fractional ? sizeof(ushort) : 1;
         RowBlocks = Up(rows, TileRows);
         TileColumns = TileBytes * 8 / (TileRows * Bits);
         ColumnTiles = Up(columns, TileColumns);
@@ -42,7 +43,7 @@ public sealed class QuantizedLayout
         Scales = Align(checked((long)RowBlocks * ColumnTiles * TileBytes));
         var perGroup = (long)RowBlocks * Groups * TileRows;
         ZeroPoints = Align(Scales + (perGroup * ScaleBytes));
-        Order = Align(ZeroPoints + (quantization.ZeroPoints ? perGroup : 0));
+        Order = Align(ZeroPoints + (perGroup * ZeroPointBytes));
         Length = Order + (quantization.Permuted ? (long)columns * sizeof(int) : 0);
     }
 
@@ -73,10 +74,13 @@ public sealed class QuantizedLayout
     /// <summary>Of a scale: two of an f16, or one of a power of two.</summary>
     public int ScaleBytes { get; }
 
+    /// <summary>Of a zero point: one of a code, two of an f16; none where there are none.</summary>
+    public int ZeroPointBytes { get; }
+
     /// <summary>First byte of the scales: [RowBlocks, Groups, 16].</summary>
     public long Scales { get; }
 
-    /// <summary>First byte of the zero points: bytes [RowBlocks, Groups, 16].</summary>
+    /// <summary>First byte of the zero points: [RowBlocks, Groups, 16].</summary>
     public long ZeroPoints { get; }
 
     /// <summary>First byte of the order: int32 [K], the column of the input that each stored column multiplies.</summary>
@@ -90,6 +94,9 @@ public sealed class QuantizedLayout
 
     /// <summary>Where the tile of a row block and a range of columns begins; a block's tiles follow one another.</summary>
     public long Tile(int rowBlock, int tile) => (((long)rowBlock * ColumnTiles) + tile) * TileBytes;
+
+    /// <summary>Half the number of codes: zero points that are not stored, and what fractional ones count from.</summary>
+    public int MiddleCode => 1 << (Bits - 1);
 
     /// <summary>Index of a row's scale and zero point of a group.</summary>
     public long GroupIndex(int row, int group) => ((((long)(row / TileRows) * Groups) + group) * TileRows) + (row % TileRows);

@@ -6,7 +6,7 @@ namespace Weft.Weights;
 internal static class WeftFormat
 {
     /// <summary>Format version this runtime reads and writes.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
 
     /// <summary>Bytes before the header JSON: magic, version, header length, header checksum, zero.</summary>
     public const int FixedLength = 24;

@@ -78,6 +78,7 @@ internal static class WeftHeaderParser
     {
         GroupSize = o.Int32("group_size"),
         ZeroPoints = o.FlagOrFalse("zero_points"),
+        Fractional = o.FlagOrFalse("fractional"),
         Permuted = o.FlagOrFalse("permuted"),
     };
 

@@ -97,6 +97,8 @@ internal static class WeftHeaderReader
             throw new WeftException($"{path}: tensor '{entry.Name}' is quantized, which it cannot be");
         if (entry.DataType == DataType.Mxfp4 && quantization is not { GroupSize: 32, ZeroPoints: false, Permuted: false })
             throw new WeftException($"{path}: tensor '{entry.Name}' has the type mxfp4, whose groups have 32 columns in order and no zero points");
+        if (quantization is { Fractional: true, ZeroPoints: false })
+            throw new WeftException($"{path}: tensor '{entry.Name}' has fractional zero points, but no zero points");
         if (!QuantizedLayout.IsGroupSize(quantization.GroupSize, entry.Shape[1]))
             throw new WeftException($"{path}: tensor '{entry.Name}' has groups of {quantization.GroupSize} of {entry.Shape[1]} columns; they can be {QuantizedLayout.GroupSizes}");
     }

@@ -70,6 +70,8 @@ public sealed unsafe partial class MachineCodeTests
             text.Add($"{{disp32}} vcvtph2ps zmm{z}, [rdx + {32 * z}]");
             code.LoadBytes(z, Assembler.R11, 16 * z);
             text.Add($"{{disp32}} vpmovzxbd zmm{z}, [r11 + {16 * z}]");
+            code.AddFloats(z, other);
+            text.Add($"vaddps zmm{z}, zmm{z}, zmm{other}");
             code.MultiplyFloats(z, other, Assembler.Rcx, 4 * z);
             text.Add($"{{disp32}} vmulps zmm{z}, zmm{other}, dword ptr [rcx + {4 * z}]{{1to16}}");
             code.AddProduct(z, other, third);

@@ -43,11 +43,11 @@ public sealed unsafe class QuantizedMatMulTests
 
     [Test]
     public void Product_matches_its_definition(
-        [ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type, [Values] bool zeroPoints, [Values] bool permuted)
+        [ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type, [Values(0, 1, 2)] int zeroPointBytes, [Values] bool permuted)
     {
         foreach (var (m, k, groupSize) in Sizes)
         {
-            var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPoints, Permuted = permuted });
+            var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPointBytes > 0, Fractional = zeroPointBytes == 2, Permuted = permuted });
             // Of a single number, which may be nearly zero by chance, a relative error says nothing: what counts is the usual size.
             var usual = Math.Sqrt(Reference(kernel, matrix, Activations(UsualTokens, k), UsualTokens).Average(y => y * y));
             foreach (var n in TokenCounts)
@@ -71,11 +71,11 @@ public sealed unsafe class QuantizedMatMulTests
 
     [Test]
     public void A_token_gets_the_same_bits_in_every_batch(
-        [ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type, [Values] bool zeroPoints)
+        [ValueSource(nameof(KernelNames))] string kernel, [Values(DataType.Int4, DataType.Int8)] DataType type, [Values(0, 1, 2)] int zeroPointBytes)
     {
         foreach (var (m, k, groupSize) in Sizes)
         {
-            var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPoints });
+            var matrix = new QuantizedMatrix(m, k, type, new() { GroupSize = groupSize, ZeroPoints = zeroPointBytes > 0, Fractional = zeroPointBytes == 2 });
             var x = Activations(TokenCounts.Max(), k);
             var alone = new float[m];
             Multiply(kernel, matrix, x, alone, 1, new float[m], false);

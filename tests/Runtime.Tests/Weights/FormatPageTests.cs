@@ -39,7 +39,7 @@ public sealed class FormatPageTests
             """;
         var header = Encoding.UTF8.GetBytes(Json(4096));
         var file = new byte[4096 + 8192 + 24];
-        byte[] start = [0x57, 0x45, 0x46, 0x54, 2, 0, 0, 0, .. BitConverter.GetBytes((ulong)header.Length), .. BitConverter.GetBytes(Crc(header)), 0, 0, 0, 0];
+        byte[] start = [0x57, 0x45, 0x46, 0x54, 3, 0, 0, 0, .. BitConverter.GetBytes((ulong)header.Length), .. BitConverter.GetBytes(Crc(header)), 0, 0, 0, 0];
         start.CopyTo(file, 0);
         header.CopyTo(file, 24);
         for (var i = 0; i < 3; i++)

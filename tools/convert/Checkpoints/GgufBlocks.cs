@@ -47,21 +47,27 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
     /// <summary>The whole numbers of a block without its scale, which is its first two bytes in f16; null where numbers are made in another way.</summary>
     public CodeDecoder? Codes { get; private init; }
 
-    /// <summary>Whether such whole numbers are from −8 to 7.</summary>
+    /// <summary>Makes the codes of 32 neighbouring numbers of one block, which stand for scale · code + least.</summary>
+    public delegate void GroupDecoder(ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least);
+
+    /// <summary>The codes of a group, all from 0 on, where its numbers have a scale and a least number; null where they are made in another way.</summary>
+    public GroupDecoder? Group { get; private init; }
+
+    /// <summary>Whether codes have four bits: from −8 to 7 where there is no least number.</summary>
     public bool HasSmallCodes { get; private init; }
 
     /// <summary>Every type that is read, by ggml's number.</summary>
     public static IReadOnlyDictionary<uint, GgufBlockType> All { get; } = new Dictionary<uint, GgufBlockType>
     {
         [2] = Scaled("Q4_0", 18, Q4) with { HasSmallCodes = true },
-        [3] = new("Q4_1", Small, 20, Q4Least),
+        [3] = Least("Q4_1", Small, 20, Q4Least) with { HasSmallCodes = true },
         [6] = Scaled("Q5_0", 22, Q5),
-        [7] = new("Q5_1", Small, 24, Q5Least),
+        [7] = Least("Q5_1", Small, 24, Q5Least),
         [8] = Scaled("Q8_0", 34, (codes, values) => MemoryMarshal.Cast<byte, sbyte>(codes).CopyTo(values)),
         [10] = new("Q2_K", Large, 84, Q2K),
         [11] = new("Q3_K", Large, 110, Q3K),
-        [12] = new("Q4_K", Large, 144, (block, values) => Q45K(block, [], block[16..], values)),
-        [13] = new("Q5_K", Large, 176, (block, values) => Q45K(block, block.Slice(16, 32), block[48..], values)),
+        [12] = Least("Q4_K", Large, 144, (ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least) => Q45K(block, [], block[16..], group, codes, out scale, out least)) with { HasSmallCodes = true },
+        [13] = Least("Q5_K", Large, 176, (ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least) => Q45K(block, block.Slice(16, 32), block[48..], group, codes, out scale, out least)),
         [14] = new("Q6_K", Large, 210, Q6K),
         [20] = Scaled("IQ4_NL", 18, (codes, values) => Halves(codes, Uneven, values)),
         [23] = new("IQ4_XS", Large, 136, Iq4Xs),
@@ -73,6 +79,17 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
 
     private static GgufBlockType Scaled(string name, int bytes, CodeDecoder codes) =>
         new(name, Small, bytes, (block, values) => Scale(block[2..], Float16(block), codes, values)) { Codes = codes };
+
+    private static GgufBlockType Least(string name, int elements, int bytes, GroupDecoder group) => new(name, elements, bytes, (block, values) =>
+    {
+        Span<byte> codes = stackalloc byte[Small];
+        for (var i = 0; i < values.Length; i += Small)
+        {
+            group(block, i / Small, codes, out var scale, out var least);
+            for (var j = 0; j < Small; j++)
+                values[i + j] = (scale * codes[j]) + least;
+        }
+    }) { Group = group };
 
     private static void Scale(ReadOnlySpan<byte> block, float scale, CodeDecoder codes, Span<float> values)
     {
@@ -91,14 +108,11 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
         }
     }
 
-    private static void Q4Least(ReadOnlySpan<byte> block, Span<float> values)
+    private static void Q4Least(ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least)
     {
-        var (scale, least) = (Float16(block), Float16(block[2..]));
-        for (var i = 0; i < Small / 2; i++)
-        {
-            values[i] = (scale * (block[4 + i] & 15)) + least;
-            values[i + (Small / 2)] = (scale * (block[4 + i] >> 4)) + least;
-        }
+        (scale, least) = (Float16(block), Float16(block[2..]));
+        for (var i = 0; i < Small; i++)
+            codes[i] = (byte)((block[4 + (i % 16)] >> (i / 16 * 4)) & 15);
     }
 
     /// <summary>Four bytes of fifth bits, one for each code, then the codes' lower halves.</summary>
@@ -109,13 +123,13 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
             values[i] = (sbyte)((((codes[4 + (i % 16)] >> (i / 16 * 4)) & 15) | (int)(((fifth >> i) & 1) << 4)) - 16);
     }
 
-    private static void Q5Least(ReadOnlySpan<byte> block, Span<float> values)
+    private static void Q5Least(ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least)
     {
-        var (scale, least) = (Float16(block), Float16(block[2..]));
+        (scale, least) = (Float16(block), Float16(block[2..]));
         Span<sbyte> numbers = stackalloc sbyte[Small];
         Q5(block[4..], numbers);
         for (var i = 0; i < Small; i++)
-            values[i] = (scale * (numbers[i] + 16)) + least;
+            codes[i] = (byte)(numbers[i] + 16);
     }
 
     /// <summary>16 bytes of two indices into a table, the lower halves for the first 16 numbers.</summary>
@@ -159,22 +173,18 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
     /// Units of scales and of least numbers, 12 bytes of eight of each with six bits, then codes: each 32 bytes hold 64, the lower halves first. With five bits the
     /// fifth ones are in 32 bytes before.
     /// </summary>
-    private static void Q45K(ReadOnlySpan<byte> block, ReadOnlySpan<byte> fifth, ReadOnlySpan<byte> codes, Span<float> values)
+    private static void Q45K(ReadOnlySpan<byte> block, ReadOnlySpan<byte> fifth, ReadOnlySpan<byte> stored, int group, Span<byte> codes, out float scale, out float least)
     {
-        var (unit, leastUnit) = (Float16(block), Float16(block[2..]));
         var packed = block.Slice(4, 12);
-        for (var group = 0; group < Large / 32; group++)
+        var (units, leastUnits) = group < 4
+            ? (packed[group] & 63, packed[group + 4] & 63)
+            : ((packed[group + 4] & 15) | (packed[group - 4] >> 6 << 4), (packed[group + 4] >> 4) | (packed[group] >> 6 << 4));
+        (scale, least) = (Float16(block) * units, -(Float16(block[2..]) * leastUnits));
+        for (var i = 0; i < Small; i++)
         {
-            var (scale, least) = group < 4
-                ? (packed[group] & 63, packed[group + 4] & 63)
-                : ((packed[group + 4] & 15) | (packed[group - 4] >> 6 << 4), (packed[group + 4] >> 4) | (packed[group] >> 6 << 4));
-            for (var i = 0; i < 32; i++)
-            {
-                var code = (codes[(group / 2 * 32) + i] >> (group % 2 * 4)) & 15;
-                if (fifth.Length > 0)
-                    code |= ((fifth[i] >> group) & 1) << 4;
-                values[(group * 32) + i] = (unit * scale * code) - (leastUnit * least);
-            }
+            codes[i] = (byte)((stored[(group / 2 * 32) + i] >> (group % 2 * 4)) & 15);
+            if (fifth.Length > 0)
+                codes[i] |= (byte)(((fifth[i] >> group) & 1) << 4);
         }
     }
 

@@ -11,8 +11,11 @@ internal sealed class QuantizedMatrix
     /// <summary>[M, K / group] f16.</summary>
     public required Half[] Scales { get; init; }
 
-    /// <summary>[M, K / group].</summary>
+    /// <summary>[M, K / group]; empty without any, and where they are fractional.</summary>
     public required byte[] ZeroPoints { get; init; }
+
+    /// <summary>[M, K / group] from the middle of the codes; empty where there are none of that kind.</summary>
+    public Half[] FractionalZeroPoints { get; init; } = [];
 
     /// <summary>[K] the input column of each stored column; null where they are the same.</summary>
     public int[]? Order { get; init; }

@@ -64,7 +64,9 @@ internal static class TilePacker
             {
                 var (from, to) = (((row - firstRow) * layout.Groups) + group, layout.GroupIndex(row, group));
                 BinaryPrimitives.WriteHalfLittleEndian(bytes.AsSpan((int)(layout.Scales + (to * sizeof(ushort)))), matrix.Scales[from]);
-                if (layout.Quantization.ZeroPoints)
+                if (layout.Quantization.Fractional)
+                    BinaryPrimitives.WriteHalfLittleEndian(bytes.AsSpan((int)(layout.ZeroPoints + (to * sizeof(ushort)))), matrix.FractionalZeroPoints[from]);
+                else if (layout.Quantization.ZeroPoints)
                     bytes[layout.ZeroPoints + to] = matrix.ZeroPoints[from];
             }
         }

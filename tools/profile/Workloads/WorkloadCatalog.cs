@@ -191,7 +191,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         var matrix = new QuantizedMatrix(output is null ? 2 * m : m, k);
         return Workload.Of<QuantizedGemvParams>(
             output is null ? "quantized_gemv int4, gated" : "quantized_gemv int4", $"{model.Name} {name} {n}×{matrix.Rows}×{k}, groups of {GroupSize}",
-            output is { } to ? QuantizedGemvKernel.Instance(type, 4, to) : QuantizedGemvKernel.Gated(type, 4, Models.Activation.Silu),
+            output is { } to ? QuantizedGemvKernel.Instance(type, new(DataType.Int4), to) : QuantizedGemvKernel.Gated(type, new(DataType.Int4), Models.Activation.Silu),
             QuantizedGemvKernel.Shape(m, output is null), matrix.Bytes + ((long)n * k * Half) + OutputBytes(n, m, output), 2.0 * n * matrix.Rows * k, 0, operands =>
             {
                 var y = operands.Zeros((long)n * m * sizeof(float));
@@ -216,7 +216,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
         var shape = QuantizedGemmKernel.Shape(n, m, k, 4, output is null, target.Multiprocessors);
         return Workload.Of<QuantizedGemmParams>(
             output is null ? "quantized_gemm int4, gated" : "quantized_gemm int4", $"{model.Name} {name} {n}×{matrix.Rows}×{k}, groups of {GroupSize}",
-            output is { } to ? QuantizedGemmKernel.Instance(type, 4, n, to, computeCapability) : QuantizedGemmKernel.Gated(type, 4, n, Models.Activation.Silu, computeCapability),
+            output is { } to ? QuantizedGemmKernel.Instance(type, new(DataType.Int4), n, to, computeCapability) : QuantizedGemmKernel.Gated(type, new(DataType.Int4), n, Models.Activation.Silu, computeCapability),
             shape, matrix.Bytes + ((long)n * k * Half) + OutputBytes(n, m, output), 2.0 * n * matrix.Rows * k, 0, operands =>
             {
                 var y = operands.Zeros((long)n * m * sizeof(float));
@@ -251,7 +251,7 @@ internal sealed class WorkloadCatalog(ModelShape model, WorkloadTarget target)
     {
         var matrix = new QuantizedMatrix(m, k);
         return Workload.Of<DequantizeParams>(
-            "dequantize int4", $"{model.Name} {name} {m}×{k}, groups of {GroupSize}", DequantizeKernel.Instance(type, 4),
+            "dequantize int4", $"{model.Name} {name} {m}×{k}, groups of {GroupSize}", DequantizeKernel.Instance(type, new(DataType.Int4)),
             DequantizeKernel.Shape(matrix.Tiles, matrix.RowBlocks), matrix.Bytes + ((double)m * k * Half), 0, 2.0 * m * k, operands =>
             {
                 var y = operands.Zeros((long)m * k * Half);

@@ -17,8 +17,8 @@ internal readonly record struct DeviceMatrix(nuint Address, int Rows, int Column
 /// <param name="Weight">Its parts.</param>
 /// <param name="Rows">M.</param>
 /// <param name="Columns">K.</param>
-/// <param name="Bits">Of a code.</param>
-internal readonly record struct DeviceQuantizedMatrix(QuantizedWeight Weight, int Rows, int Columns, int Bits)
+/// <param name="Codes">What they are.</param>
+internal readonly record struct DeviceQuantizedMatrix(QuantizedWeight Weight, int Rows, int Columns, CodeMeaning Codes)
 {
     /// <summary>Tiles above one another.</summary>
     public int RowBlocks => (Rows + QuantizedLayout.TileRows - 1) / QuantizedLayout.TileRows;
@@ -158,7 +158,7 @@ internal sealed class DeviceWeights : IDisposable
         var tensors = names.Select(weights.Find).ToList();
         var first = tensors[0];
         var isOne = tensors.TrueForAll(tensor => tensor.DataType == first.DataType && !tensor.Quantization!.Permuted
-            && tensor.Quantization.GroupSize == first.Quantization!.GroupSize && tensor.Shape[0] % QuantizedLayout.TileRows == 0);
+            && tensor.Quantization.GroupSize == first.Quantization!.GroupSize && tensor.Quantization.Fractional == first.Quantization.Fractional && tensor.Shape[0] % QuantizedLayout.TileRows == 0);
         return isOne ? [Quantized(tensors)] : [.. tensors.Select(tensor => Quantized([tensor]))];
     }
 
@@ -166,13 +166,14 @@ internal sealed class DeviceWeights : IDisposable
     {
         var layouts = tensors.ConvertAll(tensor => tensor.Tiles);
         var layout = layouts[0];
-        var hasZeroPoints = layouts.Exists(one => one.Quantization.ZeroPoints);
+        var zeroPointBytes = layouts.Max(one => one.ZeroPointBytes);
         var groupRows = (long)layout.Groups * QuantizedLayout.TileRows;
         var blocks = layouts.Sum(one => one.RowBlocks);
         var codes = Allocate((long)blocks * layout.ColumnTiles * QuantizedLayout.TileBytes);
         var scales = Allocate(blocks * groupRows * layout.ScaleBytes);
-        var zeroPoints = hasZeroPoints ? Allocate(blocks * groupRows) : null;
-        zeroPoints?.FillAsync((byte)(1 << (layout.Bits - 1)), stream);
+        var zeroPoints = zeroPointBytes > 0 ? Allocate(blocks * groupRows * zeroPointBytes) : null;
+        if (zeroPointBytes == 1)
+            zeroPoints!.FillAsync((byte)(1 << (layout.Bits - 1)), stream);
         var order = layout.Quantization.Permuted ? Allocate((long)layout.Columns * sizeof(int)) : null;
         var block = 0L;
         foreach (var (tensor, own) in tensors.Zip(layouts))
@@ -180,7 +181,7 @@ internal sealed class DeviceWeights : IDisposable
             uploader.UploadBytes(tensor, 0, (long)own.RowBlocks * own.ColumnTiles * QuantizedLayout.TileBytes, codes, block * own.ColumnTiles * QuantizedLayout.TileBytes);
             uploader.UploadBytes(tensor, own.Scales, own.RowBlocks * groupRows * own.ScaleBytes, scales, block * groupRows * own.ScaleBytes);
             if (own.Quantization.ZeroPoints)
-                uploader.UploadBytes(tensor, own.ZeroPoints, own.RowBlocks * groupRows, zeroPoints!, block * groupRows);
+                uploader.UploadBytes(tensor, own.ZeroPoints, own.RowBlocks * groupRows * zeroPointBytes, zeroPoints!, block * groupRows * zeroPointBytes);
             if (order is not null)
                 uploader.UploadBytes(tensor, own.Order, (long)own.Columns * sizeof(int), order, 0);
             block += own.RowBlocks;
@@ -199,7 +200,7 @@ internal sealed class DeviceWeights : IDisposable
             },
             layouts.Sum(one => one.Rows),
             layout.Columns,
-            layout.Bits);
+            new(tensors[0].DataType, layout.Quantization.Fractional));
     }
 
     /// <summary>A vector in float32.</summary>

@@ -26,7 +26,12 @@ internal sealed unsafe class IntegerMatMulKernel<TSimd, TVector>(QuantizedLayout
             for (var group = 0; group < Layout.Groups; group++)
             {
                 var index = Layout.GroupIndex((block * QuantizedLayout.TileRows) + row, group);
-                var zero = Layout.Quantization.ZeroPoints ? matrix[Layout.ZeroPoints + index] : 1 << (Layout.Bits - 1);
+                var zero = Layout.ZeroPointBytes switch
+                {
+                    0 => Layout.MiddleCode,
+                    sizeof(ushort) => Layout.MiddleCode + SimdScalar.LoadFloat16((ushort*)(matrix + Layout.ZeroPoints) + index),
+                    _ => matrix[Layout.ZeroPoints + index],
+                };
                 var scale = SimdScalar.LoadFloat16((ushort*)(matrix + Layout.Scales) + index);
                 var first = group * Layout.Quantization.GroupSize;
                 for (var column = first; column < first + Layout.Quantization.GroupSize; column++)

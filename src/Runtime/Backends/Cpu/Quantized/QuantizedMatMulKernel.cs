@@ -24,14 +24,21 @@ internal abstract unsafe class QuantizedMatMulKernel(QuantizedLayout layout) : M
         var first = layout.GroupIndex(block * QuantizedLayout.TileRows, 0);
         var count = layout.Groups * QuantizedLayout.TileRows;
         TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(w + layout.Scales + (first * sizeof(ushort)), count), new Span<float>(scales, count));
-        if (!layout.Quantization.ZeroPoints)
+        var stored = w + layout.ZeroPoints + (first * layout.ZeroPointBytes);
+        switch (layout.ZeroPointBytes)
         {
-            new Span<float>(zeros, count).Fill(1 << (layout.Bits - 1));
-            return;
+            case 0:
+                new Span<float>(zeros, count).Fill(layout.MiddleCode);
+                break;
+            case sizeof(ushort):
+                TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(stored, count), new Span<float>(zeros, count));
+                TensorPrimitives.Add(new Span<float>(zeros, count), layout.MiddleCode, new Span<float>(zeros, count));
+                break;
+            default:
+                for (var i = 0; i < count; i += QuantizedLayout.TileRows)
+                    Widen(Vector128.Load(stored + i)).Store(zeros + i);
+                break;
         }
-
-        for (var i = 0; i < count; i += QuantizedLayout.TileRows)
-            Widen(Vector128.Load(w + layout.ZeroPoints + first + i)).Store(zeros + i);
     }
 
     /// <summary>Writes sums of a token for rows that share tiles.</summary>

@@ -147,6 +147,9 @@ internal sealed class Assembler
     /// <summary>vmulps target, first, dword [source + offset] in all lanes.</summary>
     public void MultiplyFloats(int target, int first, int source, int offset) => WriteMemory(map: 1, prefix: 0, opcode: 0x59, target, first, source, offset, isBroadcast: true);
 
+    /// <summary>vaddps sums, sums, other.</summary>
+    public void AddFloats(int sums, int other) => WriteVector(map: 1, prefix: 0, opcode: 0x58, sums, sums, other);
+
     /// <summary>vfmadd231ps sums, first, second.</summary>
     public void AddProduct(int sums, int first, int second) => WriteVector(map: 2, prefix: 1, opcode: 0xB8, sums, first, second);
 

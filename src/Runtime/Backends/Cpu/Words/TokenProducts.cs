@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Weft.Weights;
 
 namespace Weft.Backends.Cpu.Words;
 
@@ -28,10 +29,10 @@ internal unsafe struct TokenArguments
     /// <summary>Bytes from a chunk's to the next one's: 32, or 0 in one group.</summary>
     public nint ScaleBytes;
 
-    /// <summary>[16] of a group.</summary>
+    /// <summary>[16] of a group, bytes or f16.</summary>
     public byte* ZeroPoints;
 
-    /// <summary>Bytes from a chunk's to the next one's: 16, or 0 in one group.</summary>
+    /// <summary>Bytes from a chunk's to the next one's, or 0 in one group.</summary>
     public nint ZeroPointBytes;
 
     /// <summary>Of the function.</summary>
@@ -50,6 +51,7 @@ internal static unsafe class TokenProducts
     private const int TileVectors = 8;
     private const int TileBytes = TileVectors * VectorBytes;
     private const int PartColumns = 32;
+    private const int ZeroPointForms = 3; // none, a byte, two
     private const int Ahead = 4096; // bytes of codes
 
     // Vectors that functions set once, and others.
@@ -84,16 +86,16 @@ internal static unsafe class TokenProducts
     /// <summary>Adds the products of some chunks to <see cref="TokenArguments.Sums"/>.</summary>
     /// <param name="bits">Of a code.</param>
     /// <param name="columns">Of a chunk. Chunks of 32 begin where a unit does.</param>
-    /// <param name="hasZeroPoints">There are some; otherwise each is half the number of codes.</param>
+    /// <param name="zeroPointBytes"><see cref="QuantizedLayout.ZeroPointBytes"/>; without any each is half the number of codes.</param>
     /// <param name="tiles">The first tile.</param>
     /// <param name="x">[(high, low), 64] of its columns.</param>
     /// <param name="chunks">At least one.</param>
     /// <param name="arguments">The rest.</param>
     [MethodImpl(Hot.Path)]
-    public static void Multiply(int bits, int columns, bool hasZeroPoints, byte* tiles, byte* x, int chunks, TokenArguments arguments)
+    public static void Multiply(int bits, int columns, int zeroPointBytes, byte* tiles, byte* x, int chunks, TokenArguments arguments)
     {
         arguments.Constants = Written.Constants + (bits == 4 ? 0 : Written.ConstantBytes);
-        var function = Written.Functions[((((bits / 8) * 2) + (hasZeroPoints ? 1 : 0)) * ChunkSizes.Length) + ((columns - 1) / PartColumns)];
+        var function = Written.Functions[((((bits / 8) * ZeroPointForms) + zeroPointBytes) * ChunkSizes.Length) + ((columns - 1) / PartColumns)];
         ((delegate* unmanaged[SuppressGCTransition]<byte*, byte*, nint, TokenArguments*, void>)function)(tiles, x, chunks, &arguments);
     }
 
@@ -102,16 +104,16 @@ internal static unsafe class TokenProducts
     /// int4: dword 4 · q + s of a vector is columns 16 · s + 4 · q and the next three; low halves of bytes are row j, high halves row j + 8. int8: dword 4 · q + 2 · s + i is columns 16 · s + 4 · q and the
     /// next three of row j + 8 · i; two tiles are a unit of activations.
     /// </remarks>
-    public static byte[] Function(int bits, int columns, bool hasZeroPoints)
+    public static byte[] Function(int bits, int columns, int zeroPointBytes)
     {
         var code = new Assembler();
         Begin(code);
         var loop = code.Here;
         int? end = null;
         if (columns == PartColumns)
-            end = TwoChunks(code, bits, hasZeroPoints);
+            end = TwoChunks(code, bits, zeroPointBytes);
         else
-            OneChunk(code, bits, columns, hasZeroPoints);
+            OneChunk(code, bits, columns, zeroPointBytes);
         code.LoopWhileNotZero(loop);
         if (end is { } leave)
             code.Land(leave);
@@ -123,22 +125,22 @@ internal static unsafe class TokenProducts
 
     /// <summary>Chunks of 32 columns: a unit of activations is two, and the last may be one.</summary>
     /// <returns>Where the last leaves.</returns>
-    private static int TwoChunks(Assembler code, int bits, bool hasZeroPoints)
+    private static int TwoChunks(Assembler code, int bits, int zeroPointBytes)
     {
         if (bits == 4)
             Int4Tile(code, isApart: true);
         else
             Int8Tile(code, half: 0);
-        Apply(code, bits == 4 ? Exact : Free, hasZeroPoints);
+        Apply(code, bits == 4 ? Exact : Free, zeroPointBytes);
         var end = code.LeaveWhenZero();
         if (bits == 8)
             Int8Tile(code, half: 1);
-        Apply(code, Free, hasZeroPoints);
+        Apply(code, Free, zeroPointBytes);
         return end;
     }
 
     /// <summary>The tiles of a larger chunk.</summary>
-    private static void OneChunk(Assembler code, int bits, int columns, bool hasZeroPoints)
+    private static void OneChunk(Assembler code, int bits, int columns, int zeroPointBytes)
     {
         for (var column = 0; column < columns; column += bits == 4 ? WordInput.UnitColumns : PartColumns)
         {
@@ -149,7 +151,7 @@ internal static unsafe class TokenProducts
             Add(code, column == 0);
         }
 
-        Apply(code, Exact, hasZeroPoints);
+        Apply(code, Exact, zeroPointBytes);
     }
 
     private static int Offset(string member) => (int)Marshal.OffsetOf<TokenArguments>(member);
@@ -289,20 +291,29 @@ internal static unsafe class TokenProducts
     /// <summary>Adds (sums · x's scale − zero point · x's sum) · scale of a chunk to the total, and goes on to the next chunk's scales.</summary>
     /// <param name="code">Is written.</param>
     /// <param name="exact">The sums.</param>
-    /// <param name="hasZeroPoints">Otherwise they are in <see cref="Middle"/>.</param>
-    private static void Apply(Assembler code, int exact, bool hasZeroPoints)
+    /// <param name="zeroPointBytes">Without any they are in <see cref="Middle"/>, from which fractional ones count.</param>
+    private static void Apply(Assembler code, int exact, int zeroPointBytes)
     {
         const int Other = Free + 1; // for a tile of two chunks has the sums of the second before it
         code.ToFloats(exact, exact);
         code.MultiplyFloats(exact, exact, XScales, 0);
-        if (hasZeroPoints)
+        if (zeroPointBytes > 0)
         {
-            code.LoadBytes(Other, ZeroPoints, 0);
-            code.ToFloats(Other, Other);
+            if (zeroPointBytes == sizeof(ushort))
+            {
+                code.LoadHalves(Other, ZeroPoints, 0);
+                code.AddFloats(Other, Middle);
+            }
+            else
+            {
+                code.LoadBytes(Other, ZeroPoints, 0);
+                code.ToFloats(Other, Other);
+            }
+
             code.AddRegister(ZeroPoints, Arguments, Offset(nameof(TokenArguments.ZeroPointBytes)));
         }
 
-        code.SubtractProduct(exact, hasZeroPoints ? Other : Middle, XSums, 0);
+        code.SubtractProduct(exact, zeroPointBytes > 0 ? Other : Middle, XSums, 0);
         code.LoadHalves(Other, Scales, 0);
         code.AddProduct(Total, exact, Other);
         code.AddRegister(XScales, Arguments, Offset(nameof(TokenArguments.XBytes)));
@@ -318,9 +329,9 @@ internal static unsafe class TokenProducts
         /// <summary>Of one number of bits.</summary>
         public const int ConstantBytes = ConstantVectors * VectorBytes;
 
-        /// <summary>[bits, without or with zero points, chunk size].</summary>
+        /// <summary>[bits, bytes of a zero point, chunk size].</summary>
         public static readonly nint[] Functions = MachineCode.Load(
-            [.. from bits in (int[])[4, 8] from hasZeroPoints in (bool[])[false, true] from columns in ChunkSizes select Function(bits, columns, hasZeroPoints)]);
+            [.. from bits in (int[])[4, 8] from zeroPointBytes in Enumerable.Range(0, ZeroPointForms) from columns in ChunkSizes select Function(bits, columns, zeroPointBytes)]);
 
         /// <summary>Of each number of bits <see cref="Order"/>, <see cref="Mask"/>, <see cref="RowOrder"/> and <see cref="Middle"/>.</summary>
         public static readonly byte* Constants = Write();

@@ -104,7 +104,7 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
         var (column, index) = ((nint)chunk * input.ChunkColumns, (nint)Layout.GroupIndex(block * BlockRows, group));
         var isEach = Layout.Quantization.GroupSize == input.ChunkColumns;
         TokenProducts.Multiply(
-            Layout.Bits, columns, Layout.Quantization.ZeroPoints, weights + Layout.Tile(block, (int)column / Layout.TileColumns), x.Values + (column / WordInput.UnitColumns * x.UnitBytes), chunks, new()
+            Layout.Bits, columns, Layout.ZeroPointBytes, weights + Layout.Tile(block, (int)column / Layout.TileColumns), x.Values + (column / WordInput.UnitColumns * x.UnitBytes), chunks, new()
             {
                 Sums = sums,
                 UnitBytes = x.UnitBytes,
@@ -113,8 +113,8 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
                 XBytes = (nint)x.Rows * sizeof(float),
                 Scales = weights + Layout.Scales + (index * sizeof(ushort)),
                 ScaleBytes = isEach ? BlockRows * sizeof(ushort) : 0,
-                ZeroPoints = weights + Layout.ZeroPoints + index,
-                ZeroPointBytes = isEach ? BlockRows : 0,
+                ZeroPoints = weights + Layout.ZeroPoints + (index * Layout.ZeroPointBytes),
+                ZeroPointBytes = isEach ? BlockRows * Layout.ZeroPointBytes : 0,
             });
     }
 
@@ -221,9 +221,12 @@ internal sealed unsafe class WordMatMulKernel<TUnit>(QuantizedLayout layout, Wor
     {
         var index = (nint)Layout.GroupIndex(block * BlockRows, group);
         var scale = Simd512.LoadFloat16((ushort*)(weights + Layout.Scales) + index);
-        return (scale, Layout.Quantization.ZeroPoints
-            ? -Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(weights + Layout.ZeroPoints + index)))
-            : Vector512.Create(-(float)(1 << (Layout.Bits - 1))));
+        return (scale, Layout.ZeroPointBytes switch
+        {
+            0 => Vector512.Create(-(float)Layout.MiddleCode),
+            sizeof(ushort) => -(Vector512.Create((float)Layout.MiddleCode) + Simd512.LoadFloat16((ushort*)(weights + Layout.ZeroPoints) + index)),
+            _ => -Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(weights + Layout.ZeroPoints + index))),
+        });
     }
 
     /// <summary>One or two rows of tiles, and a thread's memory.</summary>

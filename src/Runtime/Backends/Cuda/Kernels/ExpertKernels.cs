@@ -134,10 +134,10 @@ internal static class ExpertProductKernel
     public static KernelInstance GatedGemm(DataType type, int columns, FeedForwardDescription block) => Gemm(type, columns, Gate(block));
 
     /// <summary>A product with quantized matrices, of up to eight assignments a block.</summary>
-    public static KernelInstance Quantized(DataType type, DataType codes, GemvOutput output) => Quantized(type, codes, $"weft::{output}");
+    public static KernelInstance Quantized(DataType type, CodeMeaning codes, GemvOutput output) => Quantized(type, codes, $"weft::{output}");
 
     /// <summary>One that multiplies activation(gate) with up.</summary>
-    public static KernelInstance GatedQuantized(DataType type, DataType codes, FeedForwardDescription block) => Quantized(type, codes, Gate(block));
+    public static KernelInstance GatedQuantized(DataType type, CodeMeaning codes, FeedForwardDescription block) => Quantized(type, codes, Gate(block));
 
     /// <summary>A launch of an instance of gemv without a gate: blocks over outputs, then over tiles.</summary>
     public static LaunchShape GemvShape(int tiles, int outputs, int inner, int sets) =>
@@ -157,9 +157,9 @@ internal static class ExpertProductKernel
         from instance in (IEnumerable<KernelInstance>)
         [
             .. Blocks.Select(block => GatedGemv(type, block)),
-            GatedQuantized(type, DataType.Mxfp4, Blocks[^1]),
-            Quantized(type, DataType.Mxfp4, GemvOutput.StoreFloat),
-            .. ((DataType[])[DataType.Int4, DataType.Int8]).SelectMany(codes => (KernelInstance[])[GatedQuantized(type, codes, Blocks[0]), Quantized(type, codes, GemvOutput.StoreFloat)]),
+            GatedQuantized(type, new(DataType.Mxfp4), Blocks[^1]),
+            Quantized(type, new(DataType.Mxfp4), GemvOutput.StoreFloat),
+            .. CodeMeaning.Integers.SelectMany(codes => (KernelInstance[])[GatedQuantized(type, codes, Blocks[0]), Quantized(type, codes, GemvOutput.StoreFloat)]),
             Gemv(type, 1, GemvOutput.StoreFloat),
             Gemv(type, 2, GemvOutput.StoreFloat),
             Gemv(type, 1, GemvOutput.StoreHalf),
@@ -183,8 +183,8 @@ internal static class ExpertProductKernel
 
     private static KernelInstance Gemv(DataType type, int sets, string output) => new("gemv.cu", $"weft::gemv<{type.CudaName()},{sets},weft::PlainInput,{output},{Rows}>");
 
-    private static KernelInstance Quantized(DataType type, DataType codes, string output) => new(
-        "quantized_gemv.cu", $"weft::quantized_gemv<{type.CudaName()},{(codes == DataType.Int8 ? 8 : 4)},{output},{Rows}{(codes == DataType.Mxfp4 ? ",weft::Mxfp4Meaning" : "")}>");
+    private static KernelInstance Quantized(DataType type, CodeMeaning codes, string output) => new(
+        "quantized_gemv.cu", $"weft::quantized_gemv<{type.CudaName()},{codes.Bits},{output},{Rows}{codes.Argument}>");
 
     private static KernelInstance Gemm(DataType type, int columns, string output) => new("gemm.cu", $"weft::gemm<{type.CudaName()},{columns},1,{output},{Rows}>");
 }

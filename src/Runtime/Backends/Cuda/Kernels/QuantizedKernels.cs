@@ -20,6 +20,21 @@ internal struct QuantizedWeight
     public int GroupSize;
 }
 
+/// <summary>What kernels must know of codes to be compiled for them.</summary>
+/// <param name="Type">Of codes.</param>
+/// <param name="Fractional"><see cref="Quantization.Fractional"/>.</param>
+internal readonly record struct CodeMeaning(DataType Type, bool Fractional = false)
+{
+    /// <summary>All that integers can have.</summary>
+    public static IReadOnlyList<CodeMeaning> Integers { get; } = [new(DataType.Int4), new(DataType.Int8), new(DataType.Int4, true), new(DataType.Int8, true)];
+
+    /// <summary>Of a code.</summary>
+    public int Bits => Type == DataType.Int8 ? 8 : 4;
+
+    /// <summary>The last template argument where it is not the default, after a comma.</summary>
+    public string Argument => Type == DataType.Mxfp4 ? ",weft::Mxfp4Meaning" : Fractional ? ",weft::FractionalMeaning" : "";
+}
+
 /// <summary>Twin of QuantizedGemvParams in kernels/quantized_gemv.cu.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct QuantizedGemvParams
@@ -87,10 +102,10 @@ internal static class QuantizedGemvKernel
     private const int Warps = Threads / 32;
 
     /// <summary>An instance without a gate.</summary>
-    public static KernelInstance Instance(DataType type, int bits, GemvOutput output) => Instance(type, bits, $"weft::{output}");
+    public static KernelInstance Instance(DataType type, CodeMeaning codes, GemvOutput output) => Instance(type, codes, $"weft::{output}");
 
     /// <summary>An instance that multiplies activation(gate) with up.</summary>
-    public static KernelInstance Gated(DataType type, int bits, Activation activation) => Instance(type, bits, $"weft::Gate<{activation.CudaName()}>");
+    public static KernelInstance Gated(DataType type, CodeMeaning codes, Activation activation) => Instance(type, codes, $"weft::Gate<{activation.CudaName()}>");
 
     /// <summary>One block for 16 outputs.</summary>
     public static LaunchShape Shape(int outputs, bool gated) => new(
@@ -100,17 +115,17 @@ internal static class QuantizedGemvKernel
     /// <summary>What LLaMA-like models ask for.</summary>
     public static IEnumerable<KernelInstance> Instances =>
         from type in ElementType.Halves
-        from bits in (int[])[4, 8]
+        from codes in CodeMeaning.Integers
         from instance in (IEnumerable<KernelInstance>)
         [
-            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, bits, output)),
-            Gated(type, bits, Activation.Silu),
-            Gated(type, bits, Activation.GeluTanh),
+            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, codes, output)),
+            Gated(type, codes, Activation.Silu),
+            Gated(type, codes, Activation.GeluTanh),
         ]
         select instance;
 
-    private static KernelInstance Instance(DataType type, int bits, string output) =>
-        new("quantized_gemv.cu", $"weft::quantized_gemv<{type.CudaName()},{bits},{output}>");
+    private static KernelInstance Instance(DataType type, CodeMeaning codes, string output) =>
+        new("quantized_gemv.cu", $"weft::quantized_gemv<{type.CudaName()},{codes.Bits},{output}{(codes.Argument.Length > 0 ? ",weft::OneMatrix" : "")}{codes.Argument}>");
 }
 
 /// <summary>kernels/quantized_gemm.cu.</summary>
@@ -136,12 +151,12 @@ internal static class QuantizedGemmKernel
     public static bool Fits(int inner) => inner % 8 == 0;
 
     /// <summary>An instance without a gate for <paramref name="rows"/> rows of the input.</summary>
-    public static KernelInstance Instance(DataType type, int bits, int rows, GemvOutput output, int computeCapability) =>
-        Of(type, bits, Columns(rows), $"weft::{output}", computeCapability);
+    public static KernelInstance Instance(DataType type, CodeMeaning codes, int rows, GemvOutput output, int computeCapability) =>
+        Of(type, codes, Columns(rows), $"weft::{output}", computeCapability);
 
     /// <summary>An instance that multiplies activation(gate) with up.</summary>
-    public static KernelInstance Gated(DataType type, int bits, int rows, Activation activation, int computeCapability) =>
-        Of(type, bits, Columns(rows), $"weft::Gate<{activation.CudaName()}>", computeCapability);
+    public static KernelInstance Gated(DataType type, CodeMeaning codes, int rows, Activation activation, int computeCapability) =>
+        Of(type, codes, Columns(rows), $"weft::Gate<{activation.CudaName()}>", computeCapability);
 
     /// <summary>Blocks over outputs and rows, and splits of the eight sums where those alone are too few for the device.</summary>
     /// <param name="rows">N.</param>
@@ -184,13 +199,13 @@ internal static class QuantizedGemmKernel
     public static IEnumerable<KernelInstance> Instances(int computeCapability) =>
         from capability in new[] { InvariantCapability, computeCapability }
         from type in ElementType.Halves
-        from bits in (int[])[4, 8]
+        from codes in CodeMeaning.Integers
         from rows in Widths
         from instance in (IEnumerable<KernelInstance>)
         [
-            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, bits, rows, output, capability)),
-            Gated(type, bits, rows, Activation.Silu, capability),
-            Gated(type, bits, rows, Activation.GeluTanh, capability),
+            .. Enum.GetValues<GemvOutput>().Select(output => Instance(type, codes, rows, output, capability)),
+            Gated(type, codes, rows, Activation.Silu, capability),
+            Gated(type, codes, rows, Activation.GeluTanh, capability),
         ]
         select instance;
 
@@ -202,8 +217,8 @@ internal static class QuantizedGemmKernel
     // The sums of a block.
     private static int SumsBytes(int columns) => Sets * QuantizedLayout.TileRows * Warps * columns * sizeof(float);
 
-    private static KernelInstance Of(DataType type, int bits, int columns, string output, int computeCapability) =>
-        new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{bits},{columns},{output},weft::{(HasWarpgroups(computeCapability) ? "Warpgroup" : "Warp")}Input>");
+    private static KernelInstance Of(DataType type, CodeMeaning codes, int columns, string output, int computeCapability) =>
+        new("quantized_gemm.cu", $"weft::quantized_gemm<{type.CudaName()},{codes.Bits},{columns},{output},weft::{(HasWarpgroups(computeCapability) ? "Warpgroup" : "Warp")}Input{codes.Argument}>");
 
     private static int Up(int value, int unit) => (value + unit - 1) / unit;
 }
@@ -215,7 +230,7 @@ internal static class DequantizeKernel
     private const int Warps = Threads / 32;
 
     /// <summary>Numbers of a type from codes.</summary>
-    public static KernelInstance Instance(DataType type, int bits) => new("dequantize.cu", $"weft::dequantize<{type.CudaName()},{bits}>");
+    public static KernelInstance Instance(DataType type, CodeMeaning codes) => new("dequantize.cu", $"weft::dequantize<{type.CudaName()},{codes.Bits}{codes.Argument}>");
 
     /// <summary>A warp a tile.</summary>
     public static LaunchShape Shape(int tiles, int rowBlocks) => new((tiles + Warps - 1) / Warps, rowBlocks, 1, Threads, 0);
@@ -228,5 +243,5 @@ internal static class DequantizeKernel
 
     /// <summary>All.</summary>
     public static IEnumerable<KernelInstance> Instances =>
-        ElementType.Halves.SelectMany(type => (KernelInstance[])[Instance(type, 4), Instance(type, 8), OrderColumns(type)]);
+        ElementType.Halves.SelectMany(type => CodeMeaning.Integers.Select(codes => Instance(type, codes)).Append(OrderColumns(type)));
 }

@@ -122,14 +122,14 @@ internal sealed class DenseExpertProduct(CudaProgramContext context, ExpertsNode
 }
 
 /// <summary>Of quantized matrices, whose codes become numbers in registers: quantized_gemv, however many assignments there are.</summary>
-internal sealed class QuantizedExpertProduct(CudaProgramContext context, ExpertsNode node, bool isInner, DeviceQuantizedMatrix matrix, DataType codes, DeviceBias bias)
+internal sealed class QuantizedExpertProduct(CudaProgramContext context, ExpertsNode node, bool isInner, DeviceQuantizedMatrix matrix, DeviceBias bias)
     : ExpertProduct(context, node, isInner)
 {
     public override IEnumerable<KernelInstance> Kernels => [Instance];
 
     public override int MostColumns => QuantizedGemvKernel.MostRows;
 
-    private KernelInstance Instance => IsGated ? ExpertProductKernel.GatedQuantized(Context.Type, codes, Block) : ExpertProductKernel.Quantized(Context.Type, codes, Output);
+    private KernelInstance Instance => IsGated ? ExpertProductKernel.GatedQuantized(Context.Type, matrix.Codes, Block) : ExpertProductKernel.Quantized(Context.Type, matrix.Codes, Output);
 
     public override void Run(in ExpertTiles tiles, ExpertOperand x, ExpertOperand y) => Context.Launch(
         Instance, QuantizedGemvKernel.Shape(Outputs, IsGated) with { GridY = tiles.Tiles }, With(

@@ -17,7 +17,7 @@ internal sealed class QuantizedLinearOperation(
 
     /// <summary>What products have in common that take the same time.</summary>
     public string Kind { get; } = string.Join(" + ", matrices.Select(matrix =>
-        $"{matrix.Rows}×{matrix.Columns} int{matrix.Bits}, groups of {matrix.Weight.GroupSize}{(matrix.Weight.ZeroPoints != 0 ? ", zero points" : "")}{(matrix.Weight.Order != 0 ? ", permuted" : "")}"))
+        $"{matrix.Rows}×{matrix.Columns} int{matrix.Codes.Bits}, groups of {matrix.Weight.GroupSize}{(matrix.Weight.ZeroPoints != 0 ? $", {(matrix.Codes.Fractional ? "fractional " : "")}zero points" : "")}{(matrix.Weight.Order != 0 ? ", permuted" : "")}"))
         + (node.Gate is null ? node.Accumulate ? ", added" : "" : ", gated");
 
     /// <summary>y.</summary>
@@ -33,7 +33,7 @@ internal sealed class QuantizedLinearOperation(
             foreach (var matrix in matrices)
             {
                 if (!Context.IsBatchInvariant)
-                    yield return DequantizeKernel.Instance(Context.Type, matrix.Bits);
+                    yield return DequantizeKernel.Instance(Context.Type, matrix.Codes);
                 yield return Gemv(matrix);
                 foreach (var way in Context.IsBatchInvariant ? [ProductWay.Warp] : WaysOf(Context.Device).Where(way => way != ProductWay.Numbers))
                 {
@@ -92,12 +92,12 @@ internal sealed class QuantizedLinearOperation(
     private int Capability(ProductWay way) => way == ProductWay.Warpgroup ? Context.Device.ComputeCapability : QuantizedGemmKernel.InvariantCapability;
 
     private KernelInstance Gemv(DeviceQuantizedMatrix matrix) => IsGateFused
-        ? QuantizedGemvKernel.Gated(Context.Type, matrix.Bits, Node.Gate!.Value)
-        : QuantizedGemvKernel.Instance(Context.Type, matrix.Bits, Output);
+        ? QuantizedGemvKernel.Gated(Context.Type, matrix.Codes, Node.Gate!.Value)
+        : QuantizedGemvKernel.Instance(Context.Type, matrix.Codes, Output);
 
     private KernelInstance Gemm(DeviceQuantizedMatrix matrix, int rows, ProductWay way) => IsGateFused
-        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Bits, rows, Node.Gate!.Value, Capability(way))
-        : QuantizedGemmKernel.Instance(Context.Type, matrix.Bits, rows, Output, Capability(way));
+        ? QuantizedGemmKernel.Gated(Context.Type, matrix.Codes, rows, Node.Gate!.Value, Capability(way))
+        : QuantizedGemmKernel.Instance(Context.Type, matrix.Codes, rows, Output, Capability(way));
 
     private void RunCodes(DeviceQuantizedMatrix matrix, int rows, int first, ProductWay way)
     {
@@ -140,7 +140,7 @@ internal sealed class QuantizedLinearOperation(
             return;
         }
 
-        var shape = QuantizedGemmKernel.Shape(rows, outputs, width, matrix.Bits, IsGateFused, Context.Device.Multiprocessors);
+        var shape = QuantizedGemmKernel.Shape(rows, outputs, width, matrix.Codes.Bits, IsGateFused, Context.Device.Multiprocessors);
         Context.Launch(Gemm(matrix, rows, way), shape, new QuantizedGemmParams
         {
             X = x,
@@ -161,7 +161,7 @@ internal sealed class QuantizedLinearOperation(
     private void RunNumbers(DeviceQuantizedMatrix matrix, int rows, int first)
     {
         var stride = ValueLayout.Stride(width);
-        Context.Launch(DequantizeKernel.Instance(Context.Type, matrix.Bits), DequantizeKernel.Shape(matrix.Weight.Tiles, matrix.RowBlocks), new DequantizeParams
+        Context.Launch(DequantizeKernel.Instance(Context.Type, matrix.Codes), DequantizeKernel.Shape(matrix.Weight.Tiles, matrix.RowBlocks), new DequantizeParams
         {
             Weight = matrix.Weight,
             Y = Workspace.Numbers,
