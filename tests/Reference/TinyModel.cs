@@ -63,8 +63,10 @@ public sealed class TinyModel : IDisposable
     /// <param name="scale">Of the numbers in matrices.</param>
     /// <param name="quantization">Makes the layers' matrices codes, but not those that choose experts.</param>
     /// <param name="codes">Their type.</param>
+    /// <param name="unlike">By name, matrices that are not stored as the others are.</param>
     public static TinyModel Create(
-        ModelDescription description, DataType type = DataType.BFloat16, int seed = 1, double scale = 1, Quantization? quantization = null, DataType codes = DataType.Int4)
+        ModelDescription description, DataType type = DataType.BFloat16, int seed = 1, double scale = 1, Quantization? quantization = null, DataType codes = DataType.Int4,
+        Func<string, (DataType Type, Quantization? Quantization)?>? unlike = null)
     {
         var model = new TinyModel(description);
         var requirements = TensorSchema.Of(description).ToList();
@@ -73,9 +75,7 @@ public sealed class TinyModel : IDisposable
             Model = description,
             Generation = new GenerationDefaults { EosTokens = [2] },
             Provenance = new Provenance { Architecture = "random", Converter = "tests", Sources = [] },
-            Tensors = [.. requirements.Select(r => new TensorEntry(
-                r.Name, r.IsVector ? DataType.Float32 : IsQuantized(r) ? codes : type, IsQuantized(r) ? TensorLayout.Tiles : TensorLayout.RowMajor,
-                r.Shape, 0, 0, 0, IsQuantized(r) ? quantization : null))],
+            Tensors = [.. requirements.Select(r => Entry(r, unlike?.Invoke(r.Name) ?? (r.IsVector ? DataType.Float32 : IsQuantized(r) ? codes : type, IsQuantized(r) ? quantization : null)))],
         };
         var random = new Random(seed);
         using var writer = WeftWriter.Create(model.Path, header);
@@ -102,6 +102,9 @@ public sealed class TinyModel : IDisposable
 
         writer.Complete(header);
         return model;
+
+        static TensorEntry Entry(TensorRequirement tensor, (DataType Type, Quantization? Quantization) stored) => new(
+            tensor.Name, stored.Type, stored.Quantization is null ? TensorLayout.RowMajor : TensorLayout.Tiles, tensor.Shape, 0, 0, 0, stored.Quantization);
 
         bool IsQuantized(TensorRequirement tensor) => quantization is not null && !tensor.IsVector && tensor.Name.StartsWith("layers.", StringComparison.Ordinal)
             && !tensor.Name.EndsWith(".router.weight", StringComparison.Ordinal) && !tensor.Name.EndsWith(".switch.weight", StringComparison.Ordinal);

@@ -15,6 +15,9 @@ public sealed record LinearSegment(string Weight, string? Bias, int Rows);
 /// </summary>
 public sealed record FusedLinearNode(IReadOnlyList<LinearSegment> Segments, Activation? Activation, bool Accumulate, Value X, Value Y) : Node
 {
+    /// <summary>Where in each row of y the result begins; 0 but where several products write y (<see cref="Fusion.SplitUnlike"/>).</summary>
+    public int Column { get; init; }
+
     /// <summary>The activation of a gate; null where there is none.</summary>
     public Activation? Gate => Segments.Count == 2 ? Activation : null;
 
@@ -36,6 +39,18 @@ public sealed record NormedLinearNode(NormNode Norm, FusedLinearNode Linear) : N
 
     /// <inheritdoc/>
     public override IReadOnlyList<Value> Outputs => [Norm.Y, Linear.Y];
+}
+
+/// <summary>
+/// The first half of each row of y becomes activation(gate) · up of its halves, in place: what a <see cref="FusedLinearNode"/> does itself where gate and up are one product.
+/// </summary>
+public sealed record GateHalvesNode(Activation Activation, Value Y) : Node
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Inputs => [Y];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Value> Outputs => [Y];
 }
 
 /// <summary>y = [a, b]: the joint result of products that read different inputs.</summary>

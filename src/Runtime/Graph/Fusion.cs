@@ -27,6 +27,31 @@ public static class Fusion
         return graph with { Nodes = nodes };
     }
 
+    /// <summary>
+    /// Parts products whose weights are not alike, for backends that multiply weights of one kind at a time: each run of neighbours that are alike is a product
+    /// of its own, which writes its columns of y, and gate and up meet after both.
+    /// </summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="alike">Whether two weights can be of one product.</param>
+    public static StepGraph SplitUnlike(StepGraph graph, Func<string, string, bool> alike)
+    {
+        var nodes = new List<Node>();
+        foreach (var node in graph.Nodes)
+        {
+            if (node is not FusedLinearNode linear || AlikeProducts(linear, alike) is not { Count: > 1 } products)
+            {
+                nodes.Add(node);
+                continue;
+            }
+
+            nodes.AddRange(products);
+            if (linear.Gate is { } gate)
+                nodes.Add(new GateHalvesNode(gate, linear.Y));
+        }
+
+        return graph with { Nodes = nodes };
+    }
+
     /// <summary>Joins each RMSNorm of whole rows that has a weight and nothing else with the product after it where no other node reads the norm or writes what it reads in between.</summary>
     public static StepGraph FuseNorms(StepGraph graph)
     {
@@ -180,6 +205,23 @@ public static class Fusion
         }
 
         return graph with { Nodes = nodes };
+    }
+
+    /// <summary>The products of runs of segments that are alike, before any activation.</summary>
+    private static List<FusedLinearNode> AlikeProducts(FusedLinearNode linear, Func<string, string, bool> alike)
+    {
+        var products = new List<FusedLinearNode>();
+        var column = 0;
+        foreach (var segment in linear.Segments)
+        {
+            if (products.Count > 0 && alike(products[^1].Segments[0].Weight, segment.Weight))
+                products[^1] = products[^1] with { Segments = [.. products[^1].Segments, segment] };
+            else
+                products.Add(linear with { Segments = [segment], Activation = null, Column = column });
+            column += segment.Rows;
+        }
+
+        return products;
     }
 
     /// <summary>

@@ -33,6 +33,19 @@ public sealed class CudaEncoderTests
         Assert.That(error, Is.LessThan(Tolerances[type]));
     }
 
+    /// <summary>Keys and values of the source are one product where queries are another.</summary>
+    [Test]
+    public void Unlike_keys_and_values_of_a_source_match_the_definition()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(EncoderModels.Describe("rotary", headSize: 32), DataType.Float16, unlike: name =>
+            name.EndsWith(".value.weight", StringComparison.Ordinal) ? (DataType.Int8, new() { GroupSize = 64 }) : null);
+        var (source, tokens) = (tiny.Tokens(40, 1), tiny.Tokens(12, 2));
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights) { Source = source }.Logits(tokens);
+        using var model = Load(tiny, DataType.Float16, 0);
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, source, tokens, [9, 1, 1, 1]), expected), Is.LessThan(Tolerances[DataType.Float16]));
+    }
+
     [Test]
     public void A_source_of_several_splits_matches_the_definition()
     {

@@ -6,6 +6,7 @@ using Weft.Models;
 using Weft.Reference;
 using Weft.Sampling;
 using Weft.Tensors;
+using Weft.Weights;
 
 namespace Weft.Kernels.Tests.Backend;
 
@@ -112,6 +113,54 @@ public sealed class CudaModelTests
         var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
         using var model = Load(tiny, DataType.Float16, batchInvariant: false, ways: ProductWays.Measure([way], 190, (_, _) => 0));
         Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [150, 3, 1, 1, 1, 1, 33]), expected), Is.LessThan(Tolerances[DataType.Float16]));
+    }
+
+    /// <summary>Neighbours in a product of codes that are stored as numbers, as codes of other bits, or as codes of the same bits that lie otherwise.</summary>
+    private static readonly Dictionary<string, (DataType Type, Quantization? Quantization)> Unlike = new()
+    {
+        ["numbers"] = (DataType.Float16, null),
+        ["codes of 8 bits"] = (DataType.Int8, new() { GroupSize = 64 }),
+        ["other groups"] = (DataType.Int4, new() { GroupSize = 64, ZeroPoints = true }),
+        ["no zero points"] = (DataType.Int4, new() { GroupSize = 32 }),
+    };
+
+    private static IEnumerable<string> UnlikeKinds => Unlike.Keys;
+
+    [Test]
+    public void Products_of_unlike_weights_match_the_definition(
+        [Values("key", "value", "up")] string matrix, [ValueSource(nameof(UnlikeKinds))] string kind, [Values] bool batchInvariant)
+    {
+        _ = TestDevice.Open();
+        using var tiny = CreateUnlike(Describe(bias: true, activation: Activation.GeluTanh), matrix, kind);
+        var tokens = Tokens(tiny, 90);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        // Where the batch may matter, many rows by cuBLAS.
+        using var model = Load(tiny, DataType.Float16, batchInvariant: batchInvariant, ways: ProductWays.Measure([ProductWay.Numbers], 90, (_, _) => 0));
+        var actual = Forward(model, tokens, [70, 3, 1, 1, 1, 1, 8, 5]);
+        Assert.That(ErrorMeasure.RelativeRms(actual, expected), Is.LessThan(Tolerances[DataType.Float16]));
+        if (batchInvariant)
+            Assert.That(Forward(model, tokens, [3, 8, 2, 60, 17]), Is.EqualTo(Forward(model, tokens, [90])), "the same bits however the prompt is cut");
+    }
+
+    /// <summary>Numbers of several types are one type on the device, and one product.</summary>
+    [Test]
+    public void Codes_among_numbers_of_several_types_match_the_definition()
+    {
+        _ = TestDevice.Open();
+        using var tiny = TinyModel.Create(Describe(), DataType.Float32, unlike: name =>
+            name.EndsWith("query.weight", StringComparison.Ordinal) ? (DataType.BFloat16, null) : name.EndsWith("value.weight", StringComparison.Ordinal) ? Unlike["codes of 8 bits"] : null);
+        var tokens = Tokens(tiny, 24);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        using var model = Load(tiny, DataType.Float16);
+        Assert.That(ErrorMeasure.RelativeRms(Forward(model, tokens, [20, 1, 1, 1, 1]), expected), Is.LessThan(Tolerances[DataType.Float16]));
+    }
+
+    [Test]
+    public void Experts_of_unlike_weights_are_refused()
+    {
+        _ = TestDevice.Open();
+        using var tiny = CreateUnlike(BlockModels.Describe("experts", headSize: 32), "up", "numbers");
+        Assert.That(() => Load(tiny, DataType.Float16), Throws.TypeOf<WeftException>().With.Message.Contains("is int4 and").And.Message.Contains("f16, which cannot be multiplied together"));
     }
 
     /// <summary>What is fastest on the software device means nothing; that it was measured there and that the result is right does.</summary>
@@ -234,6 +283,13 @@ public sealed class CudaModelTests
 
     private static TinyModel CreateQuantized(string shape, bool isPermuted) =>
         TinyModel.Create(Shapes[shape], DataType.Float16, quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = isPermuted });
+
+    /// <summary>A model of codes where one matrix of each layer is of an <see cref="Unlike"/> kind.</summary>
+    private static TinyModel CreateUnlike(ModelDescription description, string matrix, string kind) => TinyModel.Create(
+        description,
+        DataType.Float16,
+        quantization: new() { GroupSize = 32, ZeroPoints = true },
+        unlike: name => name.EndsWith($".{matrix}.weight", StringComparison.Ordinal) ? Unlike[kind] : null);
 
     private static TinyModel CreateQuantizedExperts(DataType codes, bool plain, bool permuted)
     {

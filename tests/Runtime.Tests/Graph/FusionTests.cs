@@ -1,4 +1,5 @@
 using Weft.Graph;
+using Weft.Models;
 using Weft.Reference;
 
 namespace Weft.Runtime.Tests.Graph;
@@ -37,6 +38,45 @@ public sealed class FusionTests
             Assert.That(products[3].Accumulate, Is.True);
             Assert.That(products[3].Y, Is.EqualTo(products[1].Y), "the residual stream is one buffer");
         });
+    }
+
+    /// <summary>Neighbours that are alike stay one product.</summary>
+    [TestCase("query", new[] { 0, 64 })]
+    [TestCase("key", new[] { 0, 64, 96 })]
+    [TestCase("value", new[] { 0, 96 })]
+    [TestCase("output", new[] { 0 })]
+    public void Unlike_weights_become_products_that_write_columns_of_their_own(string unlike, int[] columns)
+    {
+        var (whole, parts) = SplitLayer(unlike);
+        var joint = whole.OfType<FusedLinearNode>().First();
+        var products = parts.OfType<FusedLinearNode>().Where(product => product.Y == joint.Y).ToList();
+        Assert.That(products.Select(product => product.Column), Is.EqualTo(columns));
+        Assert.That(products.SelectMany(product => product.Segments), Is.EqualTo(joint.Segments));
+        Assert.That(products.Select(product => product.X), Has.All.EqualTo(joint.X));
+        Assert.That(parts, Has.Count.EqualTo(whole.Count + columns.Length - 1));
+    }
+
+    [Test]
+    public void Unlike_gate_and_up_meet_after_both_products()
+    {
+        var (whole, parts) = SplitLayer("up");
+        var joint = whole.OfType<FusedLinearNode>().Single(product => product.Gate is not null);
+        var at = parts.ToList().FindIndex(node => node is GateHalvesNode);
+        Assert.That(parts[at], Is.EqualTo(new GateHalvesNode(joint.Gate!.Value, joint.Y)));
+        var products = parts.Skip(at - 2).Take(2).Cast<FusedLinearNode>().ToList();
+        Assert.That(products.Select(product => (product.Segments.Single(), product.Column, product.Activation, product.Y)), Is.EqualTo(new[]
+        {
+            (joint.Segments[0], 0, (Activation?)null, joint.Y),
+            (joint.Segments[1], joint.Segments[0].Rows, null, joint.Y),
+        }));
+    }
+
+    /// <summary>The nodes of a layer before and after the matrix of this name is unlike the others.</summary>
+    private static (IReadOnlyList<Node> Whole, IReadOnlyList<Node> Parts) SplitLayer(string unlike)
+    {
+        var graph = Fusion.Fuse(GraphBuilder.Build(TinyModel.Describe(layers: 1)));
+        bool Is(string name) => name.EndsWith($".{unlike}.weight", StringComparison.Ordinal);
+        return (graph.Nodes, Fusion.SplitUnlike(graph, (a, b) => Is(a) == Is(b)).Nodes);
     }
 
     private static IEnumerable<string> BlockNames => BlockModels.Names.Append("llama");

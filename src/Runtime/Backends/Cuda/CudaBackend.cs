@@ -38,6 +38,7 @@ internal static class CudaBackend
         try
         {
             CudaLibraries.Select(platform);
+            graph = Fusion.SplitUnlike(graph, (a, b) => DeviceWeights.AreAlike(weights.Find(a), weights.Find(b)));
             graph = Fusion.PlaceExperts(Fusion.RoundInputs(Fusion.SeparateQueries(Fusion.FuseHeads(Fusion.FuseNorms(Fusion.NormRouters(graph))))), ValueLayout.Stride);
             context = CudaContext.Create(options.Ordinal);
             RequireSupported(weights, context.Device);

@@ -138,18 +138,16 @@ internal sealed class DeviceWeights : IDisposable
     /// <summary>Type of a tensor in the file.</summary>
     public DataType TypeOf(string name) => weights.Find(name).DataType;
 
-    /// <summary>Whether matrices that are multiplied together are quantized.</summary>
-    /// <exception cref="WeftException">Some are and some are not, or not alike.</exception>
-    public bool IsQuantized(IReadOnlyList<string> names)
+    /// <summary>Whether two matrices can be multiplied together: numbers, which have one type here, or codes of one type.</summary>
+    public static bool AreAlike(TensorEntry a, TensorEntry b) => a.DataType == b.DataType || (!a.DataType.IsQuantized() && !b.DataType.IsQuantized());
+
+    /// <summary>Requires that the first of matrices can be multiplied together with all of them.</summary>
+    /// <exception cref="WeftException">It cannot.</exception>
+    public void RequireAlike(IReadOnlyList<string> names)
     {
         var first = weights.Find(names[0]);
-        foreach (var other in names.Select(weights.Find))
-        {
-            if ((other.DataType.IsQuantized() || first.DataType.IsQuantized()) && other.DataType != first.DataType)
-                throw new WeftException($"{weights.Name}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}, which cannot be multiplied together");
-        }
-
-        return first.DataType.IsQuantized();
+        if (names.Select(weights.Find).FirstOrDefault(other => !AreAlike(first, other)) is { } unlike)
+            throw new WeftException($"{weights.Name}: '{first.Name}' is {first.DataType.Name()} and '{unlike.Name}' {unlike.DataType.Name()}, which cannot be multiplied together");
     }
 
     /// <summary>Quantized matrices: all of <paramref name="names"/> as one where their tiles can lie above one another, else each on its own.</summary>

@@ -62,6 +62,7 @@ internal sealed class GraphBinder(
             Context, n, Experts(n, isInner: true), Experts(n, isInner: false), n.FeedForward.Experts!.SelectionBias ? weights.Vector(n.Name + TensorSchema.SelectionBias) : 0),
         SwitchNode n => new SwitchOperation(Context, n),
         GateNode n => new GateOperation(Context, n),
+        GateHalvesNode n => new GateHalvesOperation(Context, n),
         TokenShiftNode n => new TokenShiftOperation(Context, n),
         MixNode n => new MixOperation(Context, n, weights.Vector(n.Weight)),
         LerpNode n => new LerpOperation(Context, n),
@@ -115,9 +116,10 @@ internal sealed class GraphBinder(
     {
         IReadOnlyList<string> names = [.. node.Segments.Select(segment => segment.Weight)];
         var bias = weights.Bias(node.Segments);
-        if (weights.TypeOf(names[0]) == DataType.Mxfp4)
+        var type = weights.TypeOf(names[0]);
+        if (type == DataType.Mxfp4)
             throw new WeftException($"'{names[0]}' is mxfp4, which only experts can be on a GPU yet: run it on the CPU (--device cpu)");
-        return weights.IsQuantized(names)
+        return type.IsQuantized()
             ? new QuantizedLinearOperation(Context, node, norm, weights.Quantized(names), bias, products)
             : new LinearOperation(Context, node, norm, weights.Matrix(names), bias, products);
     }
@@ -127,7 +129,8 @@ internal sealed class GraphBinder(
         var segments = isInner ? node.Inner : [node.Outer];
         IReadOnlyList<string> names = [.. segments.Select(segment => segment.Weight)];
         var bias = weights.Bias(segments);
-        if (!weights.IsQuantized(names))
+        weights.RequireAlike(names);
+        if (!weights.TypeOf(names[0]).IsQuantized())
             return new DenseExpertProduct(Context, node, isInner, weights.Matrix(names), bias);
         // Tiles of one expert hold no rows of another, and all experts read the columns in one order.
         return segments.All(segment => segment.Rows / node.FeedForward.Experts!.Count % QuantizedLayout.TileRows == 0) && weights.Quantized(names) is [{ Weight.Order: 0 } matrix]

@@ -45,6 +45,21 @@ internal sealed class CudaProgramContext(
         blas.Multiply(stream, shape, operands);
     }
 
+    /// <summary>Submits an activation of the first <paramref name="outputs"/> of each row of <paramref name="y"/>, in place.</summary>
+    /// <param name="kernel">Of <see cref="ActivationKernel"/>; gated, it reads as many behind them, too.</param>
+    /// <param name="y">Rows.</param>
+    /// <param name="rows">N.</param>
+    /// <param name="outputs">Of a row.</param>
+    public void Activate(KernelInstance kernel, Value y, int rows, int outputs) => Launch(kernel, ActivationKernel.Shape(rows, outputs), new ActivationParams
+    {
+        X = Address(y),
+        Y = Address(y),
+        Rows = rows,
+        Width = outputs,
+        XStride = ValueLayout.Stride(y),
+        YStride = ValueLayout.Stride(y),
+    });
+
     /// <summary>Submits a kernel of the step; on hardware that can, it begins while the one before it ends.</summary>
     public void Launch<TParameters>(KernelInstance instance, in LaunchShape shape, in TParameters parameters)
         where TParameters : unmanaged

@@ -30,7 +30,7 @@ internal abstract class ProductOperation(CudaProgramContext context, FusedLinear
     protected GemvOutput Output => Node.Accumulate ? GemvOutput.Accumulate : OutputType == DataType.Float32 ? GemvOutput.StoreFloat : GemvOutput.StoreHalf;
 
     /// <summary>Where the result of the rows of weights from <paramref name="first"/> on goes.</summary>
-    protected nuint ResultAddress(int first) => Context.Address(Node.Y) + ((nuint)first * (nuint)OutputType.Size());
+    protected nuint ResultAddress(int first) => Context.Address(Node.Y) + ((nuint)(Node.Column + first) * (nuint)OutputType.Size());
 
     /// <summary>Submits a product of many rows to cuBLAS, before any gate.</summary>
     /// <param name="rows">N.</param>
@@ -59,19 +59,9 @@ internal abstract class ProductOperation(CudaProgramContext context, FusedLinear
     protected void Activate(int rows)
     {
         if (Node.Epilogue is { } activation)
-            Activate(ActivationKernel.Plain(OutputType, activation), rows, Node.Y.Width);
+            Context.Activate(ActivationKernel.Plain(OutputType, activation), Node.Y, rows, Node.Y.Width);
     }
 
     /// <summary>Submits y = activation(gate) · up over the halves of what the product left, <paramref name="outputs"/> each.</summary>
-    protected void Gate(int rows, Activation gate, int outputs) => Activate(ActivationKernel.Gated(Context.Type, gate), rows, outputs);
-
-    private void Activate(KernelInstance kernel, int rows, int outputs) => Context.Launch(kernel, ActivationKernel.Shape(rows, outputs), new ActivationParams
-    {
-        X = Context.Address(Node.Y),
-        Y = Context.Address(Node.Y),
-        Rows = rows,
-        Width = outputs,
-        XStride = ValueLayout.Stride(Node.Y),
-        YStride = ValueLayout.Stride(Node.Y),
-    });
+    protected void Gate(int rows, Activation gate, int outputs) => Context.Activate(ActivationKernel.Gated(Context.Type, gate), Node.Y, rows, outputs);
 }

@@ -160,6 +160,16 @@ internal sealed class AddOperation(CudaProgramContext context, AddNode node) : C
     });
 }
 
+/// <summary><see cref="GateHalvesNode"/>.</summary>
+internal sealed class GateHalvesOperation(CudaProgramContext context, GateHalvesNode node) : CudaOperation(context)
+{
+    private readonly KernelInstance kernel = ActivationKernel.Gated(context.Type, node.Activation);
+
+    public override IEnumerable<KernelInstance> Kernels => [kernel];
+
+    public override void Run(in StepShape shape) => Context.Activate(kernel, node.Y, CudaProgramContext.Rows(shape, node.Y), node.Y.Width / 2);
+}
+
 /// <summary><see cref="ScaleLogitsNode"/>.</summary>
 internal sealed class ScaleLogitsOperation(CudaProgramContext context, ScaleLogitsNode node, nuint rowScale) : CudaOperation(context)
 {
