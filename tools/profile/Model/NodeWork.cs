@@ -29,9 +29,9 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
         {
             EmbeddingNode n => new("embedding", "embedding", Values(n.Y, n.Y), 0),
             NormNode n => Named(n.Name + ".weight", Values(n.X, n.Y), 0),
-            FusedLinearNode n => Linear(n, find, step, Values(n.X, n.Y)),
+            FusedLinearNode n => Linear(n, find, step, Values(n.X, Result(n))),
             ExpertsNode n => Experts(n, find, step, Values(n.Router, n.X, n.Y)),
-            NormedLinearNode n => Linear(n.Linear, find, step, Values(n.Norm.X, n.Linear.Y)),
+            NormedLinearNode n => Linear(n.Linear, find, step, Values(n.Norm.X, Result(n.Linear))),
             RotaryCacheWriteNode n => At(n.Cache, "rotary, cache write", Values(n.QueriesKeysValues, n.QueriesKeysValues), 0),
             HeadLinearNode n => HeadLinear(n, find, step, Values(n.X, n.Y)),
             AttentionNode n => Attention(n, step, Values(n.Queries, n.Y)),
@@ -53,6 +53,9 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
             tensors[0].Name, tensors.Sum(tensor => (double)tensor.Length) + values, 2.0 * rows * tensors.Sum(tensor => (double)tensor.Shape[0] * tensor.Shape[1]));
         return tensors.Count == 1 ? work : work with { Name = work.Name.Replace(work.Kind, names, StringComparison.Ordinal), Kind = names };
     }
+
+    // Its columns of y alone.
+    private static Value Result(FusedLinearNode node) => node.Y with { Width = node.Segments.Sum(segment => segment.Rows) };
 
     private static NodeWork HeadLinear(HeadLinearNode node, Func<string, TensorEntry> find, StepSize step, double values)
     {
