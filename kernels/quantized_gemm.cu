@@ -116,14 +116,14 @@ struct WarpInput {
     const T* own = stage + Rows::matrix(lane / 8 % 2, lane / 16, first) + lane % 8 * 8;
 #pragma unroll
     for (int f = 0; f < Columns / 8; f += kTogether) {
-#if __CUDA_ARCH__ < 800
-      __syncwarp();  // or the compiler loads so far ahead that registers spill
-#endif
       float part[kGemmSets][kTogether][4] = {};
 #pragma unroll
       for (int i = 0; i < kGemmScaled; ++i) {
 #pragma unroll
         for (int j = 0; j < kTogether; j += 2) {
+#if __CUDA_ARCH__ < 800
+          __syncwarp();  // or the compiler loads so far ahead that registers spill
+#endif
           unsigned x[4];  // both halves of two fragments
           ptx::ldmatrix_x4(x, own + Rows::matrix(0, f + j, i));
 #pragma unroll

@@ -45,7 +45,7 @@ __device__ inline uint2 load_input(const QuantizedGemvParams& p, bool exists, in
 // Rows says which rows of x meet which of W; with ExpertRows a block along grid.y has a tile of at most 8, and experts' rows of W are whole
 // blocks of 16.
 template <typename T, int Bits, typename Output, typename Rows = OneMatrix, template <typename, int> class Meaning = AffineMeaning>
-__global__ void __launch_bounds__(kQuantizedThreads) quantized_gemv(typename Rows::template With<QuantizedGemvParams> p) {
+__global__ void __launch_bounds__(kQuantizedThreads, Output::kGated ? 3 : 4) quantized_gemv(typename Rows::template With<QuantizedGemvParams> p) {
   constexpr int kSets = Output::kGated ? 2 : 1;
   constexpr int kDepth = 4 / kSets;                                  // loads under way: 2 KiB a warp
   float* partial = reinterpret_cast<float*>(ptx::dynamic_shared());  // [warp][set][16][8]

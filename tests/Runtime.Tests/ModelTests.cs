@@ -2,6 +2,7 @@ using Weft.Backends.Cpu;
 using Weft.Models;
 using Weft.Reference;
 using Weft.Tensors;
+using Weft.Weights;
 
 namespace Weft.Runtime.Tests;
 
@@ -142,6 +143,33 @@ public sealed class ModelTests
         var whole = Logits(tiny, tokens, new ModelOptions { Threads = 2 });
         Assert.That(Logits(tiny, tokens, new ModelOptions { Threads = threads, MaxTokensPerStep = 1 }), Is.EqualTo(whole));
         Assert.That(Logits(tiny, tokens, new ModelOptions { Threads = threads, MaxTokensPerStep = 7 }), Is.EqualTo(whole));
+    }
+
+    /// <summary>What stands beside codes of 4 bits in one product of the graph.</summary>
+    private static readonly Dictionary<string, (DataType Type, Quantization? Quantization)> Unlike = new()
+    {
+        ["bf16"] = (DataType.BFloat16, null),
+        ["f32"] = (DataType.Float32, null),
+        ["codes of 8 bits"] = (DataType.Int8, new() { GroupSize = 32 }),
+        ["zero points between codes"] = (DataType.Int4, new() { GroupSize = 32, ZeroPoints = true, Fractional = true }),
+    };
+
+    private static IEnumerable<string> UnlikeKinds => Unlike.Keys;
+
+    /// <summary>Not rounded, and with activations of 8 bits on some instruction sets, where what a wrong place would give is far beyond.</summary>
+    [Test]
+    public void Weights_of_unlike_types_match_the_definition([Values("query", "value", "up")] string matrix, [ValueSource(nameof(UnlikeKinds))] string kind)
+    {
+        using var tiny = TinyModel.Create(
+            TinyModel.Describe(), quantization: new() { GroupSize = 32, ZeroPoints = true }, unlike: name => name.EndsWith($".{matrix}.weight", StringComparison.Ordinal) ? Unlike[kind] : null);
+        var tokens = Tokens(tiny, 60);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
+        {
+            var options = new ModelOptions { Instructions = set, CacheType = DataType.Float32, ActivationType = DataType.Float32 };
+            Assert.That(ErrorMeasure.RelativeRms(Logits(tiny, tokens, options), expected), Is.LessThan(3e-6), $"{set}");
+            Assert.That(ErrorMeasure.RelativeRms(Logits(tiny, tokens, options with { ActivationType = null }), expected), Is.LessThan(5e-2), $"{set}, rounded");
+        }
     }
 
     /// <summary>A model with groups that divide its columns.</summary>

@@ -122,6 +122,7 @@ public sealed class CudaModelTests
         ["codes of 8 bits"] = (DataType.Int8, new() { GroupSize = 64 }),
         ["other groups"] = (DataType.Int4, new() { GroupSize = 64, ZeroPoints = true }),
         ["no zero points"] = (DataType.Int4, new() { GroupSize = 32 }),
+        ["zero points between codes"] = (DataType.Int4, new() { GroupSize = 32, ZeroPoints = true, Fractional = true }),
     };
 
     private static IEnumerable<string> UnlikeKinds => Unlike.Keys;

@@ -72,7 +72,7 @@ public sealed class FormatPageTests
         using var header = JsonDocument.Parse(json);
         Assert.Multiple(() =>
         {
-            Assert.That(file[..8], Is.EqualTo(new byte[] { 0x57, 0x45, 0x46, 0x54, 2, 0, 0, 0 }));
+            Assert.That(file[..8], Is.EqualTo(new byte[] { 0x57, 0x45, 0x46, 0x54, 3, 0, 0, 0 }));
             Assert.That(BitConverter.ToUInt32(file, 16), Is.EqualTo(Crc(json)));
             Assert.That(BitConverter.ToUInt32(file, 20), Is.Zero);
             var attention = header.RootElement.GetProperty("model").GetProperty("layers")[1].GetProperty("attention");

@@ -70,6 +70,17 @@ public sealed class HostileHeaderTests
         Assert.That(exception!.Message, Does.Contain("embedding.weight").And.Contain("no file can hold"));
     }
 
+    [Test]
+    public void Zero_points_that_are_fractional_but_not_there_are_refused()
+    {
+        using var codes = TinyModel.Create(TinyModel.Describe(layers: 1), quantization: new() { GroupSize = 32, ZeroPoints = true, Fractional = true });
+        Rewrite(codes.Path, json => ReplaceFirst(json, "\"zero_points\":true,", ""));
+
+        var exception = Assert.Throws<WeftException>(() => WeftFile.Open(codes.Path).Dispose());
+
+        Assert.That(exception!.Message, Does.Contain("has fractional zero points, but no zero points"));
+    }
+
     // Exchanges the header for an edited one with a true length and checksum.
     private static void Rewrite(string path, Func<string, string> edit)
     {

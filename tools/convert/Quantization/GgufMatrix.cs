@@ -87,7 +87,8 @@ internal sealed class GgufMatrix(StoredTensor matrix, int columns) : MatrixSourc
         var (stored, storedLeast) = (Finite(scale, "scale", row), Finite(least, "least number", row));
         // Zero points count from the middle of the packed codes, and most are near that of the file's.
         var (middle, ownMiddle) = Type.HasSmallCodes ? (8, 8) : (128, 16);
-        var zeroPoint = (-least / (float)stored) - ownMiddle;
+        // The quotient of the file's own numbers leaves of the scale's rounding what each number has of it, and no more.
+        var zeroPoint = (-least / (Half.IsNormal(stored) ? scale : (float)stored)) - ownMiddle;
         if (MathF.Abs(zeroPoint) <= LargestZeroPoint)
         {
             for (var i = 0; i < Group; i++)

@@ -22,14 +22,18 @@ internal sealed record CpuOptions(InstructionSet Instructions, int Threads, Data
 internal static class CpuBackend
 {
     /// <summary>Binds a fused graph to this machine.</summary>
-    public static StepProgram Compile(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options) =>
-        options.Instructions switch
+    public static StepProgram Compile(StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options)
+    {
+        // Weights of one product share activations that were packed for their type.
+        graph = Fusion.SplitUnlike(graph, (a, b) => file.Find(a).DataType == file.Find(b).DataType);
+        return options.Instructions switch
         {
             InstructionSet.Vector512 or InstructionSet.Vnni or InstructionSet.Amx => Compile<Simd512, Vector512<float>>(graph, file, batch, options),
             InstructionSet.Vector256 => Compile<Simd256, Vector256<float>>(graph, file, batch, options),
             InstructionSet.Vector128 => Compile<Simd128, Vector128<float>>(graph, file, batch, options),
             _ => Compile<SimdScalar, float>(graph, file, batch, options),
         };
+    }
 
     private static StepProgram Compile<TSimd, TVector>(
         StepGraph graph, WeftFile file, StepBatch batch, CpuOptions options)

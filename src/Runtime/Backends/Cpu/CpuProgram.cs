@@ -156,6 +156,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         NormNode n => [new NormOperation<TSimd, TVector>(context, n, Norm(n.Norm, n.Name), Address(n.X), Address(n.Y))],
         HeadNormNode n => [BindHeadNorm(n)],
         AddNode n => [new AddOperation(context, n, Address(n.A), Address(n.B), Address(n.Y))],
+        GateHalvesNode n => [new GateHalvesOperation<TSimd, TVector>(context, n, Address(n.Y))],
         GateNode n => [new GateOperation<TSimd, TVector>(context, n, Address(n.Gate), Address(n.Up), Address(n.Y))],
         RecurrentNode n => [BindRecurrent(n)],
         ExpertsNode n => BindExperts(n),
@@ -174,12 +175,6 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
     private IReadOnlyList<Operation> BindLinear(FusedLinearNode node)
     {
         var first = file.Find(node.Segments[0].Weight);
-        if (node.Segments.Select(segment => file.Find(segment.Weight)).FirstOrDefault(tensor => tensor.DataType != first.DataType) is { } other)
-        {
-            throw new WeftException(
-                $"{file.Path}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}; convert with --dtype to make them alike");
-        }
-
         var inputs = HasIntegers(first) ? Inputs(node.Segments) : [];
         var rows = Place(inputs, MaxRows(node));
         var segments = new BoundSegment[node.Segments.Count];
@@ -195,7 +190,7 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
                 input is not null ? (float*)rows.Find(row => row.Input == input).Address : context.Packed);
         }
 
-        var product = new LinearOperation<TSimd, TVector>(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y));
+        var product = new LinearOperation<TSimd, TVector>(context, node, segments, first.Shape[1], Address(node.X), Address(node.Y) + node.Column);
         return inputs.Count > 0 ? [new QuantizeOperation(context, node.X, (nint)Address(node.X), [.. rows]), product] : [product];
     }
 
@@ -226,8 +221,8 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         ExpertMatrix Matrix(LinearSegment segment, QuantizedRows? input)
         {
             var tensor = file.Find(segment.Weight);
-            if (tensor.DataType != file.Find(node.Outer.Weight).DataType)
-                throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()} and other projections of the experts are not; convert with --dtype to make them alike");
+            if (segment != node.Outer && tensor.DataType != file.Find(node.Inner[0].Weight).DataType)
+                throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()} and '{node.Inner[0].Weight}' {file.Find(node.Inner[0].Weight).DataType.Name()}, which cannot be multiplied together");
             var kernel = input is { } rows ? QuantizedMatMul.Create(tensor.Tiles, rows.Input, options.Instructions) : Kernel(tensor);
             return new(kernel, file.Address(tensor), segment.Bias is { } bias ? Vector(bias) : null, segment.Rows / block.Experts!.Count, input ?? default);
         }

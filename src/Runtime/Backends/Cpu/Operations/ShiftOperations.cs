@@ -92,6 +92,16 @@ internal sealed unsafe class LerpOperation(ProgramContext context, LerpNode node
     }
 }
 
+/// <summary><see cref="GateHalvesNode"/>.</summary>
+internal sealed unsafe class GateHalvesOperation<TSimd, TVector>(ProgramContext context, GateHalvesNode node, float* y)
+    : RowOperation(context, node.Y.Rows)
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+{
+    protected override void RunRow(int row, int thread) =>
+        ActivationLoop<TSimd, TVector>.Run(node.Activation, y + ((nint)row * node.Y.Width), node.Y.Width, 1, 0, node.Y.Width / 2, node.Y.Width / 2);
+}
+
 /// <summary><see cref="GateNode"/> where the gate is no product that could do it itself.</summary>
 internal sealed unsafe class GateOperation<TSimd, TVector>(ProgramContext context, GateNode node, float* gate, float* x, float* y)
     : RowOperation(context, Rows.Tokens)
