@@ -1,9 +1,10 @@
 // y[n, m] = Σ_k x[n, k] · W[m, k] for more rows n than quantized_gemv takes and quantized W: codes go from memory to registers and become
 // numbers there, x is shared by a block's warps.
-//   W tiles of codes, scales and zero points (common/codes.cuh)      x [N, x_stride] T, K a multiple of 8      y [N, y_stride] T or float32
+//   W tiles of codes, scales and zero points (common/codes.cuh)      x [N, x_stride] T, K even      y [N, y_stride] T or float32
 // A block owns Columns rows of x and 128 rows of W (when gated 64 of gate and the 64 of up beside them), a warp 2 · 16 of those. x passes
 // in tiles of 64 or 32 columns through three stages of shared memory; a warp multiplies 32 columns with tensor cores (Input says with
-// which instruction), code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone. Tiles are added up in
+// which instruction), code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone, but for zero points
+// between codes. Tiles are added up in
 // quantized_gemv's order, those of each of its eight warps and then the eight sums, so that with mma.sync a row's result is the same to the
 // last bit alone and in any batch. Few blocks are made more by sharing out those eight: each leaves its sums, and the last to come adds
 // them.

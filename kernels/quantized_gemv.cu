@@ -2,8 +2,8 @@
 // number in registers.
 //   W tiles of codes, scales and zero points (common/codes.cuh)      x [N, x_stride] T      y [N, y_stride] T or float32
 // A block owns 16 rows of W, or when gated 16 of gate and 16 of up; its eight warps take turns along K, a tile at a time. A warp multiplies
-// 32 columns with tensor cores, code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone. Warps' sums
-// are added in order, so a row's result depends on its own x only, whatever N is.
+// 32 columns with tensor cores, code − zero point being exact in T, and scales the sums in float32: what is rounded is x alone, but for zero
+// points between codes. Warps' sums are added in order, so a row's result depends on its own x only, whatever N is.
 #include "common/codes.cuh"
 #include "common/expert_rows.cuh"
 #include "common/product_output.cuh"
@@ -29,6 +29,12 @@ constexpr int kQuantizedRows = 8;  // of x in a fragment
 constexpr int kQuantizedTile = kTileRows * kQuantizedRows;
 constexpr int kScaledSteps = 2;  // steps of 32 columns, the smallest group, share a scale
 
+// Blocks of a multiprocessor, when gated: as many as the compiler likes, but where it would rather spill than have three.
+template <template <typename, int> class Meaning>
+constexpr int kGatedBlocks = 0;
+template <>
+constexpr int kGatedBlocks<FractionalMeaning> = 3;
+
 // x[4] of a row from column k on, zero from the last on.
 template <typename T>
 __device__ inline uint2 load_input(const QuantizedGemvParams& p, bool exists, int n, int k) {
@@ -45,7 +51,8 @@ __device__ inline uint2 load_input(const QuantizedGemvParams& p, bool exists, in
 // Rows says which rows of x meet which of W; with ExpertRows a block along grid.y has a tile of at most 8, and experts' rows of W are whole
 // blocks of 16.
 template <typename T, int Bits, typename Output, typename Rows = OneMatrix, template <typename, int> class Meaning = AffineMeaning>
-__global__ void __launch_bounds__(kQuantizedThreads, Output::kGated ? 3 : 4) quantized_gemv(typename Rows::template With<QuantizedGemvParams> p) {
+__global__ void __launch_bounds__(kQuantizedThreads, Output::kGated ? kGatedBlocks<Meaning> : 0)
+    quantized_gemv(typename Rows::template With<QuantizedGemvParams> p) {
   constexpr int kSets = Output::kGated ? 2 : 1;
   constexpr int kDepth = 4 / kSets;                                  // loads under way: 2 KiB a warp
   float* partial = reinterpret_cast<float*>(ptx::dynamic_shared());  // [warp][set][16][8]

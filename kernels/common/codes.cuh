@@ -67,7 +67,7 @@ struct Unpacker<T, 8> {
 };
 
 // The same where zero points are no codes. Their nearest whole number near the codes goes as a code would, exactly; what is left of them is
-// subtracted then, which rounds once.
+// subtracted then, which rounds to T.
 template <typename T, int Bits>
 struct FractionalUnpacker;
 

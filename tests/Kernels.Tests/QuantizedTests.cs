@@ -45,7 +45,7 @@ public sealed class QuantizedTests
         [Values(Ampere, Hopper)] int computeCapability)
     {
         var device = TestDevice.Open((ulong)multiprocessors);
-        foreach (var (m, k, groupSize) in Sizes.Where(size => size.K % 8 == 0).Append((144, 1024, 128)))
+        foreach (var (m, k, groupSize) in Sizes.Where(size => QuantizedGemmKernel.Fits(size.K)).Append((144, 1024, 128)))
         {
             var matrix = new QuantizedMatrix(m, k, codes, new() { GroupSize = groupSize, ZeroPoints = zeroPointBytes > 0, Fractional = zeroPointBytes == 2 });
             foreach (var rows in m == 144 ? [9, 64, 128] : (int[])[9, 14, 16, 17, 18, 19, 33, 65])

@@ -59,8 +59,8 @@ public sealed class QuantizedMatrix
         {
             0 => 1 << (Layout.Bits - 1),
             1 => random.Next(1 << Layout.Bits),
-            // Most lie among the codes, one in twenty far away, where a small scale makes up for it.
-            _ => Layout.MiddleCode + (double)(Half)(((random.NextDouble() - 0.5) * (1 << Layout.Bits)) - (random.Next(20) == 0 ? 5 << Layout.Bits : 0)),
+            // Most lie among the codes, one in twenty far away on either side.
+            _ => Layout.MiddleCode + (double)(Half)(((random.NextDouble() - 0.5) * (1 << Layout.Bits)) + (random.Next(20) == 0 ? random.Next(-8, 9) << Layout.Bits : 0)),
         };
         var index = Layout.GroupIndex(row, group);
         BitConverter.GetBytes(scale).CopyTo(bytes, Layout.Scales + (2 * index));

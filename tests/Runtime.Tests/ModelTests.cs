@@ -158,10 +158,11 @@ public sealed class ModelTests
 
     /// <summary>Not rounded, and with activations of 8 bits on some instruction sets, where what a wrong place would give is far beyond.</summary>
     [Test]
-    public void Weights_of_unlike_types_match_the_definition([Values("query", "value", "up")] string matrix, [ValueSource(nameof(UnlikeKinds))] string kind)
+    public void Weights_of_unlike_types_match_the_definition(
+        [Values("query", "value", "up")] string matrix, [ValueSource(nameof(UnlikeKinds))] string kind, [Values] bool permuted)
     {
         using var tiny = TinyModel.Create(
-            TinyModel.Describe(), quantization: new() { GroupSize = 32, ZeroPoints = true }, unlike: name => name.EndsWith($".{matrix}.weight", StringComparison.Ordinal) ? Unlike[kind] : null);
+            TinyModel.Describe(), quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = permuted }, unlike: name => name.EndsWith($".{matrix}.weight", StringComparison.Ordinal) ? Unlike[kind] : null);
         var tokens = Tokens(tiny, 60);
         var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
         foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
@@ -172,15 +173,42 @@ public sealed class ModelTests
         }
     }
 
+    [Test]
+    public void Experts_may_be_unlike_on_their_way_out([ValueSource(nameof(UnlikeKinds))] string kind)
+    {
+        using var tiny = CreateExperts("down", kind);
+        var tokens = Tokens(tiny, 60);
+        var expected = new ReferenceDecoder(tiny.Description, tiny.Weights).Logits(tokens);
+        foreach (var set in Enum.GetValues<InstructionSet>().Where(InstructionSets.IsSupported))
+        {
+            var options = new ModelOptions { Instructions = set, CacheType = DataType.Float32, ActivationType = DataType.Float32 };
+            Assert.That(ErrorMeasure.RelativeRms(Logits(tiny, tokens, options), expected), Is.LessThan(3e-6), $"{set}");
+        }
+    }
+
+    [Test]
+    public void Experts_that_are_unlike_on_their_way_in_are_refused([Values("gate", "up")] string matrix, [Values] bool rounded)
+    {
+        using var tiny = CreateExperts(matrix, "bf16");
+        Assert.That(
+            () => Model.Load(tiny.Path, new() { ActivationType = rounded ? null : DataType.Float32 }),
+            Throws.TypeOf<WeftException>().With.Message.Contains("which experts cannot be together; convert with --dtype or --quant to make them alike"));
+    }
+
+    private static TinyModel CreateExperts(string matrix, string kind) => TinyModel.Create(
+        Grouped(BlockModels.Describe("experts")), quantization: new() { GroupSize = 32, ZeroPoints = true },
+        unlike: name => name.EndsWith($"feed_forward.{matrix}.weight", StringComparison.Ordinal) ? Unlike[kind] : null);
+
     /// <summary>A model with groups that divide its columns.</summary>
     private static TinyModel CreateQuantized(string shape, DataType codes, bool permuted)
     {
-        var model = BlockModels.Describe(shape);
-        return TinyModel.Create(
-            model with { Layers = [.. model.Layers.Select(layer => layer with { FeedForward = layer.FeedForward! with { IntermediateSize = 96, Experts = layer.FeedForward.Experts is { } experts ? experts with { SharedSize = null } : null } })] },
-            quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = permuted },
-            codes: codes);
+        return TinyModel.Create(Grouped(BlockModels.Describe(shape)), quantization: new() { GroupSize = 32, ZeroPoints = true, Permuted = permuted }, codes: codes);
     }
+
+    private static ModelDescription Grouped(ModelDescription model) => model with
+    {
+        Layers = [.. model.Layers.Select(layer => layer with { FeedForward = layer.FeedForward! with { IntermediateSize = 96, Experts = layer.FeedForward.Experts is { } experts ? experts with { SharedSize = null } : null } })],
+    };
 
     [Test]
     public void Logits_have_the_same_bits_however_the_prompt_is_cut([Values(1, 2, 3, 5, 6, 7, 16, 33, 64)] int chunk, [Values(1, 2, 3)] int threads)

@@ -12,7 +12,7 @@ public sealed record Quantization
     /// <summary>Zero points are stored; otherwise each is half the number of codes.</summary>
     public bool ZeroPoints { get; init; }
 
-    /// <summary>Zero points lie anywhere: each is half the number of codes and an f16, which is exact near there; otherwise they are codes.</summary>
+    /// <summary>Zero points lie anywhere: each is half the number of codes and an f16, which is finest near there; otherwise they are codes.</summary>
     public bool Fractional { get; init; }
 
     /// <summary>Columns are in another order than the input, so that groups are neighbours (act-order): the order is stored.</summary>

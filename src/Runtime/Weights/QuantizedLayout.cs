@@ -56,6 +56,9 @@ public sealed class QuantizedLayout
     /// <summary>Of a code.</summary>
     public int Bits { get; }
 
+    /// <summary>Half the number of codes: zero points that are not stored, and what fractional ones count from.</summary>
+    public int MiddleCode => 1 << (Bits - 1);
+
     /// <summary>What codes stand for.</summary>
     public Quantization Quantization { get; }
 
@@ -94,9 +97,6 @@ public sealed class QuantizedLayout
 
     /// <summary>Where the tile of a row block and a range of columns begins; a block's tiles follow one another.</summary>
     public long Tile(int rowBlock, int tile) => (((long)rowBlock * ColumnTiles) + tile) * TileBytes;
-
-    /// <summary>Half the number of codes: zero points that are not stored, and what fractional ones count from.</summary>
-    public int MiddleCode => 1 << (Bits - 1);
 
     /// <summary>Index of a row's scale and zero point of a group.</summary>
     public long GroupIndex(int row, int group) => ((((long)(row / TileRows) * Groups) + group) * TileRows) + (row % TileRows);

@@ -1,4 +1,5 @@
 using Weft.Graph;
+using Weft.Models;
 using Weft.Profile.Model;
 using Weft.Tensors;
 using Weft.Weights;
@@ -19,5 +20,6 @@ public sealed class NodeWorkTests
         double Bytes(Node node) => NodeWork.Of(node, name => new(name, DataType.Float16, TensorLayout.RowMajor, [name.Contains("query", StringComparison.Ordinal) ? 16 : 8, 8], 0, 256, 0), step).Bytes;
         Assert.That(parts, Has.Count.EqualTo(2));
         Assert.That(parts.Sum(Bytes), Is.EqualTo(Bytes(whole) + (5 * 8 * 2)));
+        Assert.That(Bytes(new GateHalvesNode(Activation.Silu, y)), Is.EqualTo(5 * (24 + 12) * 2));
     }
 }

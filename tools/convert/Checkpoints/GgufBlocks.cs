@@ -44,11 +44,11 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
     /// <summary>Makes the codes of one block.</summary>
     public delegate void CodeDecoder(ReadOnlySpan<byte> codes, Span<sbyte> values);
 
-    /// <summary>The whole numbers of a block without its scale, which is its first two bytes in f16; null where numbers are made in another way.</summary>
-    public CodeDecoder? Codes { get; private init; }
-
     /// <summary>Makes the codes of 32 neighbouring numbers of one block, which stand for scale · code + least.</summary>
     public delegate void GroupDecoder(ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least);
+
+    /// <summary>The whole numbers of a block without its scale, which is its first two bytes in f16; null where numbers are made in another way.</summary>
+    public CodeDecoder? Codes { get; private init; }
 
     /// <summary>The codes of a group, all from 0 on, where its numbers have a scale and a least number; null where they are made in another way.</summary>
     public GroupDecoder? Group { get; private init; }
@@ -66,8 +66,8 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
         [8] = Scaled("Q8_0", 34, (codes, values) => MemoryMarshal.Cast<byte, sbyte>(codes).CopyTo(values)),
         [10] = new("Q2_K", Large, 84, Q2K),
         [11] = new("Q3_K", Large, 110, Q3K),
-        [12] = Least("Q4_K", Large, 144, (ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least) => Q45K(block, [], block[16..], group, codes, out scale, out least)) with { HasSmallCodes = true },
-        [13] = Least("Q5_K", Large, 176, (ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least) => Q45K(block, block.Slice(16, 32), block[48..], group, codes, out scale, out least)),
+        [12] = Least("Q4_K", Large, 144, Q4K) with { HasSmallCodes = true },
+        [13] = Least("Q5_K", Large, 176, Q5K),
         [14] = new("Q6_K", Large, 210, Q6K),
         [20] = Scaled("IQ4_NL", 18, (codes, values) => Halves(codes, Uneven, values)),
         [23] = new("IQ4_XS", Large, 136, Iq4Xs),
@@ -168,6 +168,12 @@ internal sealed record GgufBlockType(string Name, int Elements, int Bytes, GgufB
             values[i] = unit * (scale - 32) * code;
         }
     }
+
+    private static void Q4K(ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least) =>
+        Q45K(block, [], block[16..], group, codes, out scale, out least);
+
+    private static void Q5K(ReadOnlySpan<byte> block, int group, Span<byte> codes, out float scale, out float least) =>
+        Q45K(block, block.Slice(16, 32), block[48..], group, codes, out scale, out least);
 
     /// <summary>
     /// Units of scales and of least numbers, 12 bytes of eight of each with six bits, then codes: each 32 bytes hold 64, the lower halves first. With five bits the

@@ -8,7 +8,7 @@ namespace Weft.Convert.Quantization;
 
 /// <summary>
 /// Rows of a matrix that a GGUF file holds in groups of 32 codes with one scale (Q4_0, Q5_0, Q8_0, IQ4_NL), or with a scale and a least number (Q4_1, Q5_1, Q4_K, Q5_K): they are the packed file's
-/// codes, or become them by an addition. A scale that is a product becomes an f16, and a least number the zero point that gives it. Types with groups of 16 have no such counterpart.
+/// codes, or become them by an addition. A scale that is a product becomes an f16, and a least number the zero point that gives it. Types with groups of 16 have no such counterpart, and IQ4_XS would take twice its bits.
 /// </summary>
 /// <param name="matrix">A view of the rows.</param>
 /// <param name="columns">K.</param>

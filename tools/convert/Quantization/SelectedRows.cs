@@ -33,8 +33,7 @@ internal sealed class SelectedRows(MatrixSource whole, int[] rows, int columns) 
         var groups = matrix.Scales.Length / (matrix.Codes.Length / columns);
         return new()
         {
-            Codes = Select(matrix.Codes, columns), Scales = Select(matrix.Scales, groups), ZeroPoints = Select(matrix.ZeroPoints, groups),
-            FractionalZeroPoints = Select(matrix.FractionalZeroPoints, groups), Order = matrix.Order,
+            Codes = Select(matrix.Codes, columns), Scales = Select(matrix.Scales, groups), ZeroPoints = Select(matrix.ZeroPoints, groups), Order = matrix.Order,
         };
     }
 
@@ -54,8 +53,6 @@ internal sealed class SelectedRows(MatrixSource whole, int[] rows, int columns) 
 
     private T[] Select<T>(T[] values, int width)
     {
-        if (values.Length == 0)
-            return []; // zero points of the kind that there are not
         var result = new T[(long)rows.Length * width];
         for (var i = 0; i < rows.Length; i++)
             values.AsSpan(rows[i] * width, width).CopyTo(result.AsSpan(i * width));

@@ -39,6 +39,8 @@ internal sealed record NodeWork(string Name, string Kind, double Bytes, double O
             VirtualRowsNode n => new("virtual rows", "virtual rows", step.Before > 0 ? 0 : 2.0 * step.Sequences * n.Count * n.X.Width * step.ActivationBytes, 0),
             VirtualKeysNode n => At(n.Cache, "virtual keys", step.Before > 0 ? 0 : 2.0 * step.Sequences * n.Count * n.Attention.CacheSize * step.CacheBytes, 0),
             GatherRowsNode n => new("gather rows", "gather rows", Values(n.Y, n.Y), 0),
+            // Both halves are read and one is written.
+            GateHalvesNode n => new("gate halves", "gate halves", 1.5 * Values(n.Y), 0),
             // Element by element: what it reads and what it writes.
             _ => new(Words(node), Words(node), Values([.. node.Inputs, .. node.Outputs]), 0),
         };

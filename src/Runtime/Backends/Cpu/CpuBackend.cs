@@ -26,6 +26,8 @@ internal static class CpuBackend
     {
         // Weights of one product share activations that were packed for their type.
         graph = Fusion.SplitUnlike(graph, (a, b) => file.Find(a).DataType == file.Find(b).DataType);
+        foreach (var experts in graph.Nodes.OfType<ExpertsNode>())
+            RequireAlike(file, file.Find(experts.Inner[0].Weight), file.Find(experts.Inner[^1].Weight));
         return options.Instructions switch
         {
             InstructionSet.Vector512 or InstructionSet.Vnni or InstructionSet.Amx => Compile<Simd512, Vector512<float>>(graph, file, batch, options),
@@ -33,6 +35,12 @@ internal static class CpuBackend
             InstructionSet.Vector128 => Compile<Simd128, Vector128<float>>(graph, file, batch, options),
             _ => Compile<SimdScalar, float>(graph, file, batch, options),
         };
+    }
+
+    private static void RequireAlike(WeftFile file, TensorEntry first, TensorEntry other)
+    {
+        if (first.DataType != other.DataType)
+            throw new WeftException($"{file.Path}: '{first.Name}' is {first.DataType.Name()} and '{other.Name}' {other.DataType.Name()}, which experts cannot be together; convert with --dtype or --quant to make them alike");
     }
 
     private static StepProgram Compile<TSimd, TVector>(

@@ -221,8 +221,6 @@ internal sealed unsafe partial class CpuProgram<TSimd, TVector, TCache> : StepPr
         ExpertMatrix Matrix(LinearSegment segment, QuantizedRows? input)
         {
             var tensor = file.Find(segment.Weight);
-            if (segment != node.Outer && tensor.DataType != file.Find(node.Inner[0].Weight).DataType)
-                throw new WeftException($"{file.Path}: '{tensor.Name}' is {tensor.DataType.Name()} and '{node.Inner[0].Weight}' {file.Find(node.Inner[0].Weight).DataType.Name()}, which cannot be multiplied together");
             var kernel = input is { } rows ? QuantizedMatMul.Create(tensor.Tiles, rows.Input, options.Instructions) : Kernel(tensor);
             return new(kernel, file.Address(tensor), segment.Bias is { } bias ? Vector(bias) : null, segment.Rows / block.Experts!.Count, input ?? default);
         }

@@ -147,7 +147,7 @@ internal sealed class DeviceWeights : IDisposable
     {
         var first = weights.Find(names[0]);
         if (names.Select(weights.Find).FirstOrDefault(other => !AreAlike(first, other)) is { } unlike)
-            throw new WeftException($"{weights.Name}: '{first.Name}' is {first.DataType.Name()} and '{unlike.Name}' {unlike.DataType.Name()}, which cannot be multiplied together");
+            throw new WeftException($"{weights.Name}: '{first.Name}' is {first.DataType.Name()} and '{unlike.Name}' {unlike.DataType.Name()}, which experts cannot be together; convert with --quant to make them alike");
     }
 
     /// <summary>Quantized matrices: all of <paramref name="names"/> as one where their tiles can lie above one another, else each on its own.</summary>
@@ -171,7 +171,7 @@ internal sealed class DeviceWeights : IDisposable
         var scales = Allocate(blocks * groupRows * layout.ScaleBytes);
         var zeroPoints = zeroPointBytes > 0 ? Allocate(blocks * groupRows * zeroPointBytes) : null;
         if (zeroPointBytes == 1)
-            zeroPoints!.FillAsync((byte)(1 << (layout.Bits - 1)), stream);
+            zeroPoints!.FillAsync((byte)layout.MiddleCode, stream);
         var order = layout.Quantization.Permuted ? Allocate((long)layout.Columns * sizeof(int)) : null;
         var block = 0L;
         foreach (var (tensor, own) in tensors.Zip(layouts))

@@ -135,7 +135,7 @@ internal sealed class GraphBinder(
         // Tiles of one expert hold no rows of another, and all experts read the columns in one order.
         return segments.All(segment => segment.Rows / node.FeedForward.Experts!.Count % QuantizedLayout.TileRows == 0) && weights.Quantized(names) is [{ Weight.Order: 0 } matrix]
             ? new QuantizedExpertProduct(Context, node, isInner, matrix, bias)
-            : throw new WeftException($"'{names[0]}' has experts of rows that do not fill tiles, with columns in another order, or in other groups than those beside them, which have no kernel on a GPU: run it on the CPU (--device cpu)");
+            : throw new WeftException($"'{names[0]}' has experts of rows that do not fill tiles, with columns in another order, or in other groups or with zero points of another kind than those beside them, which have no kernel on a GPU: run it on the CPU (--device cpu)");
     }
 
     private DeviceRotaryTable Rotary(RotaryDescription rotary, int headSize)

@@ -147,8 +147,8 @@ internal static class QuantizedGemmKernel
     private const int Phases = 8; // sums of quantized_gemv's warps
     private static readonly int[] Widths = [16, 32, 64];
 
-    /// <summary>The kernel reads rows of the input in vectors of eight.</summary>
-    public static bool Fits(int inner) => inner % 8 == 0;
+    /// <summary>The kernel reads rows of the input two numbers at a time.</summary>
+    public static bool Fits(int inner) => inner % 2 == 0;
 
     /// <summary>An instance without a gate for <paramref name="rows"/> rows of the input.</summary>
     public static KernelInstance Instance(DataType type, CodeMeaning codes, int rows, GemvOutput output, int computeCapability) =>
