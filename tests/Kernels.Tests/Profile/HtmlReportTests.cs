@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Xml.Linq;
 using Weft.Profile.Documents;
 using Weft.Profile.Report;
@@ -31,6 +32,22 @@ public sealed class HtmlReportTests
         var title = Body(new HtmlReport([dot]).Page()).Descendants(Svg + "title").Single().Value;
         Assert.That(title, Is.EqualTo("gemv, a: 100 operations a byte, 480 TFLOP/s, 100 % of the roof"));
         Assert.That(XElement.Parse(new HtmlReport([dot]).Picture()).Name, Is.EqualTo(Svg + "svg"));
+    }
+
+    /// <summary>More kernels than fit beside a plot, each told apart from all others.</summary>
+    [TestCase(1)]
+    [TestCase(31)]
+    public void All_kernels_are_named_inside_of_the_picture(int kernels)
+    {
+        var rows = Enumerable.Range(1, kernels).Select(i => Row($"kernel {i}", "", "H200", ("bytes", 1e6), ("operations", 1e6 * i), ("roofline_us", 1)));
+        var picture = XElement.Parse(new HtmlReport([Static([.. rows])]).Picture());
+        var size = picture.Attribute("viewBox")!.Value.Split(' ').Skip(2).Select(number => double.Parse(number, CultureInfo.InvariantCulture)).ToArray();
+        var names = picture.Elements(Svg + "text").Where(text => text.Value.StartsWith("kernel", StringComparison.Ordinal)).ToList();
+        Assert.That(names, Has.Count.EqualTo(kernels));
+        Assert.That(names.Select(name => ((double)name.Attribute("x")!, (double)name.Attribute("y")!)).Where(place => place.Item1 > size[0] - 100 || place.Item2 > size[1]), Is.Empty);
+        Assert.That(names.Select(name => (double)name.Attribute("x")! * 1000 + (double)name.Attribute("y")!), Is.Unique);
+        static string Look(XElement marker) => $"{marker.Name.LocalName} {marker.Attribute("points")?.Value.Split(' ').Length} {(string?)marker.Attribute("fill")}";
+        Assert.That(names.Select(name => Look((XElement)name.PreviousNode!)), Is.Unique);
     }
 
     [Test]

@@ -26,12 +26,13 @@ internal static class RooflineChart
     private const double Width = 760;
     private const double Height = 420;
     private const double Left = 64;
-    private const double Right = 205;
+    private const double Right = 28;
     private const double Top = 34;
     private const double Bottom = 48;
     private const double LegendStep = 17;
+    private const int LegendColumns = 4;
 
-    // Okabe and Ito's colours, which colour-blind readers tell apart; the second round has another shape.
+    // Okabe and Ito's colours, which colour-blind readers tell apart; each round has another shape.
     private static readonly string[] Colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7a5195", "#666666"];
     private static readonly XNamespace Svg = "http://www.w3.org/2000/svg";
 
@@ -41,13 +42,15 @@ internal static class RooflineChart
     /// <param name="series">All names in the order of their colours, so that charts beside each other agree.</param>
     public static XElement Draw(RooflineCeilings ceilings, IReadOnlyList<RooflineDot> dots, IReadOnlyList<string> series)
     {
+        var names = series.Where(name => dots.Any(dot => dot.Series == name)).ToList();
+        var legendRows = (names.Count + LegendColumns - 1) / LegendColumns;
         var ridge = ceilings.OperationsPerSecond / ceilings.BytesPerSecond;
         var x = new LogScale(Math.Min(0.1, dots.Min(dot => dot.Intensity)), Math.Max(ridge * 10, dots.Max(dot => dot.Intensity)), Left, Width - Right);
         var y = new LogScale(
             Math.Min(dots.Min(dot => dot.Rate), x.Low * ceilings.BytesPerSecond), ceilings.OperationsPerSecond * 2, Height - Bottom, Top);
         return new(
             Svg + "svg",
-            new XAttribute("viewBox", Invariant($"0 0 {Width} {Height}")),
+            new XAttribute("viewBox", Invariant($"0 0 {Width} {Height + (legendRows * LegendStep) + 6}")),
             new XAttribute("role", "img"),
             new XAttribute("aria-label", $"Roofline plot of {ceilings.Name}"),
             new XAttribute("class", "roofline"),
@@ -66,10 +69,10 @@ internal static class RooflineChart
                 new XAttribute("points", Invariant($"{x.Of(x.Low):F1},{y.Of(ceilings.At(x.Low)):F1} {x.Of(ridge):F1},{y.Of(ceilings.OperationsPerSecond):F1} {x.Of(x.High):F1},{y.Of(ceilings.OperationsPerSecond):F1}"))),
             Text(Width - Right - 4, y.Of(ceilings.OperationsPerSecond) - 6, Invariant($"{ceilings.OperationsPerSecond / 1e12:F0} TFLOP/s, {ceilings.BytesPerSecond / 1e9:F0} GB/s"), "end"),
             dots.Select(dot => Marker(x.Of(dot.Intensity), y.Of(dot.Rate), series.ToList().IndexOf(dot.Series), Tip(dot, ceilings))),
-            series.Where(name => dots.Any(dot => dot.Series == name)).Select((name, i) => new[]
+            names.Select((name, i) =>
             {
-                Marker(Width - Right + 16, Top + 6 + (i * LegendStep), series.ToList().IndexOf(name), null),
-                Text(Width - Right + 26, Top + 10 + (i * LegendStep), name, "start"),
+                var (left, line) = (14 + (i / legendRows * (Width / LegendColumns)), Height + 6 + (i % legendRows * LegendStep));
+                return new[] { Marker(left, line, series.ToList().IndexOf(name), null), Text(left + 10, line + 4, name, "start", ("font-size", "11")) };
             }));
     }
 
@@ -78,14 +81,17 @@ internal static class RooflineChart
 
     private static XElement Marker(double x, double y, int series, string? tip)
     {
-        var (colour, isSquare) = (Colours[series % Colours.Length], series / Colours.Length % 2 == 1);
-        XAttribute[] place = isSquare
-            ? [new("x", Invariant($"{x - 4:F1}")), new("y", Invariant($"{y - 4:F1}")), new("width", "8"), new("height", "8")]
-            : [new("cx", Invariant($"{x:F1}")), new("cy", Invariant($"{y:F1}")), new("r", "4.5")];
+        (string Name, XAttribute[] Place) shape = (series / Colours.Length % 4) switch
+        {
+            0 => ("circle", [new("cx", Invariant($"{x:F1}")), new("cy", Invariant($"{y:F1}")), new("r", "4.5")]),
+            1 => ("rect", [new("x", Invariant($"{x - 4:F1}")), new("y", Invariant($"{y - 4:F1}")), new("width", "8"), new("height", "8")]),
+            2 => ("polygon", [new("points", Invariant($"{x - 5:F1},{y + 4:F1} {x:F1},{y - 5:F1} {x + 5:F1},{y + 4:F1}"))]),
+            _ => ("polygon", [new("points", Invariant($"{x - 5:F1},{y:F1} {x:F1},{y - 5:F1} {x + 5:F1},{y:F1} {x:F1},{y + 5:F1}"))]),
+        };
         return new(
-            Svg + (isSquare ? "rect" : "circle"),
-            place,
-            new XAttribute("fill", colour), new XAttribute("fill-opacity", "0.85"),
+            Svg + shape.Name,
+            shape.Place,
+            new XAttribute("fill", Colours[series % Colours.Length]), new XAttribute("fill-opacity", "0.85"),
             tip is null ? null : new object[] { new XAttribute("class", "dot"), new XAttribute("tabindex", "0"), new XElement(Svg + "title", tip) });
     }
 
